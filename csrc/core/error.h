@@ -1,0 +1,17 @@
+// How C++ code reports errors. Functions that return a pointer or an int set a Python error and return
+// null or -1. Code that composes array operations (gradient rules) uses exceptions instead: `check` turns
+// the first convention into PythonError, and MP_CATCH turns it back at the boundary.
+#pragma once
+#include <Python.h>
+
+#include "core/array.h"
+
+namespace mp {
+
+struct PythonError {};  // thrown only while a Python error is set
+
+inline void check(int status) { if (status < 0) throw PythonError{}; }
+inline ArrayRef check(Array* a) { if (!a) throw PythonError{}; return ArrayRef::steal(a); }
+inline PyObject* check(PyObject* o) { if (!o) throw PythonError{}; return o; }
+
+}  // namespace mp

@@ -1,0 +1,315 @@
+#include "core/array.h"
+
+#include <structmember.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "tape/tape.h"
+
+namespace mp {
+namespace {
+
+// Dead Array objects are kept for reuse: creating one is then a few stores.
+constexpr int kFreeListSize = 64;
+Array* free_list[kFreeListSize];
+int free_count = 0;
+
+Array* array_alloc(int ndim) {
+  if (ndim > kMaxDims) {
+    PyErr_Format(PyExc_ValueError, "maximum supported dimension for an ndarray is currently %d, found %d", kMaxDims,
+                 ndim);
+    return nullptr;
+  }
+  Array* a;
+  if (free_count) {
+    a = free_list[--free_count];
+    PyObject_Init(reinterpret_cast<PyObject*>(a), &ArrayType);
+  } else {
+    a = PyObject_New(Array, &ArrayType);
+    if (!a) return nullptr;
+  }
+  a->storage = nullptr;
+  a->base = nullptr;
+  a->tape = nullptr;
+  a->weakrefs = nullptr;
+  a->extra = nullptr;
+  a->ndim = static_cast<uint8_t>(ndim);
+  if (ndim <= kInlineDims) {
+    a->shape = a->dims;
+    a->strides = a->dims + kInlineDims;
+  } else {
+    a->shape = static_cast<int64_t*>(std::malloc(sizeof(int64_t) * 2 * ndim));
+    a->strides = a->shape + ndim;
+  }
+  return a;
+}
+
+// Fills shape and C-order strides; returns the number of bytes, or -1 with ValueError when it overflows.
+int64_t set_c_layout(Array* a, DType dtype, const int64_t* shape) {
+  a->dtype = dtype;
+  int64_t step = itemsize(dtype), size = 1;
+  bool overflow = false;
+  for (int i = a->ndim - 1; i >= 0; --i) {
+    a->shape[i] = shape[i];
+    a->strides[i] = step;
+    size *= shape[i];
+    if (shape[i] && __builtin_mul_overflow(step, shape[i], &step)) overflow = true;
+  }
+  if (overflow) {
+    PyErr_SetString(PyExc_ValueError, "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum "
+                                      "possible size.");
+    return -1;
+  }
+  a->size = size;
+  return size ? step : 0;
+}
+
+Array* discard(Array* a) {
+  Py_DECREF(reinterpret_cast<PyObject*>(a));
+  return nullptr;
+}
+
+bool attach_fresh_storage(Array* a, int64_t nbytes) {
+  a->storage = storage_new(static_cast<size_t>(nbytes));
+  if (!a->storage) return false;
+  a->data = a->storage->data;
+  return true;
+}
+
+}  // namespace
+
+void array_dealloc(PyObject* self) {
+  Array* a = reinterpret_cast<Array*>(self);
+  if (a->weakrefs) PyObject_ClearWeakRefs(self);
+  if (a->tape) tape::release(a->tape);
+  if (a->storage) decref(a->storage);
+  Py_XDECREF(a->base);
+  Py_XDECREF(a->extra);
+  if (a->shape != a->dims) std::free(a->shape);
+  PyTypeObject* type = Py_TYPE(self);
+  if (type == &ArrayType && free_count < kFreeListSize) {
+    free_list[free_count++] = a;
+  } else {
+    type->tp_free(self);
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
+  }
+}
+
+void array_update_flags(Array* a) {
+  uint16_t f = a->flags & ~(kCContig | kFContig | kAligned);
+  int64_t item = itemsize(a->dtype);
+  bool c = true, fo = true;
+  if (a->size) {
+    int64_t expect = item;
+    for (int i = a->ndim - 1; i >= 0; --i) {
+      if (a->shape[i] == 1) continue;
+      if (a->strides[i] != expect) { c = false; break; }
+      expect *= a->shape[i];
+    }
+    expect = item;
+    for (int i = 0; i < a->ndim; ++i) {
+      if (a->shape[i] == 1) continue;
+      if (a->strides[i] != expect) { fo = false; break; }
+      expect *= a->shape[i];
+    }
+  }
+  int64_t align = is_complex(a->dtype) ? item / 2 : item;
+  int64_t bits = reinterpret_cast<intptr_t>(a->data);
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] > 1) bits |= a->strides[i];
+  a->flags = f | (c ? kCContig : 0) | (fo ? kFContig : 0) | ((bits & (align - 1)) ? 0 : kAligned);
+}
+
+Array* array_new(DType dtype, int ndim, const int64_t* shape) {
+  Array* a = array_alloc(ndim);
+  if (!a) return nullptr;
+  int64_t nbytes = set_c_layout(a, dtype, shape);
+  if (nbytes < 0 || !attach_fresh_storage(a, nbytes)) return discard(a);
+  a->flags = kCContig | kWriteable | kAligned;
+  int long_axes = 0;
+  for (int i = 0; i < ndim; ++i) long_axes += shape[i] != 1;
+  if (long_axes <= 1 || a->size == 0) a->flags |= kFContig;
+  return a;
+}
+
+Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {
+  Array* a = array_alloc(ndim);
+  if (!a) return nullptr;
+  int64_t nbytes = set_c_layout(a, dtype, shape);
+  if (nbytes < 0 || !attach_fresh_storage(a, nbytes)) return discard(a);
+  std::copy(strides, strides + ndim, a->strides);
+  a->flags = kWriteable;
+  array_update_flags(a);
+  return a;
+}
+
+Array* array_new_like(const Array* like, DType dtype) {
+  if (like->c_contiguous()) return array_new(dtype, like->ndim, like->shape);
+  int order[kMaxDims];
+  for (int i = 0; i < like->ndim; ++i) order[i] = i;
+  // Axes from the slowest to the fastest; ties and zero strides keep C order, as NumPy does.
+  std::stable_sort(order, order + like->ndim, [&](int x, int y) {
+    int64_t sx = std::abs(like->strides[x]), sy = std::abs(like->strides[y]);
+    return sx && sy && sx > sy;
+  });
+  int64_t strides[kMaxDims], step = itemsize(dtype);
+  for (int k = like->ndim - 1; k >= 0; --k) {
+    strides[order[k]] = step;
+    step *= std::max<int64_t>(like->shape[order[k]], 1);
+  }
+  return array_new_strided(dtype, like->ndim, like->shape, strides);
+}
+
+Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data) {
+  Array* a = array_alloc(ndim);
+  if (!a) return nullptr;
+  a->dtype = dtype;
+  int64_t size = 1;
+  for (int i = 0; i < ndim; ++i) {
+    a->shape[i] = shape[i];
+    a->strides[i] = strides[i];
+    size *= shape[i];
+  }
+  a->size = size;
+  a->data = data;
+  a->storage = incref(owner->storage);
+  a->base = reinterpret_cast<PyObject*>(tape_root(owner));
+  Py_INCREF(a->base);
+  a->flags = owner->flags & kWriteable;
+  array_update_flags(a);
+  return a;
+}
+
+Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data, PyObject* base,
+                     bool writeable) {
+  Array* a = array_alloc(ndim);
+  if (!a) return nullptr;
+  int64_t nbytes = set_c_layout(a, dtype, shape);
+  if (nbytes < 0) return discard(a);
+  std::copy(strides, strides + ndim, a->strides);
+  a->data = data;
+  auto [low, high] = array_extent(a);
+  a->storage = storage_foreign(low, static_cast<size_t>(high - low), base);
+  if (!a->storage) return discard(a);
+  a->flags = writeable ? kWriteable : 0;
+  array_update_flags(a);
+  return a;
+}
+
+std::pair<char*, char*> array_extent(const Array* a) {
+  char *low = a->data, *high = a->data;
+  if (a->size == 0) return {low, high};
+  for (int i = 0; i < a->ndim; ++i) {
+    int64_t reach = (a->shape[i] - 1) * a->strides[i];
+    (reach > 0 ? high : low) += reach;
+  }
+  return {low, high + itemsize(a->dtype)};
+}
+
+bool array_may_overlap(const Array* a, const Array* b) {
+  auto [al, ah] = array_extent(a);
+  auto [bl, bh] = array_extent(b);
+  return al < bh && bl < ah;
+}
+
+bool array_same_view(const Array* a, const Array* b) {
+  if (a->data != b->data || a->ndim != b->ndim || a->dtype != b->dtype) return false;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != b->shape[i] || (a->shape[i] > 1 && a->strides[i] != b->strides[i])) return false;
+  return true;
+}
+
+namespace {
+
+cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
+
+// Broadcast strides of src against dst's shape; false with ValueError when they do not fit.
+bool broadcast_strides(const Array* dst, const Array* src, int64_t* strides) {
+  int lead = dst->ndim - src->ndim;
+  for (int i = 0; i < dst->ndim; ++i) {
+    int k = i - lead;
+    if (k < 0 || (src->shape[k] == 1 && dst->shape[i] != 1)) { strides[i] = 0; continue; }
+    if (src->shape[k] != dst->shape[i]) return false;
+    strides[i] = src->strides[k];
+  }
+  return true;
+}
+
+}  // namespace
+
+PyObject* shape_tuple(const int64_t* shape, int ndim) {
+  PyObject* t = PyTuple_New(ndim);
+  if (!t) return nullptr;
+  for (int i = 0; i < ndim; ++i) {
+    PyObject* v = PyLong_FromLongLong(shape[i]);
+    if (!v) { Py_DECREF(t); return nullptr; }
+    PyTuple_SET_ITEM(t, i, v);
+  }
+  return t;
+}
+
+int array_assign(Array* dst, Array* src) {
+  ArrayRef trimmed;  // leading axes of length 1 beyond dst's ndim do not count
+  if (src->ndim > dst->ndim) {
+    int extra = src->ndim - dst->ndim, ones = 0;
+    while (ones < extra && src->shape[ones] == 1) ++ones;
+    if (ones == extra) {
+      trimmed = ArrayRef::steal(array_view(src, src->dtype, dst->ndim, src->shape + extra, src->strides + extra, src->data));
+      if (!trimmed) return -1;
+      src = trimmed.get();
+    }
+  }
+  int64_t strides[kMaxDims];
+  if (src->ndim > dst->ndim || !broadcast_strides(dst, src, strides)) {
+    PyObject *s = shape_tuple(src->shape, src->ndim), *d = shape_tuple(dst->shape, dst->ndim);
+    if (s && d) PyErr_Format(PyExc_ValueError, "could not broadcast input array from shape %R into shape %R", s, d);
+    Py_XDECREF(s);
+    Py_XDECREF(d);
+    return -1;
+  }
+  if (dst->size == 0) return 0;
+  ArrayRef copy;
+  cpu::View from{src->dtype, dst->ndim, dst->shape, strides, src->data};
+  if (array_may_overlap(dst, src) && !array_same_view(dst, src)) {
+    copy = ArrayRef::steal(array_copy(src, 'K'));
+    if (!copy) return -1;
+    broadcast_strides(dst, copy.get(), strides);
+    from.data = copy->data;
+  }
+  cpu::copy(view_of(dst), from);
+  return 0;
+}
+
+Array* array_copy(Array* a, char order) {
+  Array* out;
+  if (order == 'K' || (order == 'A' && a->f_contiguous())) {
+    out = array_new_like(a, a->dtype);
+  } else if (order == 'F' && a->ndim > 1) {
+    int64_t strides[kMaxDims], step = itemsize(a->dtype);
+    for (int i = 0; i < a->ndim; ++i) {
+      strides[i] = step;
+      step *= std::max<int64_t>(a->shape[i], 1);
+    }
+    out = array_new_strided(a->dtype, a->ndim, a->shape, strides);
+  } else {
+    out = array_new(a->dtype, a->ndim, a->shape);
+  }
+  if (!out) return nullptr;
+  if (a->size) {
+    if ((a->flags & kCContig) && (out->flags & kCContig)) std::memcpy(out->data, a->data, a->nbytes());
+    else cpu::copy(view_of(out), view_of(a));
+  }
+  return out;
+}
+
+Array* array_cast(Array* a, DType dtype) {
+  Array* out = array_new_like(a, dtype);
+  if (!out) return nullptr;
+  if (a->size) cpu::copy(view_of(out), view_of(a));
+  return out;
+}
+
+}  // namespace mp

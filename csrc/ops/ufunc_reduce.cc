@@ -1,0 +1,108 @@
+// Reductions of binary elementwise operators along any set of axes.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "cpu/kernels.h"
+#include "ops/ufunc.h"
+
+namespace mp {
+namespace {
+
+// Operators with a kernel of their own; `identity` starts the accumulation of the others.
+struct Known {
+  const char* name;
+  cpu::Reduce kernel;
+};
+constexpr Known kKnown[] = {{"add", cpu::Reduce::Sum},       {"multiply", cpu::Reduce::Prod},
+                            {"minimum", cpu::Reduce::Min},   {"maximum", cpu::Reduce::Max},
+                            {"logical_or", cpu::Reduce::Any}, {"logical_and", cpu::Reduce::All}};
+
+std::optional<cpu::Reduce> kernel_of(const char* name) {
+  for (const Known& k : kKnown)
+    if (std::strcmp(k.name, name) == 0) return k.kernel;
+  return std::nullopt;
+}
+
+std::optional<double> identity_of(const char* name, DType t) {
+  // NumPy starts float sums from -0.0, so that a sum of negative zeros keeps its sign.
+  if (std::strcmp(name, "add") == 0) return is_floating(t) ? -0.0 : 0.0;
+  for (const char* zero : {"logical_or", "logical_xor", "bitwise_or", "bitwise_xor"})
+    if (std::strcmp(name, zero) == 0) return 0.0;
+  for (const char* one : {"multiply", "logical_and"})
+    if (std::strcmp(name, one) == 0) return 1.0;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
+  if (f->nin != 2 || f->nout != 1) return nullptr;
+  const Loop* loop = resolve_reduction(f, a->dtype, r.dtype);
+  if (!loop || loop->types[0] != loop->types[2]) return nullptr;
+  DType acc = loop->types[2];
+  int64_t shape[kMaxDims], kept[kMaxDims];
+  int nkept = 0, long_axes = 0;
+  for (int i = 0; i < a->ndim; ++i) {
+    bool reduced = r.axes >> i & 1;
+    shape[i] = reduced ? 1 : a->shape[i];
+    long_axes += reduced;
+    if (!reduced || r.keepdims) kept[nkept++] = shape[i];
+  }
+  std::optional<double> identity = identity_of(f->name, acc);
+  if (!identity && (long_axes > 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
+                    std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
+    return nullptr;  // not reorderable: NumPy says so
+  if (!identity && a->size == 0) return nullptr;
+  ArrayRef out;
+  if (r.out) {
+    if (r.out->dtype != acc || r.out->ndim != nkept || !std::equal(kept, kept + nkept, r.out->shape) ||
+        !r.out->writeable() || array_may_overlap(r.out, a))
+      return nullptr;
+    out = ArrayRef::borrow(r.out);
+  } else {
+    out = ArrayRef::steal(array_new(acc, nkept, kept));
+    if (!out) return nullptr;
+  }
+  int64_t out_strides[kMaxDims];
+  for (int i = 0, k = 0; i < a->ndim; ++i) {
+    bool reduced = r.axes >> i & 1;
+    out_strides[i] = reduced ? 0 : out->strides[k];
+    if (!reduced || r.keepdims) ++k;
+  }
+  fp_clear();
+  std::optional<cpu::Reduce> kernel = kernel_of(f->name);
+  cpu::View out_view{acc, a->ndim, shape, out_strides, out->data}, in_view{a->dtype, a->ndim, a->shape, a->strides, a->data};
+  if (a->size == 0 || !kernel || !cpu::reduce(*kernel, out_view, in_view)) {
+    ArrayRef cast;
+    if (a->dtype != loop->types[1]) {
+      cast = ArrayRef::steal(array_cast(a, loop->types[1]));
+      if (!cast) return nullptr;
+      a = cast.get();
+    }
+    int64_t in_shape[kMaxDims];
+    std::copy(a->shape, a->shape + a->ndim, in_shape);
+    char* in_data = a->data;
+    if (identity) {
+      alignas(16) char one[16];
+      double value = *identity;
+      cpu::copy({acc, 0, nullptr, nullptr, one}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+      cpu::fill(out_view, one);
+    } else {
+      // Start from the first item of each reduced axis; only one axis, or an idempotent operator, comes here.
+      cpu::copy(out_view, {a->dtype, a->ndim, shape, a->strides, a->data});
+      if (long_axes == 1)
+        for (int i = 0; i < a->ndim; ++i)
+          if (r.axes >> i & 1) { --in_shape[i]; in_data += a->strides[i]; }
+    }
+    char* data[3] = {out->data, in_data, out->data};
+    const int64_t* strides[3] = {out_strides, a->strides, out_strides};
+    run_loop(*loop, 3, a->ndim, in_shape, data, strides);
+  }
+  if (fp_report("reduce") < 0) return nullptr;
+  return out.release();
+}
+
+}  // namespace mp

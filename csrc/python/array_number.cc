@@ -1,0 +1,191 @@
+// Operators of the array type: arithmetic, comparison, conversion to Python numbers.
+#include <string>
+
+#include "ops/ufunc.h"
+#include "python/array_type.h"
+#include "python/fallback.h"
+#include "python/linalg.h"
+#include "python/numpy_api.h"
+#include "python/scalar.h"
+
+namespace mp {
+namespace {
+
+// NumPy's rule for giving way to the other operand: it opts out of ufuncs (__array_ufunc__ = None), or it is
+// an unknown type with a higher __array_priority__ and a reflected method of its own.
+bool defers(PyObject* self, PyObject* other) {
+  if (array_check(other) || PyFloat_CheckExact(other) || PyLong_CheckExact(other) || PyBool_Check(other) ||
+      PyComplex_CheckExact(other) || PyList_CheckExact(other) || PyTuple_CheckExact(other) || PyArray_CheckExact(other) ||
+      PyArray_CheckScalar(other) || other == Py_None || PyUnicode_Check(other))
+    return false;
+  PyObject* override = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(other)), "__array_ufunc__");
+  if (override) {
+    bool opts_out = override == Py_None;
+    Py_DECREF(override);
+    return opts_out;
+  }
+  PyErr_Clear();
+  if (PyType_IsSubtype(Py_TYPE(other), Py_TYPE(self))) return false;
+  PyObject* priority = PyObject_GetAttrString(other, "__array_priority__");
+  if (!priority) {
+    PyErr_Clear();
+    return true;  // an unknown class without priority: numpy treats it as -1000000 only when it is a known one
+  }
+  double p = PyFloat_AsDouble(priority);
+  Py_DECREF(priority);
+  PyErr_Clear();
+  return p > 0.0;
+}
+
+#define MP_BINARY(slot, ufunc)                                                  \
+  PyObject* slot(PyObject* a, PyObject* b) {                                    \
+    static Ufunc* f = find_ufunc(ufunc);                                        \
+    if (array_check(a) ? defers(a, b) : false) Py_RETURN_NOTIMPLEMENTED;        \
+    PyObject* inputs[2] = {a, b};                                               \
+    return ufunc_call(f, inputs, nullptr);                                      \
+  }                                                                             \
+  [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {         \
+    static Ufunc* f = find_ufunc(ufunc);                                        \
+    if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;                                 \
+    return ufunc_inplace(f, a, b);                                              \
+  }
+
+MP_BINARY(nb_add, "add")
+MP_BINARY(nb_subtract, "subtract")
+MP_BINARY(nb_multiply, "multiply")
+MP_BINARY(nb_true_divide, "divide")
+MP_BINARY(nb_floor_divide, "floor_divide")
+MP_BINARY(nb_remainder, "remainder")
+MP_BINARY(nb_divmod, "divmod")
+MP_BINARY(nb_lshift, "left_shift")
+MP_BINARY(nb_rshift, "right_shift")
+MP_BINARY(nb_and, "bitwise_and")
+MP_BINARY(nb_or, "bitwise_or")
+MP_BINARY(nb_xor, "bitwise_xor")
+MP_BINARY(nb_power2, "power")
+
+// NumPy's shortcuts for scalar exponents: exact and faster than pow.
+Ufunc* power_shortcut(PyObject* a, PyObject* b) {
+  if (!array_check(a) || !is_inexact(reinterpret_cast<Array*>(a)->dtype)) {
+    if (array_check(a) && PyLong_CheckExact(b) && reinterpret_cast<Array*>(a)->dtype != DType::Bool) {
+      int overflow;
+      if (PyLong_AsLongAndOverflow(b, &overflow) == 2) return find_ufunc("square");
+    }
+    return nullptr;
+  }
+  double e;
+  if (PyLong_CheckExact(b)) {
+    int overflow;
+    e = static_cast<double>(PyLong_AsLongAndOverflow(b, &overflow));
+    if (overflow) return nullptr;
+  } else if (PyFloat_CheckExact(b)) {
+    e = PyFloat_AS_DOUBLE(b);
+  } else {
+    return nullptr;
+  }
+  if (e == 2.0) return find_ufunc("square");
+  if (e == 0.5) return find_ufunc("sqrt");
+  if (e == -1.0) return find_ufunc("reciprocal");
+  if (e == 1.0) return find_ufunc("positive");
+  return nullptr;
+}
+
+PyObject* nb_power(PyObject* a, PyObject* b, PyObject* modulo) {
+  if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  if (Ufunc* f = power_shortcut(a, b)) return ufunc_call(f, &a, nullptr);
+  return nb_power2(a, b);
+}
+
+PyObject* nb_power_inplace(PyObject* a, PyObject* b, PyObject* modulo) {
+  if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  if (Ufunc* f = power_shortcut(a, b)) {
+    Array* target = reinterpret_cast<Array*>(a);
+    return ufunc_call(f, &a, target->flags & kScalar ? nullptr : &target);
+  }
+  return nb_power2_inplace(a, b);
+}
+
+#define MP_UNARY(slot, ufunc)              \
+  PyObject* slot(PyObject* a) {            \
+    static Ufunc* f = find_ufunc(ufunc);   \
+    return ufunc_call(f, &a, nullptr);     \
+  }
+MP_UNARY(nb_negative, "negative")
+MP_UNARY(nb_positive, "positive")
+MP_UNARY(nb_absolute, "absolute")
+MP_UNARY(nb_invert, "invert")
+
+PyObject* nb_matmul(PyObject* a, PyObject* b) {
+  if (array_check(a) && defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
+  return matmul(a, b, nullptr);
+}
+
+PyObject* nb_matmul_inplace(PyObject* a, PyObject* b) {
+  PyObject* args[3] = {a, b, a};
+  return fallback_call("matmul", args, 3, nullptr);
+}
+
+// bool(), int(), float() ... of one element; NumPy words the errors for the rest.
+template <PyObject* (*Convert)(PyObject*)>
+PyObject* to_number(PyObject* self, const char* method) {
+  Array* a = reinterpret_cast<Array*>(self);
+  if (a->ndim) return fallback_method(a, method, nullptr, 0, nullptr);
+  PyObject* scalar = make_python_scalar(a->dtype, a->data);
+  PyObject* result = scalar ? Convert(scalar) : nullptr;
+  Py_XDECREF(scalar);
+  return result;
+}
+
+PyObject* nb_int(PyObject* self) { return to_number<PyNumber_Long>(self, "__int__"); }
+PyObject* nb_float(PyObject* self) { return to_number<PyNumber_Float>(self, "__float__"); }
+PyObject* nb_index(PyObject* self) {
+  Array* a = reinterpret_cast<Array*>(self);
+  if (a->ndim == 0 && is_integer(a->dtype)) return make_python_scalar(a->dtype, a->data);
+  return fallback_method(a, "__index__", nullptr, 0, nullptr);
+}
+
+int nb_bool(PyObject* self) {
+  Array* a = reinterpret_cast<Array*>(self);
+  PyObject* scalar = a->size == 1 ? make_python_scalar(a->dtype, a->data)
+                                  : fallback_method(a, "__bool__", nullptr, 0, nullptr);
+  if (!scalar) return -1;
+  int truth = PyObject_IsTrue(scalar);
+  Py_DECREF(scalar);
+  return truth;
+}
+
+}  // namespace
+
+PyNumberMethods array_as_number = {
+    .nb_add = nb_add, .nb_subtract = nb_subtract, .nb_multiply = nb_multiply, .nb_remainder = nb_remainder,
+    .nb_divmod = nb_divmod, .nb_power = nb_power, .nb_negative = nb_negative, .nb_positive = nb_positive,
+    .nb_absolute = nb_absolute, .nb_bool = nb_bool, .nb_invert = nb_invert, .nb_lshift = nb_lshift,
+    .nb_rshift = nb_rshift, .nb_and = nb_and, .nb_xor = nb_xor, .nb_or = nb_or, .nb_int = nb_int,
+    .nb_float = nb_float, .nb_inplace_add = nb_add_inplace, .nb_inplace_subtract = nb_subtract_inplace,
+    .nb_inplace_multiply = nb_multiply_inplace, .nb_inplace_remainder = nb_remainder_inplace,
+    .nb_inplace_power = nb_power_inplace, .nb_inplace_lshift = nb_lshift_inplace,
+    .nb_inplace_rshift = nb_rshift_inplace, .nb_inplace_and = nb_and_inplace, .nb_inplace_xor = nb_xor_inplace,
+    .nb_inplace_or = nb_or_inplace, .nb_floor_divide = nb_floor_divide, .nb_true_divide = nb_true_divide,
+    .nb_inplace_floor_divide = nb_floor_divide_inplace, .nb_inplace_true_divide = nb_true_divide_inplace,
+    .nb_index = nb_index, .nb_matrix_multiply = nb_matmul, .nb_inplace_matrix_multiply = nb_matmul_inplace};
+
+PyObject* array_richcompare(PyObject* a, PyObject* b, int op) {
+  static Ufunc* ufuncs[] = {find_ufunc("less"), find_ufunc("less_equal"), find_ufunc("equal"),
+                            find_ufunc("not_equal"), find_ufunc("greater"), find_ufunc("greater_equal")};
+  if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
+  PyObject* inputs[2] = {a, b};
+  if (PyUnicode_Check(b) || b == Py_None) {
+    // NumPy's == and != against anything give an array of False or True instead of an error.
+    constexpr const char* names[] = {"__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
+    return fallback_method(reinterpret_cast<Array*>(a), names[op], &b, 1, nullptr);
+  }
+  PyObject* result = ufunc_call(ufuncs[op], inputs, nullptr);
+  if (!result && (op == Py_EQ || op == Py_NE) && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    constexpr const char* names[] = {"", "", "__eq__", "__ne__"};
+    return fallback_method(reinterpret_cast<Array*>(a), names[op], &b, 1, nullptr);
+  }
+  return result;
+}
+
+}  // namespace mp

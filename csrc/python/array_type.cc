@@ -1,0 +1,116 @@
+#include "python/array_type.h"
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+
+#include "python/convert.h"
+#include "python/fallback.h"
+#include "python/index.h"
+#include "python/numpy_api.h"
+#include "python/scalar.h"
+
+namespace mp {
+
+PyObject* array_richcompare(PyObject* a, PyObject* b, int op);
+
+PyTypeObject ArrayType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+namespace {
+
+Array* as_self(PyObject* o) { return reinterpret_cast<Array*>(o); }
+
+Py_ssize_t array_length(PyObject* self) {
+  Array* a = as_self(self);
+  if (a->ndim) return a->shape[0];
+  PyErr_SetString(PyExc_TypeError, "len() of unsized object");
+  return -1;
+}
+
+PyObject* through_numpy(PyObject* self, PyObject* (*f)(PyObject*)) {
+  PyObject* np = to_numpy(as_self(self));
+  PyObject* result = np ? f(np) : nullptr;
+  Py_XDECREF(np);
+  return result;
+}
+
+PyObject* array_repr(PyObject* self) { return through_numpy(self, PyObject_Repr); }
+PyObject* array_str(PyObject* self) { return through_numpy(self, PyObject_Str); }
+
+// A stand-in for a NumPy scalar is hashable, as NumPy scalars are; arrays are not.
+Py_hash_t array_hash(PyObject* self) {
+  Array* a = as_self(self);
+  if (!(a->flags & kScalar)) return PyObject_HashNotImplemented(self);
+  PyObject* scalar = make_python_scalar(a->dtype, a->data);
+  Py_hash_t h = scalar ? PyObject_Hash(scalar) : -1;
+  Py_XDECREF(scalar);
+  return h;
+}
+
+int array_contains(PyObject* self, PyObject* value) {
+  PyObject* found = fallback_method(as_self(self), "__contains__", &value, 1, nullptr);
+  if (!found) return -1;
+  int truth = PyObject_IsTrue(found);
+  Py_DECREF(found);
+  return truth;
+}
+
+// ndarray(shape, dtype=float, buffer=None, offset=0, strides=None, order=None)
+PyObject* array_create(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  PyObject* np = PyObject_Call(reinterpret_cast<PyObject*>(&PyArray_Type), args, kwargs);
+  return wrap(np);
+}
+
+PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_item = array_item, .sq_contains = array_contains};
+PyMappingMethods array_as_mapping = {
+    .mp_length = array_length, .mp_subscript = array_subscript, .mp_ass_subscript = array_ass_subscript};
+PyBufferProcs array_as_buffer = {.bf_getbuffer = array_getbuffer, .bf_releasebuffer = array_releasebuffer};
+
+// Every attribute of numpy.ndarray that we do not have natively runs in NumPy on the same memory.
+bool add_numpy_methods() {
+  constexpr const char* mutators[] = {"sort", "partition", "fill", "put", "setfield", "byteswap"};
+  constexpr const char* skipped[] = {"__init__", "__new__", "__class__", "__getattribute__", "__setattr__", "__delattr__",
+                                     "__init_subclass__", "__subclasshook__", "__dir__", "__sizeof__", "__reduce_ex__",
+                                     "__array_finalize__", "__doc__", "__hash__"};
+  PyObject *key, *value, *theirs = PyArray_Type.tp_dict, *ours = ArrayType.tp_dict;
+  for (Py_ssize_t pos = 0; PyDict_Next(theirs, &pos, &key, &value);) {
+    if (PyDict_Contains(ours, key) || !PyCallable_Check(value)) continue;
+    const char* name = PyUnicode_AsUTF8(key);
+    bool skip = false, mutates = false;
+    for (const char* s : skipped) skip |= strcmp(s, name) == 0;
+    for (const char* m : mutators) mutates |= strcmp(m, name) == 0;
+    if (skip) continue;
+    std::string path = std::string("ndarray.") + name;
+    PyObject* f = fallback_new(path.c_str(), value, mutates);
+    if (!f || PyDict_SetItem(ours, key, f) < 0) return false;
+    Py_DECREF(f);
+  }
+  PyType_Modified(&ArrayType);
+  return true;
+}
+
+}  // namespace
+
+bool array_type_init(PyObject* module) {
+  ArrayType.tp_name = "minpy.numpy.ndarray";
+  ArrayType.tp_basicsize = sizeof(Array);
+  ArrayType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
+  ArrayType.tp_dealloc = array_dealloc;
+  ArrayType.tp_repr = array_repr;
+  ArrayType.tp_str = array_str;
+  ArrayType.tp_hash = array_hash;
+  ArrayType.tp_as_number = &array_as_number;
+  ArrayType.tp_as_sequence = &array_as_sequence;
+  ArrayType.tp_as_mapping = &array_as_mapping;
+  ArrayType.tp_as_buffer = &array_as_buffer;
+  ArrayType.tp_richcompare = array_richcompare;
+  ArrayType.tp_iter = array_iter;
+  ArrayType.tp_weaklistoffset = offsetof(Array, weakrefs);
+  array_tables_init();
+  ArrayType.tp_new = array_create;
+  ArrayType.tp_doc = "An n-dimensional array with NumPy's behaviour, gradients and devices.";
+  if (PyType_Ready(&ArrayType) < 0) return false;
+  return add_numpy_methods() && PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
+}
+
+}  // namespace mp

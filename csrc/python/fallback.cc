@@ -1,0 +1,325 @@
+#include "python/fallback.h"
+
+#include <structmember.h>
+
+#include <cstring>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "python/convert.h"
+#include "python/fallback_state.h"
+#include "python/numpy_api.h"
+#include "tape/tape.h"
+
+namespace mp {
+
+FallbackState fallback_state;
+
+namespace {
+
+struct Fallback {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  PyObject* name;
+  PyObject* target;     // NumPy's callable
+  PyObject* dict;
+  bool mutates_first;   // writes into its first argument (copyto, put ...)
+  bool warned;
+  int64_t calls;
+};
+
+Fallback* as_fallback(PyObject* o) { return reinterpret_cast<Fallback*>(o); }
+
+PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  PyObject** items = PySequence_Fast_ITEMS(o);
+  PyObject* out = nullptr;  // made when the first item changes
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = unwrap(items[i]);
+    if (!item) { Py_XDECREF(out); return nullptr; }
+    if (item != items[i] && !out) {
+      out = is_tuple ? PyTuple_New(n) : PyList_New(n);
+      for (Py_ssize_t j = 0; out && j < i; ++j) {
+        Py_INCREF(items[j]);
+        is_tuple ? PyTuple_SET_ITEM(out, j, items[j]) : PyList_SET_ITEM(out, j, items[j]);
+      }
+    }
+    if (out) is_tuple ? PyTuple_SET_ITEM(out, i, item) : PyList_SET_ITEM(out, i, item);
+    else Py_DECREF(item);
+  }
+  if (out) return out;
+  Py_INCREF(o);
+  return o;
+}
+
+bool holds_taped(PyObject* o, int depth = 0) {
+  if (array_check(o)) return tape::taped(reinterpret_cast<Array*>(o));
+  if (depth < 3 && (PyTuple_CheckExact(o) || PyList_CheckExact(o)))
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+      if (holds_taped(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
+  return false;
+}
+
+int before_mutation(PyObject* o) {
+  if (array_check(o)) return tape::before_write(reinterpret_cast<Array*>(o));
+  if (PyTuple_CheckExact(o))
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
+      if (before_mutation(PyTuple_GET_ITEM(o, i)) < 0) return -1;
+  return 0;
+}
+
+// Calls `target` on unwrapped arguments and wraps the result.
+PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, bool mutates_first) {
+  Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = nargs + nkw;
+  PyObject* small[9];
+  PyObject** stack = total < 9 ? small : static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
+  Py_ssize_t done = 0;
+  PyObject* result = nullptr;
+  bool ok = stack != nullptr;
+  if (ok && mutates_first && nargs) ok = before_mutation(args[0]) == 0;
+  for (; ok && done < total; ++done) {
+    if (done >= nargs && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, done - nargs), "out") == 0 &&
+        before_mutation(args[done]) < 0)
+      { ok = false; break; }
+    stack[done + 1] = unwrap(args[done]);
+    if (!stack[done + 1]) ok = false;
+    if (!ok) break;
+  }
+  if (ok) result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+  // Wrapping while the arguments are alive keeps their identity: a returned `out` is the caller's array.
+  result = wrap(result);
+  for (Py_ssize_t i = 0; i < done; ++i) Py_DECREF(stack[i + 1]);
+  if (stack != small) PyMem_Free(stack);
+  return result;
+}
+
+int note_fallback(Fallback* f) {
+  ++f->calls;
+  if (fallback_state.mode == FallbackMode::Silent) return 0;
+  if (fallback_state.mode == FallbackMode::Error) {
+    PyErr_Format(PyExc_RuntimeError, "%U has no native kernel for these arguments and minpy.config.fallback is 'error'; "
+                 "set it to 'silent' or 'warn' to let NumPy run it", f->name);
+    return -1;
+  }
+  if (f->warned) return 0;
+  f->warned = true;
+  return PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%U runs in NumPy: it has no native kernel for these arguments", f->name);
+}
+
+PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  Fallback* f = as_fallback(self);
+  Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  if (note_fallback(f) < 0) return nullptr;
+  if (tape::state.recording && fallback_state.gradient_hook) {
+    Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    for (Py_ssize_t i = 0; i < total; ++i) {
+      if (!holds_taped(args[i])) continue;
+      PyObject* result = nullptr;
+      PyObject** with_self = static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
+      if (!with_self) return PyErr_NoMemory();
+      with_self[0] = self;
+      std::memcpy(with_self + 1, args, sizeof(PyObject*) * total);
+      result = PyObject_Vectorcall(fallback_state.gradient_hook, with_self, nargs + 1, kwnames);
+      PyMem_Free(with_self);
+      return result;
+    }
+  }
+  return call_numpy(f->target, args, nargs, kwnames, f->mutates_first);
+}
+
+void fallback_dealloc(PyObject* self) {
+  Fallback* f = as_fallback(self);
+  PyObject_GC_UnTrack(self);
+  Py_CLEAR(f->name);
+  Py_CLEAR(f->target);
+  Py_CLEAR(f->dict);
+  Py_TYPE(self)->tp_free(self);
+}
+
+int fallback_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(as_fallback(self)->target);
+  Py_VISIT(as_fallback(self)->dict);
+  return 0;
+}
+
+PyObject* fallback_getattro(PyObject* self, PyObject* name) {
+  PyObject* found = PyObject_GenericGetAttr(self, name);
+  if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  PyErr_Clear();
+  return PyObject_GetAttr(as_fallback(self)->target, name);
+}
+
+PyObject* fallback_repr(PyObject* self) { return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name); }
+PyObject* fallback_get_name(PyObject* self, void*) { PyObject* n = as_fallback(self)->name; Py_INCREF(n); return n; }
+PyObject* fallback_get_target(PyObject* self, void*) { PyObject* t = as_fallback(self)->target; Py_INCREF(t); return t; }
+PyObject* fallback_get_doc(PyObject* self, void*) { return PyObject_GetAttrString(as_fallback(self)->target, "__doc__"); }
+PyObject* fallback_get_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_fallback(self)->calls); }
+PyObject* fallback_reduce(PyObject* self, PyObject*) { return PyUnicode_FromFormat("%U", as_fallback(self)->name); }
+
+// Skips the gradient hook: what gradient rules call.
+PyObject* fallback_call_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return call_numpy(as_fallback(self)->target, args, nargs, kwnames, as_fallback(self)->mutates_first);
+}
+
+PyGetSetDef fallback_getset[] = {{"__name__", fallback_get_name, nullptr, nullptr, nullptr},
+                                 {"__qualname__", fallback_get_name, nullptr, nullptr, nullptr},
+                                 {"__wrapped__", fallback_get_target, nullptr, nullptr, nullptr},
+                                 {"__doc__", fallback_get_doc, nullptr, nullptr, nullptr},
+                                 {"calls", fallback_get_calls, nullptr, "Number of calls so far.", nullptr},
+                                 {}};
+PyMethodDef fallback_methods[] = {
+    {"call_numpy", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fallback_call_numpy)), METH_FASTCALL | METH_KEYWORDS,
+     "Call the NumPy function without recording a gradient."},
+    {"__reduce__", fallback_reduce, METH_NOARGS, nullptr},
+    {}};
+
+PyObject* numpy_attribute(const char* dotted) {
+  static std::unordered_map<std::string, PyObject*> cache;  // lives as long as the process
+  auto it = cache.find(dotted);
+  if (it != cache.end()) return it->second;
+  PyObject* o = PyImport_ImportModule("numpy");
+  std::string path = dotted;
+  for (size_t start = 0; o && start <= path.size();) {
+    size_t dot = path.find('.', start);
+    std::string part = path.substr(start, dot == std::string::npos ? dot : dot - start);
+    PyObject* next = PyObject_GetAttrString(o, part.c_str());
+    Py_DECREF(o);
+    o = next;
+    start = dot == std::string::npos ? path.size() + 1 : dot + 1;
+  }
+  if (o) cache.emplace(path, o);
+  return o;
+}
+
+}  // namespace
+
+PyTypeObject FallbackType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+bool fallback_init(PyObject* module) {
+  FallbackType.tp_name = "minpy.numpy.fallback_function";
+  FallbackType.tp_basicsize = sizeof(Fallback);
+  FallbackType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC;
+  FallbackType.tp_vectorcall_offset = offsetof(Fallback, vectorcall);
+  FallbackType.tp_call = PyVectorcall_Call;
+  FallbackType.tp_dealloc = fallback_dealloc;
+  FallbackType.tp_traverse = fallback_traverse;
+  FallbackType.tp_repr = fallback_repr;
+  FallbackType.tp_getattro = fallback_getattro;
+  FallbackType.tp_setattro = PyObject_GenericSetAttr;
+  FallbackType.tp_dictoffset = offsetof(Fallback, dict);
+  FallbackType.tp_getset = fallback_getset;
+  FallbackType.tp_methods = fallback_methods;
+  return PyType_Ready(&FallbackType) == 0;
+}
+
+PyObject* fallback_new(const char* name, PyObject* numpy_callable, bool mutates_first) {
+  Fallback* f = PyObject_GC_New(Fallback, &FallbackType);
+  if (!f) return nullptr;
+  f->vectorcall = fallback_vectorcall;
+  f->name = PyUnicode_InternFromString(name);
+  Py_INCREF(numpy_callable);
+  f->target = numpy_callable;
+  f->dict = nullptr;
+  f->mutates_first = mutates_first;
+  f->warned = false;
+  f->calls = 0;
+  PyObject_GC_Track(reinterpret_cast<PyObject*>(f));
+  return reinterpret_cast<PyObject*>(f);
+}
+
+PyObject* unwrap(PyObject* o) {
+  if (array_check(o)) return to_numpy(reinterpret_cast<Array*>(o));
+  if (PyTuple_CheckExact(o)) return unwrap_sequence(o, true);
+  if (PyList_CheckExact(o)) return unwrap_sequence(o, false);
+  if (o == reinterpret_cast<PyObject*>(&ArrayType)) o = reinterpret_cast<PyObject*>(&PyArray_Type);
+  if (PyDict_CheckExact(o)) {
+    PyObject *out = PyDict_New(), *key, *value;
+    for (Py_ssize_t pos = 0; out && PyDict_Next(o, &pos, &key, &value);) {
+      PyObject* item = unwrap(value);
+      if (!item || PyDict_SetItem(out, key, item) < 0) Py_CLEAR(out);
+      Py_XDECREF(item);
+    }
+    return out;
+  }
+  Py_INCREF(o);
+  return o;
+}
+
+PyObject* wrap(PyObject* o) {
+  if (!o) return nullptr;
+  if (PyArray_CheckExact(o)) {
+    PyObject* ours = from_numpy(o);
+    Py_DECREF(o);
+    return ours;
+  }
+  if (PyList_CheckExact(o)) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) {
+      PyObject* item = PyList_GET_ITEM(o, i);
+      if (!PyArray_CheckExact(item) && !PyTuple_Check(item) && !PyList_CheckExact(item)) continue;
+      Py_INCREF(item);
+      PyObject* ours = wrap(item);
+      if (!ours || PyList_SetItem(o, i, ours) < 0) { Py_DECREF(o); return nullptr; }
+    }
+    return o;
+  }
+  if (!PyTuple_Check(o)) return o;
+  bool changes = false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(o, i);
+    changes |= PyArray_CheckExact(item) || PyTuple_Check(item) || PyList_CheckExact(item);
+  }
+  if (!changes) return o;
+  PyObject* items = PyTuple_New(PyTuple_GET_SIZE(o));
+  for (Py_ssize_t i = 0; items && i < PyTuple_GET_SIZE(o); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(o, i);
+    Py_INCREF(item);
+    PyObject* ours = wrap(item);
+    if (!ours) Py_CLEAR(items);
+    else PyTuple_SET_ITEM(items, i, ours);
+  }
+  PyObject* result = items;
+  if (items && !PyTuple_CheckExact(o)) {  // a named tuple keeps its type
+    result = PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_make", "O", items);
+    Py_DECREF(items);
+  }
+  Py_DECREF(o);
+  return result;
+}
+
+PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  // Goes through the Fallback object that the namespace would hold, so that counting, policy and gradients apply.
+  static std::unordered_map<std::string, PyObject*> cache;
+  PyObject*& f = cache[numpy_name];
+  if (!f) {
+    PyObject* target = numpy_attribute(numpy_name);
+    if (!target) return nullptr;
+    f = fallback_new(numpy_name, target, false);
+    if (!f) return nullptr;
+  }
+  return fallback_vectorcall(f, args, nargs, kwnames);
+}
+
+PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  std::string path = std::string("ndarray.") + name;
+  Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  std::vector<PyObject*> stack(total + 1);
+  stack[0] = reinterpret_cast<PyObject*>(self);
+  std::copy(args, args + total, stack.begin() + 1);
+  return fallback_call(path.c_str(), stack.data(), nargs + 1, kwnames);
+}
+
+PyObject* fallback_getitem(Array* self, PyObject* key) {
+  PyObject* args[2] = {reinterpret_cast<PyObject*>(self), key};
+  return fallback_call("ndarray.__getitem__", args, 2, nullptr);
+}
+
+int fallback_setitem(Array* self, PyObject* key, PyObject* value) {
+  if (tape::before_write(self) < 0) return -1;
+  PyObject* args[3] = {reinterpret_cast<PyObject*>(self), key, value};
+  PyObject* done = fallback_call("ndarray.__setitem__", args, 3, nullptr);
+  Py_XDECREF(done);
+  return done ? 0 : -1;
+}
+
+}  // namespace mp

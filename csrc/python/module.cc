@@ -1,0 +1,63 @@
+// The extension module minpy._core: types, native functions, and the switches that Python code sets.
+#define MP_IMPORT_NUMPY
+#include "python/numpy_api.h"
+
+#include <pybind11/pybind11.h>
+
+#include "ops/manip.h"
+#include "ops/ufunc.h"
+#include "python/array_type.h"
+#include "python/convert.h"
+#include "python/creation.h"
+#include "python/fallback.h"
+#include "python/fallback_state.h"
+#include "python/linalg.h"
+#include "python/reduce.h"
+#include "tape/python.h"
+
+namespace py = pybind11;
+
+namespace mp {
+namespace {
+
+bool import_numpy() { return _import_array() >= 0 && _import_umath() >= 0; }
+
+py::object checked(PyObject* o) {
+  if (!o) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(o);
+}
+
+// Native functions live in a submodule-like dict, so that minpy.numpy can tell them from everything else.
+void add_functions(py::module_& m, py::dict& functions, PyMethodDef* table) {
+  for (; table->ml_name; ++table)
+    functions[table->ml_name] = checked(PyCFunction_NewEx(table, nullptr, py::str("minpy.numpy").ptr()));
+}
+
+}  // namespace
+}  // namespace mp
+
+PYBIND11_MODULE(_core, m) {
+  using namespace mp;
+  if (!import_numpy() || !fallback_init(m.ptr()) || !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) ||
+      !tape_init(m.ptr()))
+    throw py::error_already_set();
+  py::dict functions;
+  for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions, linalg_functions})
+    add_functions(m, functions, table);
+  m.attr("functions") = functions;
+  m.attr("ufunc") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&UfuncType));
+  m.attr("fallback_function") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&FallbackType));
+  m.def("make_fallback", [](const char* name, py::object f, bool mutates_first) {
+    return checked(fallback_new(name, f.ptr(), mutates_first));
+  });
+  m.def("to_numpy", [](py::object o) { return checked(unwrap(o.ptr())); },
+        "Arrays, also inside tuples, lists and dicts, as numpy.ndarrays over the same memory.");
+  m.def("from_numpy", [](py::object o) { return checked(wrap(o.release().ptr())); },
+        "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
+  m.def("_from_numpy", [](py::object o) { return checked(from_numpy(o.ptr())); });
+  m.def("_find_ufunc", [](const char* name) {
+    return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(find_ufunc(name)));
+  });
+  m.def("set_fallback_mode", [](int mode) { fallback_state.mode = static_cast<FallbackMode>(mode); });
+  m.def("set_gradient_hook", [](py::object hook) { fallback_state.gradient_hook = hook.release().ptr(); });
+}

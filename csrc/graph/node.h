@@ -1,25 +1,31 @@
 // Node: one operator application in the functional graph. The tape is made of Nodes; so will be the traced
 // graph of hybridize and Symbol. Edges point from a node to the nodes that produced its inputs.
-// Invariants: `seq` grows with creation, so a node's inputs have smaller numbers; destruction is iterative.
+// Invariants: `seq` grows with creation, so a node's inputs have smaller numbers; a node never holds an array
+// that holds the node; destruction is iterative (Note [The tape frees without recursion]). Needs the GIL.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <utility>
+
+#include "core/shape.h"
+#include "ops/op.h"
+#include "tape/saved.h"
 
 namespace mp {
 
 struct Node;
 void node_free(Node*);
-int64_t& node_refs(Node*);
 
 class NodeRef {
  public:
   NodeRef() = default;
   static NodeRef steal(Node* p) { NodeRef r; r.p_ = p; return r; }
-  static NodeRef borrow(Node* p) { if (p) ++node_refs(p); return steal(p); }
-  NodeRef(const NodeRef& o) : p_(o.p_) { if (p_) ++node_refs(p_); }
+  static inline NodeRef borrow(Node* p);
+  inline NodeRef(const NodeRef& o);
   NodeRef(NodeRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
   NodeRef& operator=(NodeRef o) noexcept { std::swap(p_, o.p_); return *this; }
-  ~NodeRef() { if (p_ && --node_refs(p_) == 0) node_free(p_); }
+  inline ~NodeRef();
   Node* get() const { return p_; }
   Node* operator->() const { return p_; }
   explicit operator bool() const { return p_ != nullptr; }
@@ -28,5 +34,66 @@ class NodeRef {
  private:
   Node* p_ = nullptr;
 };
+
+// One output of a node. Null: a constant.
+struct Edge {
+  NodeRef node;
+  uint32_t out = 0;
+  explicit operator bool() const { return bool(node); }
+  bool operator==(const Edge& o) const { return node.get() == o.node.get() && out == o.out; }
+};
+
+struct Meta {  // what is known of a node's output without its value
+  DType dtype = DType::Invalid;
+  Shape shape;
+};
+
+struct NodeExtra {  // whatever only some nodes need: attributes, a view's layout, a leaf's gradient, a Python rule
+  virtual ~NodeExtra() = default;
+};
+struct AttrsExtra final : NodeExtra {
+  explicit AttrsExtra(Attrs a) : attrs(std::move(a)) {}
+  Attrs attrs;
+};
+
+struct Node {
+  static constexpr int kInlineEdges = 3;
+  static constexpr int kInlineSaved = 3;
+
+  const OpDef* op;
+  int64_t refs;
+  uint64_t seq;
+  uint64_t mark;    // the backward pass that visited the node last ...
+  int64_t slot;     // ... and the node's place in it
+  uint32_t nin;
+  uint32_t nout;
+  bool consumed;    // saved values were freed by a backward pass
+  Edge* edges;      // nin entries
+  Meta* outs;       // nout entries
+  std::unique_ptr<NodeExtra> extra;
+  Saved saved[kInlineSaved];
+  Edge inline_edges[kInlineEdges];
+  Meta inline_out;
+
+  std::span<Edge> inputs() { return {edges, nin}; }
+  bool saves(uint8_t bit) const { return op->saves & bit; }
+  // The record of a value that op->saves names; records are in the order of the bits.
+  Saved& saved_for(uint8_t bit) { return saved[__builtin_popcount(op->saves & (bit - 1))]; }
+};
+
+Node* node_new(const OpDef& op, size_t nin, size_t nout = 1);
+void node_set_out(Node* node, size_t i, const Array* a);  // fills outs[i]
+void node_release_saved(Node* node);
+
+inline NodeRef NodeRef::borrow(Node* p) {
+  if (p) ++p->refs;
+  return steal(p);
+}
+inline NodeRef::NodeRef(const NodeRef& o) : p_(o.p_) {
+  if (p_) ++p_->refs;
+}
+inline NodeRef::~NodeRef() {
+  if (p_ && --p_->refs == 0) node_free(p_);
+}
 
 }  // namespace mp

@@ -1,0 +1,53 @@
+#include "tape/vjp.h"
+
+#include "ops/api.h"
+#include "tape/tape.h"
+
+namespace mp {
+namespace {
+
+// The real part of a complex value, as a recorded view.
+ArrayRef real_part(const ArrayRef& a) {
+  DType part = a->dtype == DType::C64 ? DType::F32 : DType::F64;
+  return check(array_view(a.get(), part, a->ndim, a->shape, a->strides, a->data));
+}
+
+}  // namespace
+
+const ArrayRef& Vjp::g(int i) {
+  if (!cotangents_[i]) cotangents_[i] = api::zeros(node_.outs[i].dtype, node_.outs[i].shape.span());
+  return cotangents_[i];
+}
+
+const Attrs& Vjp::attrs() const {
+  static const Attrs none;
+  return node_.extra ? static_cast<const AttrsExtra&>(*node_.extra).attrs : none;
+}
+
+ArrayRef Vjp::revive(Array* saved, const Edge& edge) {
+  if (!tape::state.recording || tape::edge_of(saved) == edge) return ArrayRef::borrow(saved);
+  ArrayRef a = check(array_alias(saved));
+  if (edge) tape::set_edge(a.get(), edge);
+  return a;
+}
+
+ArrayRef Vjp::in(int i) { return revive(node_.saved_for(kSaveIn0 << i).array, node_.edges[i]); }
+
+ArrayRef Vjp::out(int i) {
+  return revive(node_.saved_for(kSaveOut0 << i).array, {NodeRef::borrow(&node_), static_cast<uint32_t>(i)});
+}
+
+void Vjp::grad(int i, ArrayRef value) {
+  if (!needs(i)) return;
+  const Meta& meta = in_meta(i);
+  if (!meta.shape.equals(value->shape, value->ndim)) value = api::sum_to(value, meta.shape.span());
+  if (value->dtype != meta.dtype) {
+    if (is_complex(value->dtype) && !is_complex(meta.dtype)) value = real_part(value);
+    value = api::astype(value, meta.dtype);
+  }
+  ArrayRef& sum = sums_[static_cast<size_t>(targets_[i])];
+  static Ufunc* add = find_ufunc("add");
+  sum = sum ? api::binary(add, sum, value) : std::move(value);
+}
+
+}  // namespace mp

@@ -1,0 +1,47 @@
+// Vjp: what a gradient rule sees of one operator application, and where it puts the operands' gradients.
+// A rule is a function of the cotangents g(i) of the outputs, the saved in(i) and out(i), and attrs(). It
+// computes with csrc/ops/api.h only, so that it records itself when a higher derivative is wanted (R-H).
+// Complex gradients follow HIPS autograd and JAX: the derivative of a holomorphic f multiplies by f'(z),
+// without conjugation.
+#pragma once
+#include <vector>
+
+#include "core/error.h"
+#include "graph/node.h"
+
+namespace mp {
+
+class Vjp {
+ public:
+  // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the gradient.
+  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::vector<ArrayRef>& sums)
+      : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums) {}
+
+  const char* name() const { return node_.op->name; }
+  int nin() const { return static_cast<int>(node_.nin); }
+  int nout() const { return static_cast<int>(node_.nout); }
+  bool needs(int i) const { return targets_[i] >= 0; }
+  bool has_g(int i) const { return bool(cotangents_[i]); }
+  const ArrayRef& g(int i = 0);  // zeros when nothing flowed into that output
+  ArrayRef in(int i);
+  ArrayRef out(int i = 0);
+  const Meta& out_meta(int i = 0) const { return node_.outs[i]; }
+  const Meta& in_meta(int i) const { return node_.edges[i].node->outs[node_.edges[i].out]; }  // needs(i) only
+  const Attrs& attrs() const;
+  Node& node() { return node_; }
+
+  // Adds `value` to the gradient of input i, summed to its shape and cast to its dtype (the real part for a
+  // real operand). Does nothing when the gradient is not needed.
+  void grad(int i, ArrayRef value);
+
+  // A saved array with the history it had: what in() and out() return.
+  static ArrayRef revive(Array* saved, const Edge& edge);
+
+ private:
+  Node& node_;
+  ArrayRef* cotangents_;
+  const int64_t* targets_;
+  std::vector<ArrayRef>& sums_;
+};
+
+}  // namespace mp

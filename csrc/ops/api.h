@@ -27,6 +27,18 @@ ArrayRef broadcast_to(const ArrayRef& a, std::span<const int64_t> shape);
 ArrayRef sum(const ArrayRef& a, std::span<const int> axes, bool keepdims);  // empty axes: nothing is summed
 ArrayRef sum_to(const ArrayRef& g, std::span<const int64_t> shape);  // undoes broadcasting from `shape`
 ArrayRef matmul(const ArrayRef& a, const ArrayRef& b);
-ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b);
+ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b);  // a and b of one dtype
+ArrayRef where(const ArrayRef& cond, const ArrayRef& a, double b);
+ArrayRef where(const ArrayRef& cond, double a, const ArrayRef& b);
+
+ArrayRef copy(const ArrayRef& a);                                     // in C order
+void assign(const ArrayRef& dst, const ArrayRef& src);                // dst[...] = src
+ArrayRef slice(const ArrayRef& a, int axis, int64_t start, int64_t stop);  // a view
+ArrayRef flip(const ArrayRef& a, int axis);                                // a view
+ArrayRef cumsum(const ArrayRef& a, int axis);
+ArrayRef cumprod(const ArrayRef& a, int axis);
+// Positions are int64, in range, and count elements of the C-order flattened array.
+ArrayRef gather(const ArrayRef& a, const ArrayRef& index);            // a.ravel()[index]
+ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index, std::span<const int64_t> shape);
 
 }  // namespace mp::api

@@ -34,4 +34,7 @@ extern const OpDef op_setitem;         // inputs: target, values; target.ravel()
 // zeros(shape).ravel() with [index] += values; "index" as above; inputs: values (of index's shape).
 extern const OpDef op_scatter_add;
 
+// The rule of a reduction of the named ufunc ("add": op_sum ...), or null.
+const OpDef* reduction_op(const char* ufunc_name);
+
 }  // namespace mp

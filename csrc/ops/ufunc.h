@@ -51,6 +51,9 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes);
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested);
 void load_loops(Ufunc* f);
 
+// While set, 0-d results of this thread stay plain arrays (gradient rules compose arrays).
+extern thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));
+
 // f(*inputs) without keyword arguments. `outs` holds nout borrowed arrays to write into, or null.
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs);
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b);  // a = f(a, b) written into a

@@ -9,6 +9,7 @@
 #include "python/fallback.h"
 #include "python/numpy_api.h"
 #include "python/reduce.h"
+#include "tape/tape.h"
 
 namespace mp {
 namespace {

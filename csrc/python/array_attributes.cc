@@ -143,8 +143,11 @@ PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
   return Py_BuildValue("N(N)", rebuild, plain);
 }
 
-template <class Table>
-void append(std::vector<Table>& all, const Table* table) {
+void append(std::vector<PyMethodDef>& all, const PyMethodDef* table) {
+  for (; table->ml_name; ++table) all.push_back(*table);
+}
+
+void append(std::vector<PyGetSetDef>& all, const PyGetSetDef* table) {
   for (; table->name; ++table) all.push_back(*table);
 }
 

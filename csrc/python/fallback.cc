@@ -150,6 +150,12 @@ PyObject* fallback_getattro(PyObject* self, PyObject* name) {
   return PyObject_GetAttr(as_fallback(self)->target, name);
 }
 
+// Methods of arrays are Fallbacks in the type's dict: they bind as Python functions do.
+PyObject* fallback_descr_get(PyObject* self, PyObject* instance, PyObject*) {
+  if (!instance || instance == Py_None) return Py_NewRef(self);
+  return PyMethod_New(self, instance);
+}
+
 PyObject* fallback_repr(PyObject* self) { return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name); }
 PyObject* fallback_get_name(PyObject* self, void*) { PyObject* n = as_fallback(self)->name; Py_INCREF(n); return n; }
 PyObject* fallback_get_target(PyObject* self, void*) { PyObject* t = as_fallback(self)->target; Py_INCREF(t); return t; }
@@ -208,6 +214,7 @@ bool fallback_init(PyObject* module) {
   FallbackType.tp_getattro = fallback_getattro;
   FallbackType.tp_setattro = PyObject_GenericSetAttr;
   FallbackType.tp_dictoffset = offsetof(Fallback, dict);
+  FallbackType.tp_descr_get = fallback_descr_get;
   FallbackType.tp_getset = fallback_getset;
   FallbackType.tp_methods = fallback_methods;
   return PyType_Ready(&FallbackType) == 0;

@@ -2,11 +2,15 @@
 
 #include <cstring>
 
+#include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/numpy_api.h"
 #include "tape/tape.h"
 
 namespace mp {
+
+thread_local bool keep_arrays = false;
+
 namespace {
 
 template <class Object, class Value>
@@ -73,7 +77,7 @@ PyObject* make_python_scalar(DType dtype, const char* data) {
 }
 
 PyObject* finish_result(Array* a) {
-  if (!a || a->ndim) return reinterpret_cast<PyObject*>(a);
+  if (!a || a->ndim || keep_arrays) return reinterpret_cast<PyObject*>(a);
   if (tape::should_record(a)) {
     a->flags |= kScalar;
     return reinterpret_cast<PyObject*>(a);

@@ -1,0 +1,1 @@
+// Common includes of per-ISA files.

@@ -1,0 +1,78 @@
+// Weak stand-ins for chapters that are being added; each disappears when the real one is linked.
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu/kernels.h"
+#include "cpu/loops.h"
+#include "ops/gradients.h"
+#include "ops/manip.h"
+#include "ops/op.h"
+#include "python/array_type.h"
+#include "python/convert.h"
+#include "python/fallback.h"
+#include "python/index.h"
+#include "python/numpy_api.h"
+#include "tape/python.h"
+#include "tape/tape.h"
+
+#define WEAK __attribute__((weak))
+namespace mp {
+namespace cpu {
+WEAK std::span<const LoopEntry> best_loops() { return {}; }
+namespace {
+PyObject* np_view(const View& v) {
+  return PyArray_New(&PyArray_Type, v.ndim, (npy_intp*)v.shape, descr_of(v.dtype)->type_num, (npy_intp*)v.strides, v.data, 0, NPY_ARRAY_WRITEABLE, nullptr);
+}
+}
+WEAK void copy(const View& dst, const View& src) {
+  PyObject *d = np_view(dst), *s = np_view(src);
+  PyArray_CastingConverter(Py_None, nullptr);
+  PyErr_Clear();
+  PyArray_CopyInto((PyArrayObject*)d, (PyArrayObject*)s);
+  PyErr_Clear();
+}
+WEAK void fill(const View& dst, const void* value) {
+  int64_t z[kMaxDims] = {};
+  copy(dst, {dst.dtype, dst.ndim, dst.shape, z, (char*)value});
+}
+WEAK bool reduce(Reduce, const View&, const View&) { return false; }
+WEAK bool arg_reduce(bool, int, const View&, const View&) { return false; }
+}
+WEAK Storage* storage_new(size_t n) {
+  Storage* s = (Storage*)std::malloc(sizeof(Storage));
+  *s = Storage{1, (char*)std::aligned_alloc(64, (n + 64) / 64 * 64), n, 0, nullptr, nullptr, 0, 0, 0};
+  return s;
+}
+WEAK Storage* storage_foreign(char* d, size_t n, PyObject* o) {
+  Storage* s = (Storage*)std::malloc(sizeof(Storage));
+  Py_INCREF(o);
+  *s = Storage{1, d, n, 0, nullptr, o, 0, 0, 0};
+  return s;
+}
+WEAK void storage_free(Storage* s) {
+  if (s->owner) Py_DECREF(s->owner);
+  else std::free(s->data);
+  std::free(s);
+}
+WEAK PyMethodDef manip_functions[] = {{}};
+WEAK PyMethodDef manip_methods[] = {{}};
+WEAK PyMethodDef tape_methods[] = {{}};
+WEAK PyGetSetDef tape_getset[] = {{}};
+WEAK bool tape_init(PyObject*) { return true; }
+WEAK std::pair<const OpDef*, size_t> elementwise_gradients() { return {}; }
+WEAK std::pair<const OpDef*, size_t> math_gradients() { return {}; }
+WEAK extern const OpDef op_sum{"sum"}, op_prod{"prod"}, op_max{"max"}, op_min{"min"};
+WEAK extern const OpDef op_gather{"gather"}, op_scatter_add{"x"}, op_copy{"copy"}, op_where{"where"}, op_cumsum{"cumsum"}, op_cumprod{"cumprod"}, op_mean{"mean"}, op_matmul{"matmul"}, op_dot{"dot"}, op_vecdot{"vecdot"}, op_concatenate{"concatenate"}, op_setitem{"setitem"};
+namespace cpu {
+WEAK bool scatter_add(DType, char*, int64_t, int64_t, const int64_t*, int64_t, const char*, int64_t) { return false; }
+WEAK bool scan(bool, int, const View&, const View&) { return false; }
+WEAK void gather(char*, const char*, int64_t, int64_t, const int64_t*, int64_t) {}
+WEAK bool select(const View&, const View&, const View&, const View&) { return false; }
+}
+namespace tape { WEAK PyObject* mxnet_error() { return PyExc_RuntimeError; } }
+WEAK const OpDef* reduction_op(const char*) { return nullptr; }
+WEAK PyObject* array_subscript(PyObject* s, PyObject* k) { return fallback_getitem((Array*)s, k); }
+WEAK int array_ass_subscript(PyObject* s, PyObject* k, PyObject* v) { return fallback_setitem((Array*)s, k, v); }
+WEAK PyObject* array_item(PyObject* s, Py_ssize_t i) { return fallback_getitem((Array*)s, PyLong_FromSsize_t(i)); }
+WEAK PyObject* array_iter(PyObject* s) { return PySeqIter_New(s); }
+}  // namespace mp

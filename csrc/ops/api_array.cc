@@ -1,0 +1,219 @@
+// The part of api.h that makes, moves and rearranges arrays.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "cpu/kernels.h"
+#include "ops/api.h"
+#include "ops/gradients.h"
+#include "tape/tape.h"
+
+namespace mp::api {
+namespace {
+
+cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
+
+ArrayRef finish(const NodeRef& node, ArrayRef out) {
+  Array* outs[] = {out.get()};
+  check(tape::finish(node, outs));
+  return out;
+}
+
+ArrayRef contiguous(const ArrayRef& a) { return a->c_contiguous() ? a : check(array_copy(a.get(), 'C')); }
+
+ArrayRef scalar_like(const ArrayRef& a, double value) { return full(a->dtype, {}, value); }
+
+std::vector<int64_t> broadcast_shape(std::initializer_list<const Array*> arrays) {
+  std::vector<int64_t> shape;
+  for (const Array* a : arrays) {
+    if (a->ndim > shape.size()) shape.insert(shape.begin(), a->ndim - shape.size(), 1);
+    for (int i = 0; i < a->ndim; ++i) {
+      int64_t& n = shape[shape.size() - a->ndim + i];
+      if (n == 1) n = a->shape[i];
+    }
+  }
+  return shape;
+}
+
+// Strides for `shape` over a's memory without copying (NumPy's rule); false when a copy is needed.
+bool reshape_strides(const Array* a, std::span<const int64_t> shape, int64_t* strides) {
+  if (a->c_contiguous() || a->size <= 1) {
+    int64_t step = itemsize(a->dtype);
+    for (size_t i = shape.size(); i-- > 0;) {
+      strides[i] = step;
+      step *= std::max<int64_t>(shape[i], 1);
+    }
+    return true;
+  }
+  int64_t old_shape[kMaxDims], old_strides[kMaxDims];
+  size_t n = 0;
+  for (int i = 0; i < a->ndim; ++i) {
+    if (a->shape[i] == 1) continue;
+    old_shape[n] = a->shape[i];
+    old_strides[n++] = a->strides[i];
+  }
+  size_t oi = 0, ni = 0;
+  while (oi < n && ni < shape.size()) {
+    size_t oj = oi + 1, nj = ni + 1;
+    int64_t old_count = old_shape[oi], new_count = shape[ni];
+    while (old_count != new_count) {
+      if (new_count < old_count) new_count *= shape[nj++];
+      else old_count *= old_shape[oj++];
+    }
+    for (size_t k = oi; k + 1 < oj; ++k)
+      if (old_strides[k] != old_shape[k + 1] * old_strides[k + 1]) return false;
+    strides[nj - 1] = old_strides[oj - 1];
+    for (size_t k = nj - 1; k > ni; --k) strides[k - 1] = strides[k] * shape[k];
+    oi = oj;
+    ni = nj;
+  }
+  for (; ni < shape.size(); ++ni) strides[ni] = ni ? strides[ni - 1] : itemsize(a->dtype);
+  return true;
+}
+
+ArrayRef view(const ArrayRef& a, std::span<const int64_t> shape, const int64_t* strides, char* data) {
+  return check(array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, data));
+}
+
+// Half precision has no scan kernel: it accumulates in float.
+ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
+  Array* ins[] = {a.get()};
+  NodeRef node = tape::begin(op, ins, {{"axis", int64_t{axis}}});
+  ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
+  if (!cpu::scan(product, axis, view_of(out.get()), view_of(a.get()))) {
+    ArrayRef wide = check(array_cast(a.get(), DType::F32));
+    ArrayRef sums = check(array_new(DType::F32, a->ndim, a->shape));
+    cpu::scan(product, axis, view_of(sums.get()), view_of(wide.get()));
+    check(array_assign(out.get(), sums.get()));
+  }
+  return finish(node, out);
+}
+
+}  // namespace
+
+ArrayRef zeros(DType dtype, std::span<const int64_t> shape) {
+  ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
+  std::memset(a->data, 0, static_cast<size_t>(a->nbytes()));
+  return a;
+}
+
+ArrayRef full(DType dtype, std::span<const int64_t> shape, double value) {
+  ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
+  if (a->size == 0) return a;
+  alignas(16) char bytes[16];
+  cpu::copy({dtype, 0, nullptr, nullptr, bytes}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+  cpu::fill(view_of(a.get()), bytes);
+  return a;
+}
+
+ArrayRef copy(const ArrayRef& a) {
+  Array* ins[] = {a.get()};
+  NodeRef node = tape::begin(op_copy, ins);
+  return finish(node, check(array_copy(a.get(), 'C')));
+}
+
+void assign(const ArrayRef& dst, const ArrayRef& src) {
+  Array* ins[] = {src.get()};
+  NodeRef node = tape::begin(op_copy, ins);
+  check(tape::before_write(dst.get()));
+  check(array_assign(dst.get(), src.get()));
+  check(tape::finish_write(node, dst.get()));
+}
+
+ArrayRef reshape(const ArrayRef& a, std::span<const int64_t> shape) {
+  int64_t strides[kMaxDims];
+  if (reshape_strides(a.get(), shape, strides)) return view(a, shape, strides, a->data);
+  ArrayRef dense = copy(a);
+  reshape_strides(dense.get(), shape, strides);
+  return view(dense, shape, strides, dense->data);
+}
+
+ArrayRef transpose(const ArrayRef& a, std::span<const int> axes) {
+  int64_t shape[kMaxDims], strides[kMaxDims];
+  for (int i = 0; i < a->ndim; ++i) {
+    int from = axes.empty() ? a->ndim - 1 - i : axes[i];
+    shape[i] = a->shape[from];
+    strides[i] = a->strides[from];
+  }
+  return view(a, {shape, a->ndim}, strides, a->data);
+}
+
+ArrayRef broadcast_to(const ArrayRef& a, std::span<const int64_t> shape) {
+  int64_t strides[kMaxDims];
+  const size_t lead = shape.size() - a->ndim;
+  for (size_t i = 0; i < shape.size(); ++i)
+    strides[i] = i < lead || (a->shape[i - lead] == 1 && shape[i] != 1) ? 0 : a->strides[i - lead];
+  return view(a, shape, strides, a->data);
+}
+
+ArrayRef sum_to(const ArrayRef& g, std::span<const int64_t> shape) {
+  std::vector<int> axes;
+  const int lead = g->ndim - static_cast<int>(shape.size());
+  for (int i = 0; i < g->ndim; ++i)
+    if (i < lead || (shape[i - lead] == 1 && g->shape[i] != 1)) axes.push_back(i);
+  ArrayRef out = axes.empty() ? g : sum(g, axes, true);
+  if (lead < 0 || static_cast<int>(out->ndim) != static_cast<int>(shape.size()) ||
+      !std::equal(shape.begin(), shape.end(), out->shape)) {
+    // The cotangent was smaller than the operand (a rule may return one that broadcasts).
+    return lead > 0 ? reshape(out, shape) : broadcast_to(out, shape);
+  }
+  return out;
+}
+
+ArrayRef slice(const ArrayRef& a, int axis, int64_t start, int64_t stop) {
+  std::vector<int64_t> shape(a->shape, a->shape + a->ndim);
+  shape[axis] = stop - start;
+  return view(a, shape, a->strides, a->data + start * a->strides[axis]);
+}
+
+ArrayRef flip(const ArrayRef& a, int axis) {
+  std::vector<int64_t> strides(a->strides, a->strides + a->ndim);
+  const int64_t last = std::max<int64_t>(a->shape[axis] - 1, 0) * strides[axis];
+  strides[axis] = -strides[axis];
+  return view(a, a->shape_span(), strides.data(), a->data + last);
+}
+
+ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
+  Array* ins[] = {cond.get(), a.get(), b.get()};
+  NodeRef node = tape::begin(op_where, ins);
+  std::vector<int64_t> shape = broadcast_shape({cond.get(), a.get(), b.get()});
+  ArrayRef out = check(array_new(a->dtype, static_cast<int>(shape.size()), shape.data()));
+  tape::RecordingScope off(false);
+  ArrayRef c = broadcast_to(cond, shape), x = broadcast_to(a, shape), y = broadcast_to(b, shape);
+  if (out->size && !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get()))) {
+    PyErr_Format(PyExc_TypeError, "where: no kernel for dtype %s", kDTypeName[index(a->dtype)]);
+    throw PythonError{};
+  }
+  return finish(node, out);
+}
+
+ArrayRef where(const ArrayRef& cond, const ArrayRef& a, double b) { return where(cond, a, scalar_like(a, b)); }
+ArrayRef where(const ArrayRef& cond, double a, const ArrayRef& b) { return where(cond, scalar_like(b, a), b); }
+
+ArrayRef cumsum(const ArrayRef& a, int axis) { return scan(op_cumsum, false, a, axis); }
+ArrayRef cumprod(const ArrayRef& a, int axis) { return scan(op_cumprod, true, a, axis); }
+
+ArrayRef gather(const ArrayRef& a, const ArrayRef& index) {
+  Array* ins[] = {a.get()};
+  NodeRef node = tape::begin(op_gather, ins, {{"index", index}});
+  ArrayRef source = contiguous(a), positions = contiguous(index);
+  ArrayRef out = check(array_new(a->dtype, index->ndim, index->shape));
+  const int64_t item = itemsize(a->dtype);
+  cpu::gather(out->data, source->data, item, item, reinterpret_cast<int64_t*>(positions->data), positions->size);
+  return finish(node, out);
+}
+
+ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index, std::span<const int64_t> shape) {
+  Array* ins[] = {values.get()};
+  NodeRef node = tape::begin(op_scatter_add, ins, {{"index", index}});
+  ArrayRef out = zeros(values->dtype, shape), source = contiguous(values), positions = contiguous(index);
+  const int64_t item = itemsize(values->dtype);
+  if (!cpu::scatter_add(values->dtype, out->data, item, 1, reinterpret_cast<int64_t*>(positions->data), positions->size,
+                        source->data, item)) {
+    PyErr_Format(PyExc_TypeError, "scatter_add: no kernel for dtype %s", kDTypeName[mp::index(values->dtype)]);
+    throw PythonError{};
+  }
+  return finish(node, out);
+}
+
+}  // namespace mp::api

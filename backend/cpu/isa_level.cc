@@ -9,9 +9,7 @@ namespace {
 
 int detect() {
   __builtin_cpu_init();
-  int level = __builtin_cpu_supports("x86-64-v4")   ? 4
-              : __builtin_cpu_supports("x86-64-v3") ? 3
-                                                    : 2;
+  int level = __builtin_cpu_supports("x86-64-v4") ? 4 : __builtin_cpu_supports("x86-64-v3") ? 3 : 2;
   const char* wish = std::getenv("MINPY_ISA");
   if (wish && wish[0] == 'v' && wish[1] >= '2' && wish[1] <= '4' && !wish[2]) {
     const int wanted = wish[1] - '0';

@@ -1,7 +1,8 @@
-// Storage: the bytes of one allocation on one device. It is the unit of aliasing, versioning and scheduling.
-// Invariants: the reference count changes only under the GIL; `data` is fixed for life (except that a write
-// under Note [A write snapshots what the tape saved] moves saved references to another Storage);
-// `version` grows with each write. Small storages keep their bytes right behind this header.
+// Storage: the bytes of one allocation on one device. It is the unit of aliasing, versioning and
+// scheduling. Invariants: the reference count changes only under the GIL; `data` is fixed for life
+// (except that a write under Note [A write snapshots what the tape saved] moves saved references to
+// another Storage); `version` grows with each write. Small storages keep their bytes right behind
+// this header.
 #pragma once
 #include <Python.h>
 
@@ -17,20 +18,59 @@ struct Storage {
   char* data;
   size_t nbytes;
   uint64_t version;
-  Saved* saved;      // head of the list of tape references into this storage
-  PyObject* owner;   // keeps foreign memory alive; null when the allocator owns the bytes
-  uint32_t bin;      // allocator's size class
-  uint16_t device;   // 0 = cpu(0)
-  uint16_t flags;    // StorageFlags
+  Saved* saved;     // head of the list of tape references into this storage
+  PyObject* owner;  // keeps foreign memory alive; null when the allocator owns the bytes
+  uint32_t bin;     // allocator's size class
+  uint16_t device;  // 0 = cpu(0)
+  uint16_t flags;   // StorageFlags
 };
 
 enum StorageFlags : uint16_t { kStorageExported = 1 };
 
-Storage* storage_new(size_t nbytes);                                          // uninitialised; null + MemoryError
-Storage* storage_foreign(char* data, size_t nbytes, PyObject* owner);         // takes a new reference to owner
-void storage_free(Storage*);
+// The free lists of small storages: class c serves up to 64*c bytes right behind the header.
+// Everything here runs under the GIL. A free block links to the next one through `data`.
+inline constexpr size_t kSmallClasses = 65;
+struct SmallCache {
+  Storage* free[kSmallClasses];
+  size_t live;  // bytes of all storages that the allocator serves, small or not
+  size_t peak;
+};
+extern SmallCache small_cache;
+Storage* storage_new_slow(size_t nbytes);
+void storage_free_slow(Storage*);
 
-inline Storage* incref(Storage* s) { ++s->refs; return s; }
-inline void decref(Storage* s) { if (--s->refs == 0) storage_free(s); }
+// Uninitialised bytes, aligned to 64; null with MemoryError set when there are none.
+inline Storage* storage_new(size_t nbytes) {
+  const size_t c = (nbytes + 63) >> 6;
+  if (c >= kSmallClasses || !small_cache.free[c]) return storage_new_slow(nbytes);
+  Storage* s = small_cache.free[c];
+  small_cache.free[c] = reinterpret_cast<Storage*>(s->data);
+  small_cache.live += nbytes;
+  if (small_cache.live > small_cache.peak) small_cache.peak = small_cache.live;
+  s->refs = 1;
+  s->data = reinterpret_cast<char*>(s) + 64;
+  s->nbytes = nbytes;
+  s->version = 0;
+  return s;
+}
+
+inline void storage_free(Storage* s) {
+  if (s->bin >= kSmallClasses || s->owner) return storage_free_slow(s);
+  small_cache.live -= s->nbytes;
+  s->flags = 0;
+  s->data = reinterpret_cast<char*>(small_cache.free[s->bin]);
+  small_cache.free[s->bin] = s;
+}
+
+Storage* storage_foreign(char* data, size_t nbytes,
+                         PyObject* owner);  // takes a new reference to owner
+
+inline Storage* incref(Storage* s) {
+  ++s->refs;
+  return s;
+}
+inline void decref(Storage* s) {
+  if (--s->refs == 0) storage_free(s);
+}
 
 }  // namespace mp

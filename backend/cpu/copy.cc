@@ -1,0 +1,101 @@
+#include <bit>
+#include <cstring>
+
+#include "cpu/copy_loops.h"
+#include "cpu/kernels.h"
+#include "cpu/nest.h"
+
+namespace mp::cpu {
+namespace {
+
+const CopyLoops& loops = MP_BEST_ISA(copy_loops);
+const CastLoops& casts = MP_BEST_ISA(cast_loops);
+
+int log_size(DType t) { return std::countr_zero(static_cast<unsigned>(itemsize(t))); }
+
+int64_t count(const View& v) {
+  int64_t n = 1;
+  for (int d = 0; d < v.ndim; ++d) n *= v.shape[d];
+  return n;
+}
+
+// The dimension along which the source is densest, if copying along the last one would stride
+// through it.
+int transposed_dim(const Nest<2>& nest, int64_t size) {
+  const int last = nest.ndim - 1;
+  const int64_t s_last = nest.strides[1][last];
+  if (nest.strides[0][last] != size || nest.shape[last] < 4 ||
+      (s_last < 2 * size && s_last > -2 * size))
+    return -1;
+  for (int d = last - 1; d >= 0; --d)
+    if (nest.strides[1][d] == size && nest.shape[d] >= 4) return d;
+  return -1;
+}
+
+void copy_same(Nest<2>& nest, int s) {
+  const int transposed = transposed_dim(nest, int64_t{1} << s);
+  if (transposed >= 0) {
+    nest.move_last(transposed);
+    nest.swap_dims(nest.ndim - 2, nest.ndim - 1);
+  }
+  const int i = nest.ndim - 2, j = nest.ndim - 1;
+  const int64_t n0 = i < 0 ? 1 : nest.shape[i], d0 = i < 0 ? 0 : nest.strides[0][i],
+                s0 = i < 0 ? 0 : nest.strides[1][i];
+  nest.for_outer(2, [&](char** p) {
+    if (transposed >= 0)
+      loops.transpose[s](p[0], d0, p[1], nest.strides[1][j], n0, nest.shape[j]);
+    else
+      loops.copy2d[s](p[0], d0, nest.strides[0][j], p[1], s0, nest.strides[1][j], n0,
+                      nest.shape[j]);
+  });
+}
+
+void copy_cast(Nest<2>& nest, CastFn cast) {
+  const int j = nest.ndim - 1;
+  nest.for_outer(1, [&](char** p) {
+    cast(p[0], nest.strides[0][j], p[1], nest.strides[1][j], nest.shape[j]);
+  });
+}
+
+}  // namespace
+
+void copy(const View& dst, const View& src) {
+  const int64_t size = itemsize(dst.dtype);
+  const bool same = dst.dtype == src.dtype;
+  if (contiguous(dst.ndim, dst.shape, dst.strides, size) &&
+      contiguous(dst.ndim, dst.shape, src.strides, itemsize(src.dtype))) {
+    const int64_t n = count(dst);
+    if (same)
+      std::memcpy(dst.data, src.data, n * size);
+    else
+      casts.from[index(src.dtype)][index(dst.dtype)](dst.data, size, src.data, itemsize(src.dtype),
+                                                     n);
+    return;
+  }
+  Nest<2> nest;
+  nest.make(dst.ndim, dst.shape, {&dst, &src});
+  if (nest.empty) return;
+  if (nest.ndim == 0) {
+    nest.ndim = 1;
+    nest.shape[0] = 1;
+    nest.strides[0][0] = nest.strides[1][0] = 0;
+  }
+  if (same)
+    copy_same(nest, log_size(dst.dtype));
+  else
+    copy_cast(nest, casts.from[index(src.dtype)][index(dst.dtype)]);
+}
+
+void fill(const View& dst, const void* value) {
+  const int s = log_size(dst.dtype);
+  if (contiguous(dst.ndim, dst.shape, dst.strides, itemsize(dst.dtype)))
+    return loops.fill[s](dst.data, itemsize(dst.dtype), count(dst), value);
+  Nest<1> nest;
+  nest.make(dst.ndim, dst.shape, {&dst});
+  if (nest.empty) return;
+  const int j = nest.ndim - 1;
+  const int64_t n = nest.ndim ? nest.shape[j] : 1, stride = nest.ndim ? nest.strides[0][j] : 0;
+  nest.for_outer(1, [&](char** p) { loops.fill[s](p[0], stride, n, value); });
+}
+
+}  // namespace mp::cpu

@@ -1,0 +1,77 @@
+// Building blocks shared by the *_isa.cc files: unaligned loads and stores, GCC vector types, and
+// small replacements for std templates, all in namespace MP_ISA (see cpu/isa.h for why). Include
+// only from there.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#define MP_INLINE inline __attribute__((always_inline))
+
+namespace mp::cpu::MP_ISA {
+
+template <class T>
+MP_INLINE T load(const char* p) {
+  T v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+MP_INLINE void store(char* p, T v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+template <class T>
+MP_INLINE T smaller(T a, T b) {
+  return b < a ? b : a;
+}
+
+template <class To, class From>
+MP_INLINE To bit_cast(From v) {
+  static_assert(sizeof(To) == sizeof(From));
+  To r;
+  __builtin_memcpy(&r, &v, sizeof r);
+  return r;
+}
+
+template <int kBytes>
+struct UIntOf;
+template <>
+struct UIntOf<1> {
+  using type = uint8_t;
+};
+template <>
+struct UIntOf<2> {
+  using type = uint16_t;
+};
+template <>
+struct UIntOf<4> {
+  using type = uint32_t;
+};
+template <>
+struct UIntOf<8> {
+  using type = uint64_t;
+};
+struct Bytes16 {
+  uint64_t lo, hi;
+};
+template <>
+struct UIntOf<16> {
+  using type = Bytes16;
+};
+template <int kBytes>
+using UInt = typename UIntOf<kBytes>::type;
+
+// MP_SHUFFLE(MaskVector, a, b, i0, i1, …): the elements i of the pair (a, b), at compile time.
+#if defined(__clang__)
+#define MP_SHUFFLE(Mask, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define MP_SHUFFLE(Mask, a, b, ...) __builtin_shuffle(a, b, (Mask){__VA_ARGS__})
+#endif
+
+template <class T, int N>
+struct VecOf {
+  typedef T type __attribute__((vector_size(N * sizeof(T))));
+};
+template <class T, int N>
+using Vec = typename VecOf<T, N>::type;
+
+}  // namespace mp::cpu::MP_ISA

@@ -19,40 +19,8 @@
 namespace mp {
 namespace cpu {
 WEAK std::span<const LoopEntry> best_loops() { return {}; }
-namespace {
-PyObject* np_view(const View& v) {
-  return PyArray_New(&PyArray_Type, v.ndim, (npy_intp*)v.shape, descr_of(v.dtype)->type_num, (npy_intp*)v.strides, v.data, 0, NPY_ARRAY_WRITEABLE, nullptr);
-}
-}
-WEAK void copy(const View& dst, const View& src) {
-  PyObject *d = np_view(dst), *s = np_view(src);
-  PyArray_CastingConverter(Py_None, nullptr);
-  PyErr_Clear();
-  PyArray_CopyInto((PyArrayObject*)d, (PyArrayObject*)s);
-  PyErr_Clear();
-}
-WEAK void fill(const View& dst, const void* value) {
-  int64_t z[kMaxDims] = {};
-  copy(dst, {dst.dtype, dst.ndim, dst.shape, z, (char*)value});
-}
 WEAK bool reduce(Reduce, const View&, const View&) { return false; }
 WEAK bool arg_reduce(bool, int, const View&, const View&) { return false; }
-}
-WEAK Storage* storage_new(size_t n) {
-  Storage* s = (Storage*)std::malloc(sizeof(Storage));
-  *s = Storage{1, (char*)std::aligned_alloc(64, (n + 64) / 64 * 64), n, 0, nullptr, nullptr, 0, 0, 0};
-  return s;
-}
-WEAK Storage* storage_foreign(char* d, size_t n, PyObject* o) {
-  Storage* s = (Storage*)std::malloc(sizeof(Storage));
-  Py_INCREF(o);
-  *s = Storage{1, d, n, 0, nullptr, o, 0, 0, 0};
-  return s;
-}
-WEAK void storage_free(Storage* s) {
-  if (s->owner) Py_DECREF(s->owner);
-  else std::free(s->data);
-  std::free(s);
 }
 WEAK PyMethodDef manip_functions[] = {{}};
 WEAK PyMethodDef manip_methods[] = {{}};

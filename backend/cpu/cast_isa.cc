@@ -102,8 +102,8 @@ void cast<float, Half>(char* d, int64_t ds, const char* s, int64_t ss, int64_t n
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(s + i * 2))));
   for (; i < n; ++i) store<float>(d + i * ds, half_to_float(load<uint16_t>(s + i * ss)));
 }
-template <>
-void cast<Half, float>(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
+// Eight floats to halves; the rest one by one.
+MP_INLINE void floats_to_halves(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
   int64_t i = 0;
   if (ds == 2 && ss == 4)
     for (; i + 8 <= n; i += 8)
@@ -111,6 +111,19 @@ void cast<Half, float>(char* d, int64_t ds, const char* s, int64_t ss, int64_t n
                        _mm256_cvtps_ph(_mm256_loadu_ps(reinterpret_cast<const float*>(s + i * 4)),
                                        _MM_FROUND_TO_NEAREST_INT));
   for (; i < n; ++i) store<uint16_t>(d + i * ds, float_to_half(load<float>(s + i * ss)));
+}
+template <>
+void cast<Half, double>(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
+  float block[256];
+  for (int64_t i = 0; i < n; i += 256) {
+    const int64_t m = smaller<int64_t>(n - i, 256);
+    for (int64_t j = 0; j < m; ++j) block[j] = round_to_odd(load<double>(s + (i + j) * ss));
+    floats_to_halves(d + i * ds, ds, reinterpret_cast<const char*>(block), 4, m);
+  }
+}
+template <>
+void cast<Half, float>(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
+  floats_to_halves(d, ds, s, ss, n);
 }
 #endif
 

@@ -15,7 +15,11 @@ MP_INLINE void copy_row(char* d, int64_t d1, const char* s, int64_t s1, int64_t 
     }
   } else if (s1 == 0) {
     const U v = load<U>(s);
-    for (int64_t j = 0; j < n; ++j) store<U>(d + j * d1, v);
+    if (d1 == S) {
+      for (int64_t j = 0; j < n; ++j) store<U>(d + j * S, v);
+    } else {
+      for (int64_t j = 0; j < n; ++j) store<U>(d + j * d1, v);
+    }
   } else if (d1 == S) {
     for (int64_t j = 0; j < n; ++j) store<U>(d + j * S, load<U>(s + j * s1));
   } else {

@@ -1,1 +1,0 @@
-// Common includes of per-ISA files.

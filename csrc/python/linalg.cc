@@ -1,20 +1,178 @@
 #include "python/linalg.h"
 
+#include <algorithm>
+
+#include "ops/blas.h"
+#include "ops/gradients.h"
+#include "ops/ufunc.h"
+#include "python/convert.h"
 #include "python/fallback.h"
+#include "python/scalar.h"
+#include "tape/tape.h"
 
 namespace mp {
+namespace {
 
-PyObject* matmul(PyObject* a, PyObject* b, Array* out) {
-  PyObject* args[3] = {a, b, reinterpret_cast<PyObject*>(out)};
-  return fallback_call("matmul", args, out ? 3 : 2, nullptr);
+// The operands of a product in their common dtype.
+struct Pair {
+  ArrayRef a, b;
+};
+
+// False without an error when NumPy must do the product (dtype without BLAS, 0-d or exotic operands).
+bool common_pair(PyObject* x, PyObject* y, Pair& p) {
+  if (!(array_check(x) || is_numpy_array(x)) || !(array_check(y) || is_numpy_array(y))) return false;
+  p.a = as_array(x);
+  p.b = as_array(y);
+  if (!p.a || !p.b) {
+    PyErr_Clear();
+    return false;
+  }
+  if (p.a->dtype == p.b->dtype) return blas::supports(p.a->dtype);
+  static Ufunc* multiply = find_ufunc("multiply");
+  uint8_t codes[2] = {static_cast<uint8_t>(p.a->dtype), static_cast<uint8_t>(p.b->dtype)};
+  const Loop* loop = resolve_loop(multiply, codes);
+  if (!loop || !blas::supports(loop->types[2])) return false;
+  for (ArrayRef* r : {&p.a, &p.b})
+    if ((*r)->dtype != loop->types[2]) {
+      if (tape::should_record(r->get())) return false;
+      *r = ArrayRef::steal(array_cast(r->get(), loop->types[2]));
+      if (!*r) return false;
+    }
+  return true;
 }
 
-PyObject* dot(PyObject* a, PyObject* b, Array* out) {
-  PyObject* args[3] = {a, b, reinterpret_cast<PyObject*>(out)};
-  return fallback_call("dot", args, out ? 3 : 2, nullptr);
+bool usable_out(const Array* out, const Pair& p, int ndim, const int64_t* shape) {
+  return out->dtype == p.a->dtype && out->ndim == ndim && std::equal(shape, shape + ndim, out->shape) &&
+         out->c_contiguous() && out->writeable() && !array_may_overlap(out, p.a.get()) && !array_may_overlap(out, p.b.get());
 }
 
-PyMethodDef linalg_functions[] = {{}};
-PyMethodDef linalg_methods[] = {{}};
+// Multiplies matching stacks of matrices; a, b and out have at least two axes, batch axes broadcast.
+bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_strides, int a_ndim, const Array* b,
+                     const int64_t* b_shape, const int64_t* b_strides, int b_ndim, Array* out, const int64_t* batch,
+                     int batch_ndim, int64_t m, int64_t n, int64_t k) {
+  int64_t item = itemsize(out->dtype), count = 1, at[kMaxDims] = {};
+  for (int i = 0; i < batch_ndim; ++i) count *= batch[i];
+  for (int64_t t = 0; t < count; ++t) {
+    char *pa = a->data, *pb = b->data;
+    for (int i = 0; i < batch_ndim; ++i) {
+      int ia = i - (batch_ndim - (a_ndim - 2)), ib = i - (batch_ndim - (b_ndim - 2));
+      if (ia >= 0 && a_shape[ia] != 1) pa += at[i] * a_strides[ia];
+      if (ib >= 0 && b_shape[ib] != 1) pb += at[i] * b_strides[ib];
+    }
+    if (!blas::gemm(out->dtype, m, n, k, {pa, a_strides[a_ndim - 2], a_strides[a_ndim - 1]},
+                    {pb, b_strides[b_ndim - 2], b_strides[b_ndim - 1]}, {out->data + t * m * n * item, n * item, item}))
+      return false;
+    for (int i = batch_ndim - 1; i >= 0 && ++at[i] == batch[i]; --i) at[i] = 0;
+  }
+  return true;
+}
+
+// A vector becomes a one-row (left) or one-column (right) matrix.
+int as_matrix(const Array* a, bool left, int64_t* shape, int64_t* strides) {
+  if (a->ndim > 1) {
+    std::copy(a->shape, a->shape + a->ndim, shape);
+    std::copy(a->strides, a->strides + a->ndim, strides);
+    return a->ndim;
+  }
+  int vector_axis = left ? 1 : 0;
+  shape[vector_axis] = a->shape[0];
+  strides[vector_axis] = a->strides[0];
+  shape[1 - vector_axis] = 1;
+  strides[1 - vector_axis] = a->shape[0] * itemsize(a->dtype);
+  return 2;
+}
+
+PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handled) {
+  Array *a = p.a.get(), *b = p.b.get();
+  int64_t as[kMaxDims + 1], at[kMaxDims + 1], bs[kMaxDims + 1], bt[kMaxDims + 1], shape[kMaxDims + 2];
+  int an = as_matrix(a, true, as, at), bn = as_matrix(b, false, bs, bt);
+  int64_t m = as[an - 2], k = as[an - 1], n = bs[bn - 1];
+  *handled = k == bs[bn - 2] && k > 0 && m > 0 && n > 0;
+  int batch = std::max(an, bn) - 2;
+  for (int i = 0; *handled && i < batch; ++i) {
+    int ia = i - (batch - (an - 2)), ib = i - (batch - (bn - 2));
+    int64_t da = ia >= 0 ? as[ia] : 1, db = ib >= 0 ? bs[ib] : 1;
+    *handled = da == db || da == 1 || db == 1;
+    shape[i] = da == 1 ? db : da;
+  }
+  if (!*handled) return nullptr;
+  int64_t batch_shape[kMaxDims];
+  std::copy(shape, shape + batch, batch_shape);
+  int ndim = batch;
+  if (a->ndim > 1) shape[ndim++] = m;
+  if (b->ndim > 1) shape[ndim++] = n;
+  if (out_given && !usable_out(out_given, p, ndim, shape)) {
+    *handled = false;
+    return nullptr;
+  }
+  NodeRef node;
+  Array* ins[2] = {a, b};
+  try {
+    node = tape::begin(op, ins);
+  } catch (PythonError&) {
+    return nullptr;
+  }
+  if (out_given && tape::before_write(out_given) < 0) return nullptr;
+  ArrayRef out = out_given ? ArrayRef::borrow(out_given) : ArrayRef::steal(array_new(a->dtype, ndim, shape));
+  if (!out) return nullptr;
+  bool vectors = a->ndim == 1 && b->ndim == 1;
+  fp_clear();
+  if (vectors ? !blas::dot(a->dtype, k, a->data, a->strides[0], b->data, b->strides[0], out->data)
+              : !multiply_stacks(a, as, at, an, b, bs, bt, bn, out.get(), batch_shape, batch, m, n, k))
+    return nullptr;
+  if (fp_report(op.name) < 0) return nullptr;
+  Array* o = out.get();
+  if ((out_given ? tape::finish_write(node, o) : tape::finish(node, {&o, 1})) < 0) return nullptr;
+  return out_given ? out.release_object() : finish_result(out.release());
+}
+
+PyObject* call_product(const char* name, const OpDef& op, int max_ndim, PyObject* x, PyObject* y, Array* out) {
+  Pair p;
+  if (common_pair(x, y, p) && p.a->ndim && p.b->ndim && p.a->ndim <= max_ndim && p.b->ndim <= max_ndim) {
+    bool handled;
+    PyObject* result = product(p, op, out, &handled);
+    if (handled) return result;
+  }
+  if (PyErr_Occurred()) return nullptr;
+  PyObject* args[3] = {x, y, reinterpret_cast<PyObject*>(out)};
+  if (!out) return fallback_call(name, args, 2, nullptr);
+  static PyObject* names = Py_BuildValue("(s)", "out");
+  return fallback_call(name, args, 2, names);
+}
+
+// (a, b, /, out=None) in any of NumPy's spellings; everything else is NumPy's to interpret.
+template <PyObject* (*Product)(PyObject*, PyObject*, Array*)>
+PyObject* entry(const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (nargs == 2 && !kwnames) return Product(args[0], args[1], nullptr);
+  if (nargs == 3 && !kwnames && array_check(args[2])) return Product(args[0], args[1], reinterpret_cast<Array*>(args[2]));
+  if (nargs == 2 && PyTuple_GET_SIZE(kwnames) == 1 && array_check(args[2]) &&
+      PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "out") == 0)
+    return Product(args[0], args[1], reinterpret_cast<Array*>(args[2]));
+  return fallback_call(name, args, nargs, kwnames);
+}
+
+PyObject* matmul_function(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return entry<matmul>("matmul", args, nargs, kwnames);
+}
+PyObject* dot_function(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return entry<dot>("dot", args, nargs, kwnames);
+}
+PyObject* dot_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (nargs == 1 && !kwnames) return dot(self, args[0], nullptr);
+  return fallback_method(reinterpret_cast<Array*>(self), "dot", args, nargs, kwnames);
+}
+
+#define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
+
+}  // namespace
+
+PyObject* matmul(PyObject* a, PyObject* b, Array* out) { return call_product("matmul", op_matmul, kMaxDims, a, b, out); }
+// Beyond two axes numpy.dot pairs every row with every column: NumPy's own.
+PyObject* dot(PyObject* a, PyObject* b, Array* out) { return call_product("dot", op_dot, 2, a, b, out); }
+
+PyMethodDef linalg_functions[] = {{"matmul", MP_FASTCALL(matmul_function), nullptr},
+                                  {"dot", MP_FASTCALL(dot_function), nullptr},
+                                  {}};
+PyMethodDef linalg_methods[] = {{"dot", MP_FASTCALL(dot_method), nullptr}, {}};
 
 }  // namespace mp

@@ -291,17 +291,28 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   return result;
 }
 
-// The common case without any of the above: same-dtype contiguous operands of one shape, nothing recorded.
-inline PyObject* call_binary_plain(Ufunc* f, Array* a, Array* b) {
-  uint8_t codes[2] = {static_cast<uint8_t>(a->dtype), static_cast<uint8_t>(b->dtype)};
-  const Loop* loop = resolve_loop(f, codes);
-  if (!loop || loop->types[0] != a->dtype || loop->types[1] != b->dtype) return nullptr;
-  Array* out = array_new(loop->types[2], a->ndim, a->shape);
+// The common cases without any of the above: contiguous operands of one shape in the loop's own dtypes (or a
+// Python number beside them), a fresh output, nothing recorded. A null result without an error set means
+// that the general path must do it.
+constexpr int64_t kPlainLimit = 1 << 16;
+
+bool plain(const Array* a) { return a->ndim && a->c_contiguous() && a->size <= kPlainLimit; }
+
+bool same_shape(const Array* a, const Array* b) {
+  if (a->ndim != b->ndim) return false;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != b->shape[i]) return false;
+  return true;
+}
+
+PyObject* run_plain(Ufunc* f, const Loop* loop, const Array* like, char* const* data, const intptr_t* steps) {
+  int nin = f->nin;
+  Array* out = array_new(loop->types[nin], like->ndim, like->shape);
   if (!out) return nullptr;
-  char* data[3] = {a->data, b->data, out->data};
-  intptr_t n = a->size, steps[3] = {itemsize(a->dtype), itemsize(b->dtype), itemsize(out->dtype)};
+  char* args[3] = {data[0], nin == 1 ? out->data : data[1], out->data};
+  intptr_t n = like->size, step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
   fp_clear();
-  loop->fn(data, &n, steps, loop->data);
+  loop->fn(args, &n, step, loop->data);
   if (fp_report(f->name) < 0) {
     Py_DECREF(reinterpret_cast<PyObject*>(out));
     return nullptr;
@@ -309,26 +320,65 @@ inline PyObject* call_binary_plain(Ufunc* f, Array* a, Array* b) {
   return reinterpret_cast<PyObject*>(out);
 }
 
-inline bool plain_pair(const Array* a, const Array* b) {
-  if (!(a->flags & b->flags & kCContig) || a->ndim != b->ndim || a->ndim == 0 || a->size > (1 << 16)) return false;
-  for (int i = 0; i < a->ndim; ++i)
-    if (a->shape[i] != b->shape[i]) return false;
-  return true;
+PyObject* call_plain_unary(Ufunc* f, PyObject* x) {
+  if (!array_check_exact(x)) return nullptr;
+  Array* a = reinterpret_cast<Array*>(x);
+  uint8_t code = static_cast<uint8_t>(a->dtype);
+  const Loop* loop = plain(a) ? resolve_loop(f, &code) : nullptr;
+  if (!loop || loop->types[0] != a->dtype) return nullptr;
+  char* data[1] = {a->data};
+  intptr_t steps[1] = {itemsize(a->dtype)};
+  return run_plain(f, loop, a, data, steps);
+}
+
+PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
+  PyObject* operands[2] = {x, y};
+  Array* arrays[2] = {};
+  char scalar[16];
+  char* data[2];
+  uint8_t codes[2];
+  for (int i = 0; i < 2; ++i) {
+    if (array_check_exact(operands[i])) {
+      arrays[i] = reinterpret_cast<Array*>(operands[i]);
+      if (!plain(arrays[i])) return nullptr;
+      codes[i] = static_cast<uint8_t>(arrays[i]->dtype);
+      data[i] = arrays[i]->data;
+    } else if (PyFloat_CheckExact(operands[i])) {
+      codes[i] = kWeakFloat;
+      data[i] = scalar;
+    } else {
+      return nullptr;
+    }
+  }
+  const Array* like = arrays[0] ? arrays[0] : arrays[1];
+  if (!like || (arrays[0] && arrays[1] && !same_shape(arrays[0], arrays[1]))) return nullptr;
+  const Loop* loop = resolve_loop(f, codes);
+  if (!loop) return nullptr;
+  intptr_t steps[2];
+  for (int i = 0; i < 2; ++i) {
+    DType want = loop->types[i];
+    steps[i] = arrays[i] ? itemsize(want) : 0;
+    if (arrays[i]) {
+      if (arrays[i]->dtype != want) return nullptr;
+      continue;
+    }
+    double v = PyFloat_AS_DOUBLE(operands[i]);
+    float single = static_cast<float>(v);
+    if (want == DType::F64) std::memcpy(scalar, &v, 8);
+    else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v))) std::memcpy(scalar, &single, 4);
+    else return nullptr;
+  }
+  return run_plain(f, loop, like, data, steps);
 }
 
 }  // namespace
 
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   ++f->calls;
-  if (f->nin == 2 && f->nout == 1 && !outs && array_check_exact(inputs[0]) && array_check_exact(inputs[1]) &&
-      !tape::state.recording) {
-    Array *a = reinterpret_cast<Array*>(inputs[0]), *b = reinterpret_cast<Array*>(inputs[1]);
-    if (plain_pair(a, b)) {
-      PyObject* result = call_binary_plain(f, a, b);
-      if (result || PyErr_Occurred()) return result;
-    }
+  if (f->nout == 1 && !outs && !tape::state.recording) {
+    PyObject* result = f->nin == 1 ? call_plain_unary(f, inputs[0]) : call_plain_binary(f, inputs[0], inputs[1]);
+    if (result || PyErr_Occurred()) return result;
   }
-  if (f->nin > 3) return ask_numpy(f, inputs, outs);
   Call c;
   c.f = f;
   uint8_t codes[3];

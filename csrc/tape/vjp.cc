@@ -27,7 +27,7 @@ const Attrs& Vjp::attrs() const {
 ArrayRef Vjp::revive(Array* saved, const Edge& edge) {
   if (!tape::state.recording || tape::edge_of(saved) == edge) return ArrayRef::borrow(saved);
   ArrayRef a = check(array_alias(saved));
-  if (edge) tape::set_edge(a.get(), edge);
+  if (edge && is_inexact(a->dtype)) tape::set_edge(a.get(), edge);
   return a;
 }
 

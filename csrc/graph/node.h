@@ -50,6 +50,7 @@ struct Meta {  // what is known of a node's output without its value
 
 struct NodeExtra {  // whatever only some nodes need: attributes, a view's layout, a leaf's gradient, a Python rule
   virtual ~NodeExtra() = default;
+  virtual bool release_saved() { return false; }  // frees saved values after a pass; whether there were any
 };
 struct AttrsExtra final : NodeExtra {
   explicit AttrsExtra(Attrs a) : attrs(std::move(a)) {}

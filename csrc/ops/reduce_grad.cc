@@ -5,6 +5,7 @@
 #include "ops/expr.h"
 #include "ops/gradients.h"
 #include "tape/composite.h"
+#include "tape/tape.h"
 #include "tape/vjp.h"
 
 namespace mp {
@@ -64,7 +65,8 @@ void extremum_rule(Vjp& v) {
   ArrayRef g = keep_dims(v, v.g()), best = keep_dims(v, v.out()), x = v.in(0);
   ArrayRef hit = (x == best) | (isnan(x));
   if (const ArrayRef* mask = mask_of(v)) hit = api::where(*mask, hit, 0.0);
-  ArrayRef share = g / count_where(v, hit, g->dtype);
+  ArrayRef count = count_where(v, hit, g->dtype);  // 0 where `initial` was better than every element
+  ArrayRef share = g / api::where(count != 0.0, count, 1.0);
   v.grad(0, spread(v, api::where(hit, share, 0.0)));
 }
 

@@ -175,10 +175,10 @@ void Pass::run_rule(size_t k) {
 
 void Pass::consume(Node* n) {
   if (options_.retain_graph || options_.create_graph) return;
-  if (n->op->saves) {
-    node_release_saved(n);
-    n->consumed = true;
-  }
+  bool had_saved = n->op->saves;
+  node_release_saved(n);
+  if (n->extra) had_saved |= n->extra->release_saved();
+  n->consumed = had_saved;
 }
 
 void Pass::sweep() {

@@ -24,21 +24,12 @@ WEAK bool arg_reduce(bool, int, const View&, const View&) { return false; }
 }
 WEAK PyMethodDef manip_functions[] = {{}};
 WEAK PyMethodDef manip_methods[] = {{}};
-WEAK PyMethodDef tape_methods[] = {{}};
-WEAK PyGetSetDef tape_getset[] = {{}};
-WEAK bool tape_init(PyObject*) { return true; }
-WEAK std::pair<const OpDef*, size_t> elementwise_gradients() { return {}; }
-WEAK std::pair<const OpDef*, size_t> math_gradients() { return {}; }
-WEAK extern const OpDef op_sum{"sum"}, op_prod{"prod"}, op_max{"max"}, op_min{"min"};
-WEAK extern const OpDef op_gather{"gather"}, op_scatter_add{"x"}, op_copy{"copy"}, op_where{"where"}, op_cumsum{"cumsum"}, op_cumprod{"cumprod"}, op_mean{"mean"}, op_matmul{"matmul"}, op_dot{"dot"}, op_vecdot{"vecdot"}, op_concatenate{"concatenate"}, op_setitem{"setitem"};
 namespace cpu {
 WEAK bool scatter_add(DType, char*, int64_t, int64_t, const int64_t*, int64_t, const char*, int64_t) { return false; }
 WEAK bool scan(bool, int, const View&, const View&) { return false; }
 WEAK void gather(char*, const char*, int64_t, int64_t, const int64_t*, int64_t) {}
 WEAK bool select(const View&, const View&, const View&, const View&) { return false; }
 }
-namespace tape { WEAK PyObject* mxnet_error() { return PyExc_RuntimeError; } }
-WEAK const OpDef* reduction_op(const char*) { return nullptr; }
 WEAK PyObject* array_subscript(PyObject* s, PyObject* k) { return fallback_getitem((Array*)s, k); }
 WEAK int array_ass_subscript(PyObject* s, PyObject* k, PyObject* v) { return fallback_setitem((Array*)s, k, v); }
 WEAK PyObject* array_item(PyObject* s, Py_ssize_t i) { return fallback_getitem((Array*)s, PyLong_FromSsize_t(i)); }

@@ -43,7 +43,7 @@ class Shape {
   static constexpr int kInline = 4;
   uint8_t count_ = 0;
   union {
-    int64_t inline_[kInline];
+    int64_t inline_[kInline] = {};
     int64_t* heap_;
   };
 };

@@ -6,6 +6,8 @@
 #include "cpu/kernels.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
+#include "python/convert.h"
+#include "python/linalg.h"
 #include "tape/tape.h"
 
 namespace mp::api {
@@ -189,6 +191,14 @@ ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
 
 ArrayRef where(const ArrayRef& cond, const ArrayRef& a, double b) { return where(cond, a, scalar_like(a, b)); }
 ArrayRef where(const ArrayRef& cond, double a, const ArrayRef& b) { return where(cond, scalar_like(b, a), b); }
+
+ArrayRef matmul(const ArrayRef& a, const ArrayRef& b) {
+  PyObject* result = check(mp::matmul(a.object(), b.object(), nullptr));
+  ArrayRef out = as_array(result);  // the product of two vectors may be a NumPy scalar
+  Py_DECREF(result);
+  if (!out) throw PythonError{};
+  return out;
+}
 
 ArrayRef cumsum(const ArrayRef& a, int axis) { return scan(op_cumsum, false, a, axis); }
 ArrayRef cumprod(const ArrayRef& a, int axis) { return scan(op_cumprod, true, a, axis); }

@@ -14,6 +14,8 @@ namespace mp {
 //   "where"    ArrayRef         optional mask, broadcastable to the input (sum, mean, prod, max, min)
 extern const OpDef op_sum, op_mean, op_prod;
 extern const OpDef op_max, op_min;     // ties share the gradient equally
+extern const OpDef op_fmax, op_fmin;   // the same without NaN
+extern const OpDef op_logaddexp_reduce;
 // Scans along "axis" (int64_t), same shape as the input.
 extern const OpDef op_cumsum, op_cumprod;
 

@@ -61,13 +61,21 @@ void mean_rule(Vjp& v) {
   v.grad(0, spread(v, g));
 }
 
+// Of max and min (a NaN is the result) and fmax and fmin (where a NaN loses): it gets the gradient or not.
+template <bool kNaNWins>
 void extremum_rule(Vjp& v) {
   ArrayRef g = keep_dims(v, v.g()), best = keep_dims(v, v.out()), x = v.in(0);
-  ArrayRef hit = (x == best) | (isnan(x));
+  ArrayRef hit = x == best;
+  if (kNaNWins) hit = hit | isnan(x);
   if (const ArrayRef* mask = mask_of(v)) hit = api::where(*mask, hit, 0.0);
   ArrayRef count = count_where(v, hit, g->dtype);  // 0 where `initial` was better than every element
   ArrayRef share = g / api::where(count != 0.0, count, 1.0);
   v.grad(0, spread(v, api::where(hit, share, 0.0)));
+}
+
+void logaddexp_reduce_rule(Vjp& v) {
+  ArrayRef x = v.in(0), y = keep_dims(v, v.out());
+  v.grad(0, spread(v, keep_dims(v, v.g())) * exp(x - y));
 }
 
 bool has_zero(const ArrayRef& a) {
@@ -159,9 +167,21 @@ void cumprod_rule(Vjp& v) {
 const OpDef op_sum{.name = "sum", .vjp = sum_rule};
 const OpDef op_mean{.name = "mean", .vjp = mean_rule};
 const OpDef op_prod{.name = "prod", .vjp = prod_rule, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_max{.name = "max", .vjp = extremum_rule, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_min{.name = "min", .vjp = extremum_rule, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_max{.name = "max", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_min{.name = "min", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_fmax{.name = "fmax.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_fmin{.name = "fmin.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_logaddexp_reduce{.name = "logaddexp.reduce", .vjp = logaddexp_reduce_rule, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_cumsum{.name = "cumsum", .vjp = cumsum_rule};
 const OpDef op_cumprod{.name = "cumprod", .vjp = cumprod_rule, .saves = kSaveIn0 | kSaveOut0};
+
+const OpDef* reduction_op(const char* ufunc_name) {
+  constexpr std::pair<std::string_view, const OpDef*> kRows[] = {
+      {"add", &op_sum},   {"multiply", &op_prod}, {"maximum", &op_max},           {"minimum", &op_min},
+      {"fmax", &op_fmax}, {"fmin", &op_fmin},     {"logaddexp", &op_logaddexp_reduce}};
+  for (auto [name, op] : kRows)
+    if (name == ufunc_name) return op;
+  return nullptr;
+}
 
 }  // namespace mp

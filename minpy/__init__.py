@@ -1,1 +1,30 @@
-"""minpy: NumPy with gradients and devices, and what people wrote for MXNet and Gluon."""
+"""minpy: NumPy with gradients and devices, and what people wrote for MXNet and Gluon.
+
+`import minpy.numpy as np` is the array library; `import minpy as mx` gives the same array with the names
+under `minpy` itself. Submodules load on first use, so that the import stays as cheap as NumPy's.
+"""
+
+import importlib.util
+import os
+
+__version__ = "0.1.0"
+
+# A source checkout without a build of its own (`python -m minpy...` in it, after `pip install .`) takes the
+# compiled core from the installed package.
+if not any(entry.startswith("_core.") for entry in os.listdir(__path__[0])):
+    import pkgutil
+
+    __path__ = pkgutil.extend_path(__path__, __name__)
+
+
+def __getattr__(name):
+    if not name.startswith("_") and importlib.util.find_spec(f"minpy.{name}"):
+        return importlib.import_module(f"minpy.{name}")
+    raise AttributeError(f"module 'minpy' has no attribute {name!r}")
+
+
+def __dir__():
+    import pkgutil
+
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted({*globals(), *(name for name in modules if not name.startswith("_"))})

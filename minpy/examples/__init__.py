@@ -1,0 +1,1 @@
+"""Programs that show minpy at work; run them with `python -m minpy.examples.NAME`."""

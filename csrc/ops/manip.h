@@ -1,9 +1,44 @@
-// Operators that only move elements or describe them anew: reshape, transpose, concatenate, take, where ...
-// Views exactly where NumPy gives views.
+// Shape manipulation, joining and selection under NumPy's names: views exactly where NumPy gives views.
+// The C++ functions below are what other operators compose; the tables are the Python functions and methods.
+// All follow the convention of core/array.h (null with a Python error set) unless noted, and record themselves.
 #pragma once
 #include <Python.h>
 
+#include <span>
+
+#include "core/array.h"
+
 namespace mp {
+
 extern PyMethodDef manip_functions[];  // numpy.<name>
 extern PyMethodDef manip_methods[];    // numpy.ndarray.<name>
-}
+
+// order: 'C' or 'F'. A view where the strides allow it, else a view of a fresh copy. The sizes must agree.
+ArrayRef reshaped(Array* a, std::span<const int64_t> shape, char order = 'C');
+ArrayRef transposed(Array* a, const int* axes);  // ndim axes, a permutation
+ArrayRef flattened(Array* a);                    // C order: a view of a contiguous array, else a copy
+// A read-only view; null without an error when the shapes do not fit.
+ArrayRef broadcasted(Array* a, std::span<const int64_t> shape);
+ArrayRef at_least(Array* a, int ndim);  // numpy.atleast_<ndim>d: `a` itself when it has the dimensions
+// Rows of `a` along axis at `count` positions (checked, non-negative) that fill `index_shape`.
+ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape);
+// Joins arrays of one ndim along axis; null without an error when the shapes do not fit.
+ArrayRef concatenated(std::span<Array* const> arrays, int axis);
+
+// The dtype of numpy.result_type for two arrays; Invalid when NumPy has none among ours.
+DType promoted(DType a, DType b);
+
+// Python entries of one chapter each, collected in manip.cc.
+std::span<const PyMethodDef> reshape_functions();
+std::span<const PyMethodDef> reshape_methods();
+std::span<const PyMethodDef> axes_functions();
+std::span<const PyMethodDef> axes_methods();
+std::span<const PyMethodDef> join_functions();
+std::span<const PyMethodDef> split_functions();
+std::span<const PyMethodDef> select_functions();
+std::span<const PyMethodDef> select_methods();
+std::span<const PyMethodDef> repeat_functions();
+std::span<const PyMethodDef> repeat_methods();
+std::span<const PyMethodDef> item_methods();
+
+}  // namespace mp

@@ -61,7 +61,8 @@ PyObject* array_create(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return wrap(np);
 }
 
-PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_item = array_item, .sq_contains = array_contains};
+PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_item = array_item,
+                                       .sq_ass_item = array_ass_item, .sq_contains = array_contains};
 PyMappingMethods array_as_mapping = {
     .mp_length = array_length, .mp_subscript = array_subscript, .mp_ass_subscript = array_ass_subscript};
 PyBufferProcs array_as_buffer = {.bf_getbuffer = array_getbuffer, .bf_releasebuffer = array_releasebuffer};
@@ -109,7 +110,7 @@ bool array_type_init(PyObject* module) {
   array_tables_init();
   ArrayType.tp_new = array_create;
   ArrayType.tp_doc = "An n-dimensional array with NumPy's behaviour, gradients and devices.";
-  if (PyType_Ready(&ArrayType) < 0) return false;
+  if (PyType_Ready(&ArrayType) < 0 || PyType_Ready(&ArrayIterType) < 0) return false;
   return add_numpy_methods() && PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
 }
 

@@ -1,0 +1,35 @@
+// Arrays as the plain views that CPU kernels take, and the layout questions that several operators share.
+#pragma once
+#include <algorithm>
+
+#include "backend/cpu/kernels.h"
+#include "core/array.h"
+
+namespace mp {
+
+inline cpu::View cpu_view(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
+
+inline void c_strides(int ndim, const int64_t* shape, int64_t item, int64_t* out) {
+  for (int i = ndim - 1; i >= 0; --i) {
+    out[i] = item;
+    item *= std::max<int64_t>(shape[i], 1);
+  }
+}
+
+// Strides with which an array runs through `to` when broadcast to it; false when it does not fit.
+inline bool broadcast_strides(int ndim, const int64_t* shape, const int64_t* strides, int to_ndim, const int64_t* to,
+                              int64_t* out) {
+  int lead = to_ndim - ndim;
+  if (lead < 0) return false;
+  for (int i = 0; i < to_ndim; ++i) {
+    int64_t n = i < lead ? 1 : shape[i - lead];
+    if (n != to[i] && n != 1) return false;
+    out[i] = n == 1 && (i < lead || to[i] != 1) ? 0 : strides[i - lead];
+  }
+  return true;
+}
+inline bool broadcast_strides(const Array* a, int to_ndim, const int64_t* to, int64_t* out) {
+  return broadcast_strides(a->ndim, a->shape, a->strides, to_ndim, to, out);
+}
+
+}  // namespace mp

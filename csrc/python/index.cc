@@ -123,7 +123,7 @@ int set_element(Array* a, char* data, PyObject* key, PyObject* value) {
   }
   ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, data));
   if (!view) return -1;
-  int status = assign_value(view.get(), value);
+  int status = assign_value(view.get(), value, Target::Element);
   return status == 1 ? fallback_setitem(a, key, value) : status;
 }
 

@@ -185,11 +185,15 @@ int set_items(Array* a, PyObject* key, Array* value) {
     case Resolved::Fancy: return scatter_items(a, f, value);
     case Resolved::Error: return -1;
     case Resolved::NumPy: return 1;
-    default: break;
+    case Resolved::Element:
+      if (value->ndim) return 1;
+      break;
+    case Resolved::View: break;
   }
   ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
   if (!view) return -1;
-  return array_assign(view.get(), value);
+  int64_t strides[kMaxDims];  // NumPy words the error for shapes that do not fit
+  return broadcast_strides(value, view->ndim, view->shape, strides) ? array_assign(view.get(), value) : 1;
 }
 
 // Under recording: the same positions in a flat numbering, which the gradient rule scatters from.

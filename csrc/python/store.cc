@@ -129,7 +129,7 @@ Cast cast_class(DType from, DType to) {
   return Cast::Checked;
 }
 
-int assign_value(Array* dst, PyObject* value) {
+int assign_value(Array* dst, PyObject* value, Target target) {
   alignas(16) char bytes[16];
   if (store_scalar(dst->dtype, bytes, value)) {
     if (tape::before_write(dst) < 0) return -1;
@@ -143,9 +143,11 @@ int assign_value(Array* dst, PyObject* value) {
     return 1;
   }
   Cast cast = cast_class(v->dtype, dst->dtype);
-  if (cast == Cast::Loud || (cast == Cast::Checked && array_may_overlap(dst, v.get()))) return 1;
+  if (target == Target::Element && v->ndim) return 1;  // NumPy: setting an array element with a sequence
+  if (cast == Cast::Loud || !broadcasts_to(v.get(), dst)) return 1;
+  if (cast == Cast::Checked && array_may_overlap(dst, v.get())) return 1;  // it could not be done a second time
   NodeRef node;
-  if (tape::should_record(v.get()) && broadcasts_to(v.get(), dst)) {
+  if (tape::should_record(v.get())) {
     try {
       node = begin_assignment(dst, v.get());
     } catch (const PythonError&) {

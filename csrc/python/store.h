@@ -17,6 +17,8 @@ Cast cast_class(DType from, DType to);
 
 // dst[...] = value for any value, recorded on the tape. 1: NumPy has to decide, nothing was written
 // (or what was written will be written again); 0 done; -1 error.
-int assign_value(Array* dst, PyObject* value);
+// An element, unlike a 0-d view, takes no value that has dimensions.
+enum class Target { View, Element };
+int assign_value(Array* dst, PyObject* value, Target target = Target::View);
 
 }  // namespace mp

@@ -45,7 +45,7 @@ def assert_same_value(ours, theirs, layout=True):
     if layout:
         assert significant_strides(ours) == significant_strides(theirs)
         for flag in ("C_CONTIGUOUS", "F_CONTIGUOUS", "WRITEABLE"):
-            assert ours.flags[flag] == theirs.flags[flag], flag
+            assert as_numpy(ours).flags[flag] == theirs.flags[flag], flag
         assert (ours.base is None) == (theirs.base is None)
 
 

@@ -46,7 +46,7 @@ def assert_same_value(ours, theirs, layout=True):
         assert significant_strides(ours) == significant_strides(theirs)
         for flag in ("C_CONTIGUOUS", "F_CONTIGUOUS", "WRITEABLE"):
             assert as_numpy(ours).flags[flag] == theirs.flags[flag], flag
-        assert (ours.base is None) == (theirs.base is None)
+        assert (ours.base is None) == (theirs.base is None), (ours.base, theirs.base)
 
 
 def assert_same_outcome(ours, theirs, layout=True):

@@ -85,10 +85,12 @@ def keys(draw, shape, advanced=True):
 def ours_of(key, form):
     """The key with its arrays as minpy arrays, lists or left as they are."""
     if isinstance(key, tuple):
-        return tuple(ours_of(k, f) for k, f in zip(key, form * len(key)))
+        return tuple(ours_of(k, [f]) for k, f in zip(key, form * len(key)))
     if not isinstance(key, np.ndarray) or form[0] == "numpy":
         return key
-    return key.tolist() if form[0] == "list" and key.ndim and key.size else mnp.array(key)
+    if form[0] == "list":
+        return key.tolist() if key.ndim and key.size else key
+    return mnp.array(key)
 
 
 FORMS = st.lists(st.sampled_from(["numpy", "list", "minpy"]), min_size=1, max_size=3)

@@ -24,6 +24,7 @@ struct Loop {
   DType types[kMaxUfuncArgs];  // inputs then outputs
   cpu::LoopFn fn;
   void* data;
+  bool borrowed;  // NumPy's own loop, which may set a Python error (integer powers)
 };
 
 struct Ufunc {
@@ -74,6 +75,9 @@ void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char*
 // Floating-point status: `fp_clear` before the loops, `fp_report` after; -1 when an error was raised.
 void fp_clear();
 int fp_report(const char* ufunc_name);
+inline int loop_status(const Loop& loop, const char* ufunc_name) {
+  return loop.borrowed && PyErr_Occurred() ? -1 : fp_report(ufunc_name);
+}
 
 bool ufunc_init(PyObject* module);
 

@@ -269,7 +269,7 @@ PyObject* run(Call& c, Array* const* originals) {
   if (!prepare_inputs(c)) return nullptr;
   fp_clear();
   execute(c);
-  if (fp_report(c.f->name) < 0) return nullptr;
+  if (loop_status(*c.loop, c.f->name) < 0) return nullptr;
   if (c.fresh[0]) {
     if (tape::finish(node, {c.outs, static_cast<size_t>(c.f->nout)}) < 0) return nullptr;
   } else if (tape::finish_write(node, c.outs[0]) < 0) {
@@ -313,7 +313,7 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, const Array* like, char* const* 
   intptr_t n = like->size, step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
   fp_clear();
   loop->fn(args, &n, step, loop->data);
-  if (fp_report(f->name) < 0) {
+  if (loop_status(*loop, f->name) < 0) {
     Py_DECREF(reinterpret_cast<PyObject*>(out));
     return nullptr;
   }

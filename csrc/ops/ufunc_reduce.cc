@@ -87,7 +87,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     char* in_data = a->data;
     if (identity) {
       alignas(16) char one[16];
-      double value = *identity;
+      double value = a->size ? *identity : *identity + 0.0;  // an empty sum is +0
       cpu::copy({acc, 0, nullptr, nullptr, one}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
       cpu::fill(out_view, one);
     } else {
@@ -101,7 +101,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     const int64_t* strides[3] = {out_strides, a->strides, out_strides};
     run_loop(*loop, 3, a->ndim, in_shape, data, strides);
   }
-  if (fp_report("reduce") < 0) return nullptr;
+  if (loop_status(*loop, "reduce") < 0) return nullptr;
   return out.release();
 }
 

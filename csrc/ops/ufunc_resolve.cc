@@ -80,6 +80,7 @@ void load_loops(Ufunc* f) {
     if (!usable || find_loop(f, loop.types) != kNoLoop) continue;
     loop.fn = reinterpret_cast<cpu::LoopFn>(np->functions[i]);
     loop.data = np->data ? const_cast<void*>(static_cast<const void*>(np->data[i])) : nullptr;
+    loop.borrowed = true;
     f->loops->push_back(loop);
   }
   // Ours replace and extend them.

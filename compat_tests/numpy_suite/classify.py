@@ -84,8 +84,7 @@ CLASSES = (
 CLASS_NAMES = tuple(name for name, _, _ in CLASSES)
 
 _COMPILED = tuple(
-    (name, re.compile(files, re.VERBOSE), re.compile(source, re.VERBOSE))
-    for name, files, source in CLASSES
+    (name, re.compile(files, re.VERBOSE), re.compile(source, re.VERBOSE)) for name, files, source in CLASSES
 )
 
 

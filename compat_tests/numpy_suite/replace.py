@@ -224,9 +224,7 @@ class Replacement:
             return kind(map(self.as_numpy, value))
         if kind is dict:
             return {key: self.as_numpy(item) for key, item in value.items()}
-        if isinstance(value, self.target.ndarray) and not isinstance(
-            value, (numpy.ndarray, numpy.generic)
-        ):
+        if isinstance(value, self.target.ndarray) and not isinstance(value, (numpy.ndarray, numpy.generic)):
             return numpy.asarray(value)
         return value
 

@@ -93,9 +93,7 @@ def main():
     counted = {file: baseline.functions(file, options.classes) for file in files}
     counted = {file: functions for file, functions in counted.items() if functions}
     print(f"{options.target}: {len(counted)} files")
-    results = jobs.run_files(
-        counted, options.target, limits, options.jobs, options.classes, progress
-    )
+    results = jobs.run_files(counted, options.target, limits, options.jobs, options.classes, progress)
     stop_on_leaks(results)
     found = scoring.score(counted, results, known)
     scoring.print_tables(found, results)

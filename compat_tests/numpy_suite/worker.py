@@ -57,11 +57,7 @@ class Reporter:
         if nodeid in self.done or (classes and classify(function) not in classes):
             return False
         qualified = function.partition("::")[2]
-        return (
-            not select
-            or nodeid.endswith(f"::{select}")
-            or f"{qualified}::".startswith(f"{select}::")
-        )
+        return not select or nodeid.endswith(f"::{select}") or f"{qualified}::".startswith(f"{select}::")
 
     def pytest_runtest_logstart(self, nodeid):
         self.outcome = {"outcome": "passed"}

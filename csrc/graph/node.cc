@@ -50,6 +50,8 @@ Node* node_new(const OpDef& op, size_t nin, size_t nout) {
   return n;
 }
 
+void node_renumber(Node* node) { node->seq = next_seq++; }
+
 void node_set_out(Node* node, size_t i, const Array* a) {
   node->outs[i].dtype = a->dtype;
   node->outs[i].shape = Shape(a->shape, a->ndim);

@@ -83,6 +83,7 @@ struct Node {
 };
 
 Node* node_new(const OpDef& op, size_t nin, size_t nout = 1);
+void node_renumber(Node* node);  // after edges were added to nodes that are younger (views make theirs on demand)
 void node_set_out(Node* node, size_t i, const Array* a);  // fills outs[i]
 void node_release_saved(Node* node);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/pyref.h"
 #include "python/convert.h"
 #include "tape/tape.h"
 #include "tape/vjp.h"
@@ -41,18 +42,6 @@ struct CustomExtra final : NodeExtra {
     }
     return vjp != nullptr;
   }
-};
-
-class PyRef {  // an owned Python object
- public:
-  explicit PyRef(PyObject* o) : o_(check(o)) {}
-  ~PyRef() { Py_DECREF(o_); }
-  PyRef(const PyRef&) = delete;
-  PyObject* get() const { return o_; }
-  PyObject* release() { return std::exchange(o_, nullptr); }
-
- private:
-  PyObject* o_;
 };
 
 CustomExtra& extra_of(Vjp& v) { return static_cast<CustomExtra&>(*v.node().extra); }
@@ -131,6 +120,7 @@ NodeRef new_node(const char* name, PyObject* inputs, PyObject* vjp, size_t nout)
     node->edges[i] = edge_of(reinterpret_cast<Array*>(in));
     any |= bool(node->edges[i]);
   }
+  node_renumber(node.get());
   return any ? node : NodeRef();
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/pyref.h"
 #include "ops/api.h"
 #include "python/convert.h"
 #include "python/scalar.h"
@@ -21,20 +22,6 @@ struct GradFunction {
   std::vector<Py_ssize_t>* argnums;
   bool several;    // argnum was a sequence: gradients come as a tuple
   bool with_loss;
-};
-
-class PyRef {  // an owned Python object
- public:
-  PyRef() = default;
-  explicit PyRef(PyObject* o) : o_(check(o)) {}
-  PyRef(PyRef&& r) noexcept : o_(r.release()) {}
-  PyRef& operator=(PyRef&& r) noexcept { std::swap(o_, r.o_); return *this; }
-  ~PyRef() { Py_XDECREF(o_); }
-  PyObject* get() const { return o_; }
-  PyObject* release() { return std::exchange(o_, nullptr); }
-
- private:
-  PyObject* o_ = nullptr;
 };
 
 [[noreturn]] void fail_argument(Py_ssize_t i, PyObject* o) {

@@ -69,6 +69,7 @@ NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) 
     any |= bool(node->edges[i]);
   }
   if (!any) return {};
+  node_renumber(node.get());
   for (size_t i = 0; i < ins.size() && (op.saves & kSaveInputs) >> i; ++i)
     if (uint8_t bit = kSaveIn0 << i; (op.saves & bit) && ins[i]) saved_link(node->saved_for(bit), keepable(ins[i]));
   if (!attrs.empty()) node->extra = std::make_unique<AttrsExtra>(std::move(attrs));
@@ -173,6 +174,7 @@ ArrayRef make_variable(Array* a) {
   ArrayRef v = detach(a);
   NodeRef node = NodeRef::steal(node_new(op_identity, 1));
   if (state.recording) node->edges[0] = edge_of(a);
+  node_renumber(node.get());
   node_set_out(node.get(), 0, a);
   set_edge(v.get(), {node});
   return v;

@@ -91,7 +91,7 @@ def one_line(longrepr):
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not crash:
         errors = [line for line in lines if line.startswith("E ")]
-        return (errors[-1] if errors else lines[-1])[:300]
+        return (errors[-1] if errors else lines[-1]).removeprefix("E ").strip()[:300]
     if lines and lines[0] in ("AssertionError:", "AssertionError") and len(lines) > 1:
         lines = [" ".join(lines[:4])]
     place = f"{os.path.basename(crash.path)}:{crash.lineno}"

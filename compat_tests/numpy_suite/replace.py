@@ -178,7 +178,7 @@ class Replacement:
             return self._helper(getattr(real, name), name)
         target = self.target_module(path)
         private = name.startswith("_") and not name.endswith("__") and hasattr(real, name)
-        if private or target is None or target is real and self.target is not numpy:
+        if private or target is None or (target is real and self.target is not numpy):
             return self._public_or_private(getattr(real, name))
         try:
             value = getattr(target, name)

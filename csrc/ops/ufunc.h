@@ -51,6 +51,9 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes);
 // The loop that f.reduce uses for an array of dtype `in`; `requested` is Invalid without a dtype argument.
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested);
 void load_loops(Ufunc* f);
+void forget_loops();  // resolve all anew: the policy changed
+PyObject* ufunc_counts();  // a dict from name to the number of calls
+void reset_ufunc_counts();
 
 // While set, 0-d results of this thread stay plain arrays (gradient rules compose arrays).
 extern thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));

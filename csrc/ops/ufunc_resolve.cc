@@ -3,6 +3,7 @@
 
 #include "ops/ufunc.h"
 #include "python/convert.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 
 namespace mp {
@@ -100,6 +101,7 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes) {
   for (int i = 0; i < f->nin; ++i) cell = cell * kOperandCodes + codes[i];
   uint16_t found = (*f->resolved)[cell];
   if (__builtin_expect(found == 0, 0)) {
+    if (current_policy() == Policy::OnlyNumPy) return nullptr;
     PyObject* operands = none_operands(f->nargs());
     for (int i = 0; operands && i < f->nin; ++i) {
       PyObject* type = operand_type(codes[i]);
@@ -115,6 +117,7 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes) {
 }
 
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested) {
+  if (current_policy() == Policy::OnlyNumPy) return nullptr;
   uint32_t key = static_cast<uint32_t>(index(in)) << 8 | static_cast<uint8_t>(requested);
   auto [it, fresh] = f->reductions->try_emplace(key, kNoLoop);
   if (fresh) {

@@ -1,4 +1,5 @@
 // The Python side of Ufunc: calls with keyword arguments, reduce and its relatives, attributes, the registry.
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <unordered_map>
@@ -134,6 +135,7 @@ PyMethodDef ufunc_methods[] = {{"reduce", MP_FASTCALL(ufunc_reduce_method), null
 PyGetSetDef ufunc_getset[] = {{"__name__", ufunc_name, nullptr, nullptr, nullptr},
                               {"__qualname__", ufunc_name, nullptr, nullptr, nullptr},
                               {"__doc__", ufunc_doc, nullptr, nullptr, nullptr},
+                              {"__module__", module_attribute, nullptr, nullptr, nullptr},
                               {"__wrapped__", ufunc_wrapped, nullptr, "NumPy's ufunc.", nullptr},
                               {"calls", ufunc_calls, nullptr, "Number of native calls so far.", nullptr},
                               {}};
@@ -168,6 +170,27 @@ PyTypeObject UfuncType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 Ufunc* find_ufunc(std::string_view name) {
   auto it = registry().find(name);
   return it == registry().end() ? nullptr : it->second;
+}
+
+void forget_loops() {
+  for (auto& [name, f] : registry()) {
+    std::fill(f->resolved->begin(), f->resolved->end(), 0);
+    f->reductions->clear();
+  }
+}
+
+PyObject* ufunc_counts() {
+  PyObject* counts = PyDict_New();
+  for (auto& [name, f] : registry()) {
+    PyObject* n = counts && f->calls ? PyLong_FromLongLong(f->calls) : nullptr;
+    if (n && PyDict_SetItemString(counts, f->name, n) < 0) Py_CLEAR(counts);
+    Py_XDECREF(n);
+  }
+  return counts;
+}
+
+void reset_ufunc_counts() {
+  for (auto& [name, f] : registry()) f->calls = 0;
 }
 
 // Makes an operator for every elementwise ufunc of the numpy module and adds them, with their aliases.

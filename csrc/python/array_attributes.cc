@@ -11,6 +11,7 @@
 #include "python/fallback.h"
 #include "python/linalg.h"
 #include "python/numpy_api.h"
+#include "python/protocols.h"
 #include "python/reduce.h"
 #include "python/scalar.h"
 #include "tape/python.h"
@@ -197,6 +198,7 @@ void array_releasebuffer(PyObject*, Py_buffer*) {}
 void array_tables_init() {
   auto* methods = new std::vector<PyMethodDef>;
   append(*methods, own_methods);
+  append(*methods, protocol_methods);
   append(*methods, manip_methods);
   append(*methods, reduce_methods);
   append(*methods, linalg_methods);

@@ -37,10 +37,14 @@ bool defers(PyObject* self, PyObject* other) {
   return p > 0.0;
 }
 
+// matrix, MaskedArray and user subclasses of numpy.ndarray come first, as Python lets a subclass's reflected
+// method come first; without one of its own NumPy calls the ufunc, which comes back to us.
+bool is_numpy_subclass(PyObject* other) { return PyArray_Check(other) && !PyArray_CheckExact(other); }
+
 #define MP_BINARY(slot, ufunc)                                                  \
   PyObject* slot(PyObject* a, PyObject* b) {                                    \
     static Ufunc* f = find_ufunc(ufunc);                                        \
-    if (array_check(a) ? defers(a, b) : false) Py_RETURN_NOTIMPLEMENTED;        \
+    if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;        \
     PyObject* inputs[2] = {a, b};                                               \
     return ufunc_call(f, inputs, nullptr);                                      \
   }                                                                             \
@@ -116,7 +120,7 @@ MP_UNARY(nb_absolute, "absolute")
 MP_UNARY(nb_invert, "invert")
 
 PyObject* nb_matmul(PyObject* a, PyObject* b) {
-  if (array_check(a) && defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
+  if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;
   return matmul(a, b, nullptr);
 }
 
@@ -172,7 +176,7 @@ PyNumberMethods array_as_number = {
 PyObject* array_richcompare(PyObject* a, PyObject* b, int op) {
   static Ufunc* ufuncs[] = {find_ufunc("less"), find_ufunc("less_equal"), find_ufunc("equal"),
                             find_ufunc("not_equal"), find_ufunc("greater"), find_ufunc("greater_equal")};
-  if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
+  if (is_numpy_subclass(b) || defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* inputs[2] = {a, b};
   if (PyUnicode_Check(b) || b == Py_None) {
     // NumPy's == and != against anything give an array of False or True instead of an error.

@@ -4,10 +4,14 @@
 #include <cstring>
 #include <string>
 
+#include "ops/manip.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/index.h"
+#include "python/linalg.h"
+#include "python/metatype.h"
 #include "python/numpy_api.h"
+#include "python/reduce.h"
 #include "python/scalar.h"
 
 namespace mp {
@@ -61,6 +65,24 @@ PyObject* array_create(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return wrap(np);
 }
 
+PyObject* array_dunder_new(PyObject*, PyObject* args, PyObject* kwargs) {
+  PyObject* type = PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, 0) : nullptr;
+  if (!type || !PyType_Check(type)) {
+    PyErr_SetString(PyExc_TypeError, "ndarray.__new__(X): X is not a type object");
+    return nullptr;
+  }
+  if (type != reinterpret_cast<PyObject*>(&ArrayType)) {
+    PyObject* make = PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyArray_Type), "__new__");
+    PyObject* made = make ? PyObject_Call(make, args, kwargs) : nullptr;
+    Py_XDECREF(make);
+    return made;
+  }
+  PyObject* rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+  PyObject* made = rest ? array_create(&ArrayType, rest, kwargs) : nullptr;
+  Py_XDECREF(rest);
+  return made;
+}
+
 PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_item = array_item,
                                        .sq_ass_item = array_ass_item, .sq_contains = array_contains};
 PyMappingMethods array_as_mapping = {
@@ -72,7 +94,7 @@ bool add_numpy_methods() {
   constexpr const char* mutators[] = {"sort", "partition", "fill", "put", "setfield", "byteswap"};
   constexpr const char* skipped[] = {"__init__", "__new__", "__class__", "__getattribute__", "__setattr__", "__delattr__",
                                      "__init_subclass__", "__subclasshook__", "__dir__", "__sizeof__", "__reduce_ex__",
-                                     "__array_finalize__", "__doc__", "__hash__"};
+                                     "__array_finalize__", "__doc__", "__hash__", "__setstate__"};
   PyObject *key, *value, *theirs = PyArray_Type.tp_dict, *ours = ArrayType.tp_dict;
   for (Py_ssize_t pos = 0; PyDict_Next(theirs, &pos, &key, &value);) {
     if (PyDict_Contains(ours, key) || !PyCallable_Check(value)) continue;
@@ -82,17 +104,55 @@ bool add_numpy_methods() {
     for (const char* m : mutators) mutates |= strcmp(m, name) == 0;
     if (skip) continue;
     std::string path = std::string("ndarray.") + name;
-    PyObject* f = fallback_new(path.c_str(), value, mutates);
+    PyObject* f = fallback_new(path.c_str(), value, mutates ? 0 : -1);
     if (!f || PyDict_SetItem(ours, key, f) < 0) return false;
     Py_DECREF(f);
+  }
+  return true;
+}
+
+// What needs entries that PyType_Ready would not make: arrays are unhashable to collections.abc (the slot
+// serves stand-ins for scalars only), and ndarray.__new__(Sub, ...) makes NumPy's subclasses too.
+bool add_special_entries() {
+  static PyMethodDef new_method = {"__new__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_new)),
+                                   METH_VARARGS | METH_KEYWORDS, nullptr};
+  PyObject* dunder_new = PyCFunction_New(&new_method, nullptr);
+  PyObject* priority = PyFloat_FromDouble(0.0);
+  bool ok = dunder_new && priority && PyDict_SetItemString(ArrayType.tp_dict, "__new__", dunder_new) == 0 &&
+            PyDict_SetItemString(ArrayType.tp_dict, "__array_priority__", priority) == 0 &&
+            PyDict_SetItemString(ArrayType.tp_dict, "__hash__", Py_None) == 0;
+  Py_XDECREF(dunder_new);
+  Py_XDECREF(priority);
+  PyType_Modified(&ArrayType);
+  return ok;
+}
+
+}  // namespace
+
+// With `numpy`, the native methods give way to NumPy's; without, they return.
+bool set_methods_policy(bool numpy) {
+  static PyObject* native = PyDict_New();
+  for (const PyMethodDef* table : {manip_methods, reduce_methods, linalg_methods}) {
+    for (; table->ml_name; ++table) {
+      PyObject* saved = PyDict_GetItemString(native, table->ml_name);
+      PyObject* theirs = PyDict_GetItemString(PyArray_Type.tp_dict, table->ml_name);
+      if (!theirs || (!numpy && !saved)) continue;
+      if (!saved) {
+        saved = PyDict_GetItemString(ArrayType.tp_dict, table->ml_name);
+        if (PyDict_SetItemString(native, table->ml_name, saved) < 0) return false;
+      }
+      std::string path = std::string("ndarray.") + table->ml_name;
+      PyObject* entry = numpy ? fallback_new(path.c_str(), theirs, -1) : Py_NewRef(saved);
+      if (!entry || PyDict_SetItemString(ArrayType.tp_dict, table->ml_name, entry) < 0) return false;
+      Py_DECREF(entry);
+    }
   }
   PyType_Modified(&ArrayType);
   return true;
 }
 
-}  // namespace
-
 bool array_type_init(PyObject* module) {
+  if (!metatype_init()) return false;
   ArrayType.tp_name = "minpy.numpy.ndarray";
   ArrayType.tp_basicsize = sizeof(Array);
   ArrayType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
@@ -111,7 +171,8 @@ bool array_type_init(PyObject* module) {
   ArrayType.tp_new = array_create;
   ArrayType.tp_doc = "An n-dimensional array with NumPy's behaviour, gradients and devices.";
   if (PyType_Ready(&ArrayType) < 0 || PyType_Ready(&ArrayIterType) < 0) return false;
-  return add_numpy_methods() && PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
+  return add_numpy_methods() && add_special_entries() &&
+         PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
 }
 
 }  // namespace mp

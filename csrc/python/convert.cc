@@ -50,6 +50,18 @@ DType dtype_of_num(int num) {
   return DType::Invalid;
 }
 
+// One step down the chain of owners (borrowed), through what NumPy puts between: memoryviews of our buffer and
+// the holder of as_strided. Null at the end.
+PyObject* next_owner(PyObject* owner) {
+  if (PyArray_Check(owner)) return PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
+  if (PyMemoryView_Check(owner)) return PyMemoryView_GET_BUFFER(owner)->obj;
+  if (std::strcmp(Py_TYPE(owner)->tp_name, "DummyArray") != 0) return nullptr;
+  PyObject* base = PyObject_GetAttrString(owner, "base");
+  PyErr_Clear();
+  Py_XDECREF(base);  // the holder keeps it
+  return base;
+}
+
 }  // namespace
 
 _PyArray_Descr* descr_of(DType dtype) {
@@ -114,8 +126,7 @@ PyObject* from_numpy(PyObject* o) {
       if (view && !PyArray_ISWRITEABLE(np)) view->flags &= ~kWriteable;
       return reinterpret_cast<PyObject*>(view);
     }
-    if (!PyArray_Check(owner)) break;
-    owner = PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
+    owner = next_owner(owner);
   }
   Array* a = array_foreign(dtype, ndim, shape, strides, data, o, PyArray_ISWRITEABLE(np));
   if (!a) return nullptr;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "python/convert.h"
@@ -24,12 +25,14 @@ struct Fallback {
   PyObject* name;
   PyObject* target;     // NumPy's callable
   PyObject* dict;
-  bool mutates_first;   // writes into its first argument (copyto, put ...)
+  int mutates;          // the argument that it writes into (copyto, put ...), or -1
   bool warned;
   int64_t calls;
 };
 
 Fallback* as_fallback(PyObject* o) { return reinterpret_cast<Fallback*>(o); }
+
+std::unordered_set<Fallback*> all_fallbacks;  // for the statistics
 
 PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
   Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
@@ -53,6 +56,21 @@ PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
   return o;
 }
 
+// A named tuple keeps its type, so that NumPy sees its fields.
+PyObject* unwrap_tuple(PyObject* o) {
+  PyObject* items = unwrap_sequence(o, true);
+  if (!items || items == o || PyTuple_CheckExact(o)) return items;
+  PyObject* make = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_make");
+  if (!make) {
+    PyErr_Clear();
+    return items;
+  }
+  PyObject* result = PyObject_CallOneArg(make, items);
+  Py_DECREF(make);
+  Py_DECREF(items);
+  return result;
+}
+
 bool holds_taped(PyObject* o, int depth = 0) {
   if (array_check(o)) return tape::taped(reinterpret_cast<Array*>(o));
   if (depth < 3 && (PyTuple_CheckExact(o) || PyList_CheckExact(o)))
@@ -70,14 +88,14 @@ int before_mutation(PyObject* o) {
 }
 
 // Calls `target` on unwrapped arguments and wraps the result.
-PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, bool mutates_first) {
+PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int mutates) {
   Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = nargs + nkw;
   PyObject* small[9];
   PyObject** stack = total < 9 ? small : static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
   Py_ssize_t done = 0;
   PyObject* result = nullptr;
   bool ok = stack != nullptr;
-  if (ok && mutates_first && nargs) ok = before_mutation(args[0]) == 0;
+  if (ok && mutates >= 0 && mutates < nargs) ok = before_mutation(args[mutates]) == 0;
   for (; ok && done < total; ++done) {
     if (done >= nargs && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, done - nargs), "out") == 0 &&
         before_mutation(args[done]) < 0)
@@ -125,12 +143,13 @@ PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t narg
       return result;
     }
   }
-  return call_numpy(f->target, args, nargs, kwnames, f->mutates_first);
+  return call_numpy(f->target, args, nargs, kwnames, f->mutates);
 }
 
 void fallback_dealloc(PyObject* self) {
   Fallback* f = as_fallback(self);
   PyObject_GC_UnTrack(self);
+  all_fallbacks.erase(f);
   Py_CLEAR(f->name);
   Py_CLEAR(f->target);
   Py_CLEAR(f->dict);
@@ -165,13 +184,14 @@ PyObject* fallback_reduce(PyObject* self, PyObject*) { return PyUnicode_FromForm
 
 // Skips the gradient hook: what gradient rules call.
 PyObject* fallback_call_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return call_numpy(as_fallback(self)->target, args, nargs, kwnames, as_fallback(self)->mutates_first);
+  return call_numpy(as_fallback(self)->target, args, nargs, kwnames, as_fallback(self)->mutates);
 }
 
 PyGetSetDef fallback_getset[] = {{"__name__", fallback_get_name, nullptr, nullptr, nullptr},
                                  {"__qualname__", fallback_get_name, nullptr, nullptr, nullptr},
                                  {"__wrapped__", fallback_get_target, nullptr, nullptr, nullptr},
                                  {"__doc__", fallback_get_doc, nullptr, nullptr, nullptr},
+                                 {"__module__", module_attribute, nullptr, nullptr, nullptr},
                                  {"calls", fallback_get_calls, nullptr, "Number of calls so far.", nullptr},
                                  {}};
 PyMethodDef fallback_methods[] = {
@@ -200,6 +220,24 @@ PyObject* numpy_attribute(const char* dotted) {
 
 }  // namespace
 
+PyObject* module_attribute(PyObject*, void*) { return PyUnicode_InternFromString("minpy.numpy"); }
+
+PyObject* fallback_counts() {
+  PyObject* counts = PyDict_New();
+  for (Fallback* f : all_fallbacks) {
+    if (!counts || !f->calls) continue;
+    PyObject* before = PyDict_GetItemWithError(counts, f->name);
+    PyObject* total = PyLong_FromLongLong(f->calls + (before ? PyLong_AsLongLong(before) : 0));
+    if (!total || PyDict_SetItem(counts, f->name, total) < 0) Py_CLEAR(counts);
+    Py_XDECREF(total);
+  }
+  return counts;
+}
+
+void reset_fallback_counts() {
+  for (Fallback* f : all_fallbacks) f->calls = 0;
+}
+
 PyTypeObject FallbackType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 
 bool fallback_init(PyObject* module) {
@@ -220,7 +258,7 @@ bool fallback_init(PyObject* module) {
   return PyType_Ready(&FallbackType) == 0;
 }
 
-PyObject* fallback_new(const char* name, PyObject* numpy_callable, bool mutates_first) {
+PyObject* fallback_new(const char* name, PyObject* numpy_callable, int mutates) {
   Fallback* f = PyObject_GC_New(Fallback, &FallbackType);
   if (!f) return nullptr;
   f->vectorcall = fallback_vectorcall;
@@ -228,16 +266,17 @@ PyObject* fallback_new(const char* name, PyObject* numpy_callable, bool mutates_
   Py_INCREF(numpy_callable);
   f->target = numpy_callable;
   f->dict = nullptr;
-  f->mutates_first = mutates_first;
+  f->mutates = mutates;
   f->warned = false;
   f->calls = 0;
   PyObject_GC_Track(reinterpret_cast<PyObject*>(f));
+  all_fallbacks.insert(f);
   return reinterpret_cast<PyObject*>(f);
 }
 
 PyObject* unwrap(PyObject* o) {
   if (array_check(o)) return to_numpy(reinterpret_cast<Array*>(o));
-  if (PyTuple_CheckExact(o)) return unwrap_sequence(o, true);
+  if (PyTuple_Check(o)) return unwrap_tuple(o);
   if (PyList_CheckExact(o)) return unwrap_sequence(o, false);
   if (o == reinterpret_cast<PyObject*>(&ArrayType)) o = reinterpret_cast<PyObject*>(&PyArray_Type);
   if (PyDict_CheckExact(o)) {
@@ -287,7 +326,7 @@ PyObject* wrap(PyObject* o) {
   }
   PyObject* result = items;
   if (items && !PyTuple_CheckExact(o)) {  // a named tuple keeps its type
-    result = PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_make", "O", items);
+    result = PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_make", "(O)", items);
     Py_DECREF(items);
   }
   Py_DECREF(o);
@@ -301,7 +340,7 @@ PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_
   if (!f) {
     PyObject* target = numpy_attribute(numpy_name);
     if (!target) return nullptr;
-    f = fallback_new(numpy_name, target, false);
+    f = fallback_new(numpy_name, target, -1);
     if (!f) return nullptr;
   }
   return fallback_vectorcall(f, args, nargs, kwnames);

@@ -22,6 +22,10 @@ PyObject* fallback_getitem(Array* self, PyObject* key);
 int fallback_setitem(Array* self, PyObject* key, PyObject* value);
 
 extern PyTypeObject FallbackType;  // a callable that stands for one NumPy function
-PyObject* fallback_new(const char* name, PyObject* numpy_callable, bool mutates_first);
+// `mutates` is the position of the argument that the callable writes into, or -1.
+PyObject* fallback_new(const char* name, PyObject* numpy_callable, int mutates);
+PyObject* fallback_counts();  // a dict from name to the number of calls that NumPy served
+void reset_fallback_counts();
+PyObject* module_attribute(PyObject*, void*);  // the __module__ of functions: "minpy.numpy"
 
 }  // namespace mp

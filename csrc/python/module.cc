@@ -12,6 +12,8 @@
 #include "python/fallback.h"
 #include "python/fallback_state.h"
 #include "python/linalg.h"
+#include "python/native_function.h"
+#include "python/protocols.h"
 #include "python/reduce.h"
 #include "tape/python.h"
 
@@ -30,7 +32,11 @@ py::object checked(PyObject* o) {
 // Native functions live in a submodule-like dict, so that minpy.numpy can tell them from everything else.
 void add_functions(py::module_& m, py::dict& functions, PyMethodDef* table) {
   for (; table->ml_name; ++table)
-    functions[table->ml_name] = checked(PyCFunction_NewEx(table, nullptr, py::str("minpy.numpy").ptr()));
+    functions[table->ml_name] = checked(native_function_new(table));
+}
+
+void add_plain_functions(py::module_& m, PyMethodDef* table) {
+  if (PyModule_AddFunctions(m.ptr(), table) < 0) throw py::error_already_set();
 }
 
 }  // namespace
@@ -38,7 +44,7 @@ void add_functions(py::module_& m, py::dict& functions, PyMethodDef* table) {
 
 PYBIND11_MODULE(_core, m) {
   using namespace mp;
-  if (!import_numpy() || !fallback_init(m.ptr()) || !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) ||
+  if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() || !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) ||
       !tape_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
@@ -47,8 +53,8 @@ PYBIND11_MODULE(_core, m) {
   m.attr("functions") = functions;
   m.attr("ufunc") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&UfuncType));
   m.attr("fallback_function") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&FallbackType));
-  m.def("make_fallback", [](const char* name, py::object f, bool mutates_first) {
-    return checked(fallback_new(name, f.ptr(), mutates_first));
+  m.def("make_fallback", [](const char* name, py::object f, int mutates) {
+    return checked(fallback_new(name, f.ptr(), mutates));
   });
   m.def("to_numpy", [](py::object o) { return checked(unwrap(o.ptr())); },
         "Arrays, also inside tuples, lists and dicts, as numpy.ndarrays over the same memory.");
@@ -58,6 +64,14 @@ PYBIND11_MODULE(_core, m) {
   m.def("_find_ufunc", [](const char* name) {
     return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(find_ufunc(name)));
   });
+  add_plain_functions(m, flag_functions);
+  m.def("set_policy", [](int policy) {
+    if (!set_policy(static_cast<Policy>(policy))) throw py::error_already_set();
+  });
+  m.def("call_counts", [] {
+    return py::make_tuple(checked(ufunc_counts()), checked(native_counts()), checked(fallback_counts()));
+  }, "Calls of operators, of native functions, and of those what NumPy served.");
+  m.def("reset_call_counts", [] { reset_ufunc_counts(), reset_native_counts(), reset_fallback_counts(); });
   m.def("set_fallback_mode", [](int mode) { fallback_state.mode = static_cast<FallbackMode>(mode); });
   m.def("set_gradient_hook", [](py::object hook) { fallback_state.gradient_hook = hook.release().ptr(); });
 }

@@ -5,19 +5,24 @@ function without a native kernel runs in NumPy on the same memory and its result
 and modules that do not touch arrays are NumPy's own.
 """
 
+import sys as _sys
+
 import numpy as _numpy
 
 from minpy import _core
-from minpy.numpy._namespace import build_namespace as _build_namespace
+from minpy.numpy import _namespace
 
-_build_namespace(globals(), _numpy, _core)
+_namespace.build_namespace(globals(), _core)
+_sys.meta_path.append(_namespace.TwinFinder)
+from minpy.numpy._functions import *  # noqa: E402, F403  (replaces some of the names above)
+
 __version__ = _numpy.__version__
+__array_api_version__ = getattr(_numpy, "__array_api_version__", "2022.12")
+__all__ = [name for name in _numpy.__all__ if name not in ("show_config", "__version__")] + ["__version__"]
 
 
 def __getattr__(name):
-    from minpy.numpy._namespace import lazy_attribute
-
-    return lazy_attribute(name)
+    return _namespace.lazy_attribute(name)
 
 
 def __dir__():

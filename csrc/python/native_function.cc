@@ -1,0 +1,142 @@
+#include "python/native_function.h"
+
+#include <structmember.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "ops/ufunc.h"
+#include "python/array_type.h"
+#include "python/fallback.h"
+
+namespace mp {
+namespace {
+
+using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+
+struct NativeFunction {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  FastCall call;
+  const char* name;
+  PyObject* dict;
+  int64_t calls;
+};
+
+NativeFunction* as_native(PyObject* o) { return reinterpret_cast<NativeFunction*>(o); }
+
+PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  NativeFunction* f = as_native(self);
+  ++f->calls;
+  return f->call(nullptr, args, PyVectorcall_NARGS(nargsf), kwnames);
+}
+
+PyObject* native_in_numpy(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  NativeFunction* f = as_native(self);
+  ++f->calls;
+  return fallback_call(f->name, args, PyVectorcall_NARGS(nargsf), kwnames);
+}
+
+PyObject* native_repr(PyObject* self) { return PyUnicode_FromFormat("<function %s at %p>", as_native(self)->name, self); }
+PyObject* native_name(PyObject* self, void*) { return PyUnicode_FromString(as_native(self)->name); }
+PyObject* native_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_native(self)->calls); }
+PyObject* native_reduce(PyObject* self, PyObject*) { return native_name(self, nullptr); }
+
+PyObject* native_wrapped(PyObject* self, void*) {
+  PyObject* numpy = PyImport_ImportModule("numpy");
+  PyObject* f = numpy ? PyObject_GetAttrString(numpy, as_native(self)->name) : nullptr;
+  Py_XDECREF(numpy);
+  return f;
+}
+
+PyObject* native_doc(PyObject* self, void*) {
+  PyObject* numpy = native_wrapped(self, nullptr);
+  PyObject* doc = numpy ? PyObject_GetAttrString(numpy, "__doc__") : nullptr;
+  Py_XDECREF(numpy);
+  return doc;
+}
+
+// Attributes that we do not have (such as __signature__, __defaults__, __code__) are those of NumPy's function.
+PyObject* native_getattro(PyObject* self, PyObject* name) {
+  PyObject* found = PyObject_GenericGetAttr(self, name);
+  if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
+  PyErr_Clear();
+  PyObject* numpy = native_wrapped(self, nullptr);
+  found = numpy ? PyObject_GetAttr(numpy, name) : nullptr;
+  Py_XDECREF(numpy);
+  return found;
+}
+
+PyObject* native_descr_get(PyObject* self, PyObject* instance, PyObject*) {
+  return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
+}
+
+PyGetSetDef native_getset[] = {{"__name__", native_name, nullptr, nullptr, nullptr},
+                               {"__qualname__", native_name, nullptr, nullptr, nullptr},
+                               {"__doc__", native_doc, nullptr, nullptr, nullptr},
+                               {"__module__", module_attribute, nullptr, nullptr, nullptr},
+                               {"__wrapped__", native_wrapped, nullptr, "NumPy's function.", nullptr},
+                               {"calls", native_calls, nullptr, "Number of calls so far.", nullptr},
+                               {}};
+PyMethodDef native_methods[] = {{"__reduce__", native_reduce, METH_NOARGS, nullptr}, {}};
+
+Policy policy = Policy::PreferNative;
+std::vector<NativeFunction*> all_functions;  // they live as long as the process
+
+}  // namespace
+
+PyTypeObject NativeFunctionType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+bool native_function_init() {
+  NativeFunctionType.tp_name = "minpy.numpy.native_function";
+  NativeFunctionType.tp_basicsize = sizeof(NativeFunction);
+  NativeFunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  NativeFunctionType.tp_vectorcall_offset = offsetof(NativeFunction, vectorcall);
+  NativeFunctionType.tp_call = PyVectorcall_Call;
+  NativeFunctionType.tp_repr = native_repr;
+  NativeFunctionType.tp_getattro = native_getattro;
+  NativeFunctionType.tp_setattro = PyObject_GenericSetAttr;
+  NativeFunctionType.tp_dictoffset = offsetof(NativeFunction, dict);
+  NativeFunctionType.tp_descr_get = native_descr_get;
+  NativeFunctionType.tp_getset = native_getset;
+  NativeFunctionType.tp_methods = native_methods;
+  return PyType_Ready(&NativeFunctionType) == 0;
+}
+
+PyObject* native_function_new(PyMethodDef* def) {
+  NativeFunction* f = PyObject_New(NativeFunction, &NativeFunctionType);
+  if (!f) return nullptr;
+  f->vectorcall = native_vectorcall;
+  f->call = reinterpret_cast<FastCall>(reinterpret_cast<void*>(def->ml_meth));
+  f->name = def->ml_name;
+  f->dict = nullptr;
+  f->calls = 0;
+  all_functions.push_back(f);
+  return Py_NewRef(reinterpret_cast<PyObject*>(f));
+}
+
+PyObject* native_counts() {
+  PyObject* counts = PyDict_New();
+  for (NativeFunction* f : all_functions) {
+    PyObject* n = counts && f->calls ? PyLong_FromLongLong(f->calls) : nullptr;
+    if (n && PyDict_SetItemString(counts, f->name, n) < 0) Py_CLEAR(counts);
+    Py_XDECREF(n);
+  }
+  return counts;
+}
+
+void reset_native_counts() {
+  for (NativeFunction* f : all_functions) f->calls = 0;
+}
+
+Policy current_policy() { return policy; }
+
+bool set_policy(Policy next) {
+  policy = next;
+  bool numpy = next == Policy::OnlyNumPy;
+  for (NativeFunction* f : all_functions) f->vectorcall = numpy ? native_in_numpy : native_vectorcall;
+  forget_loops();
+  return set_methods_policy(numpy);
+}
+
+}  // namespace mp

@@ -1,0 +1,68 @@
+"""NumPy's protocols: which of our functions serves a call that NumPy hands over to our arrays."""
+
+import importlib
+
+import numpy
+
+from minpy import _core
+from minpy.numpy._namespace import known_twin, make_fallback
+
+
+def function_twin(function):
+    """Our function for NumPy's `function`, made on the spot when its module has no twin."""
+    found = known_twin(function)
+    if found is not None:
+        return found
+    module = getattr(function, "__module__", None) or "numpy"
+    name = getattr(function, "__name__", repr(function))
+    if module.startswith("numpy."):
+        try:  # a module that was not asked for yet, such as numpy.linalg
+            importlib.import_module(f"minpy.{module}")
+        except ModuleNotFoundError:
+            pass
+        found = known_twin(function)
+        if found is not None:
+            return found
+        name = f"{module[len('numpy.') :]}.{name}"
+    elif module != "numpy":
+        name = f"{module}.{name}"
+    return make_fallback(name, getattr(function, "_implementation", function))
+
+
+def ufunc_twin(ufunc, method):
+    """Our callable for a method of a ufunc that is no operator of ours (matmul, scipy.special, frompyfunc)."""
+    if method == "__call__":
+        return function_twin(ufunc)
+    name = f"{ufunc.__name__}.{method}"
+    return _core.make_fallback(name, getattr(ufunc, method), 0 if method == "at" else -1)
+
+
+def _holds_ours_plainly(args, kwargs):
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, (_core.ndarray, list, tuple)):
+            return True
+    return False
+
+
+def array_function(function, types, args, kwargs):
+    """`__array_function__`: numpy.concatenate([ours]) and the like."""
+    if not all(issubclass(t, _core.ndarray) for t in types):
+        return NotImplemented
+    twin = function_twin(function)
+    # A fallback unwraps arrays in lists and tuples only. Were ours left inside something else, NumPy would come
+    # back here; its undispatched implementation does not.
+    implementation = getattr(function, "_implementation", None)
+    if implementation is not None and (
+        isinstance(twin, _core.fallback_function) or not _holds_ours_plainly(args, kwargs)
+    ):
+        twin = make_fallback(getattr(twin, "__name__", function.__name__), implementation)
+    return twin(*args, **kwargs)
+
+
+def array_namespace(api_version=None):
+    """`__array_namespace__`: the module that implements the array API for our arrays."""
+    # NumPy knows which versions of the standard it follows, and words the error.
+    numpy.empty(0).__array_namespace__(api_version=api_version) if numpy.lib.NumpyVersion(
+        numpy.__version__
+    ) >= "2.0.0" else None
+    return importlib.import_module("minpy.numpy")

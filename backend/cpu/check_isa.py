@@ -1,0 +1,29 @@
+"""Fail when an object file for one instruction set defines a symbol that other code could be linked to.
+
+See Note [One source, several instruction sets]. Usage: check_isa.py NM OBJECT...
+"""
+
+import subprocess
+import sys
+
+
+def leaks(nm, path):
+    """The global and weak symbols of the object file that are outside its instruction set's namespace."""
+    command = [nm, "--extern-only", "--defined-only", path]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    names = (line.split()[-1] for line in output.splitlines() if line)
+    return [name for name in names if "3cpu6isa_v" not in name and "3cpu8isa_base" not in name]
+
+
+def main():
+    nm, *objects = sys.argv[1:]
+    failed = False
+    for path in objects:
+        for name in leaks(nm, path):
+            print(f"{path}: {name} is outside the instruction set's namespace", file=sys.stderr)
+            failed = True
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

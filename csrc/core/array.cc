@@ -150,11 +150,9 @@ Array* array_new_like(const Array* like, DType dtype) {
   if (like->c_contiguous()) return array_new(dtype, like->ndim, like->shape);
   int order[kMaxDims];
   for (int i = 0; i < like->ndim; ++i) order[i] = i;
-  // Axes from the slowest to the fastest; ties and zero strides keep C order, as NumPy does.
-  std::stable_sort(order, order + like->ndim, [&](int x, int y) {
-    int64_t sx = std::abs(like->strides[x]), sy = std::abs(like->strides[y]);
-    return sx && sy && sx > sy;
-  });
+  // Axes from the slowest to the fastest; ties keep C order, and zero strides count as fastest, as NumPy has it.
+  std::stable_sort(order, order + like->ndim,
+                   [&](int x, int y) { return std::abs(like->strides[x]) > std::abs(like->strides[y]); });
   int64_t strides[kMaxDims], step = itemsize(dtype);
   for (int k = like->ndim - 1; k >= 0; --k) {
     strides[order[k]] = step;

@@ -32,4 +32,7 @@ inline bool broadcast_strides(const Array* a, int to_ndim, const int64_t* to, in
   return broadcast_strides(a->ndim, a->shape, a->strides, to_ndim, to, out);
 }
 
+// Axes in the order in which NumPy's iterator would lay them out, slowest first, for `count` operands.
+void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count, int* order);
+
 }  // namespace mp

@@ -177,12 +177,19 @@ bool adapts(PyObject* number, DType dtype) {
   return PyFloat_CheckExact(number) ? is_inexact(dtype) : is_complex(dtype);
 }
 
+ArrayRef choice(PyObject* o) {
+  if (!is_numpy_scalar(o)) return operand(o);
+  ArrayRef a = as_array(o);
+  if (!a) PyErr_Clear();
+  return a;
+}
+
 // x and y of where(): two arrays, or an array and a Python number that takes its dtype.
 bool read_choices(PyObject* x, PyObject* y, ArrayRef* a, ArrayRef* b) {
   bool weak_x = is_python_number(x), weak_y = is_python_number(y);
   if (weak_x && weak_y) return false;
-  if (!weak_x) *a = operand(x);
-  if (!weak_y) *b = operand(y);
+  if (!weak_x) *a = choice(x);
+  if (!weak_y) *b = choice(y);
   if ((!weak_x && !*a) || (!weak_y && !*b)) return false;
   if (!weak_x && !weak_y) return true;
   PyObject* number = weak_x ? x : y;

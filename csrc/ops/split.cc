@@ -8,6 +8,11 @@
 namespace mp {
 namespace {
 
+// NumPy asks for the attribute shape: sequences are an error.
+ArrayRef array_operand(PyObject* o) {
+  return PyList_Check(o) || PyTuple_Check(o) ? ArrayRef{} : operand(o);
+}
+
 struct Cut {
   int64_t start, stop;
 };
@@ -68,7 +73,7 @@ PyObject* split_list(Array* a, PyObject* where, int axis, bool equal) {
 
 template <bool Equal>
 PyObject* split_body(PyObject* const* v) {
-  ArrayRef a = operand(v[0]);
+  ArrayRef a = array_operand(v[0]);
   int axis = 0;
   if (!a || a->ndim == 0 || (v[2] && !read_axis(v[2], a->ndim, &axis))) return nullptr;
   return split_list(a.get(), v[1], axis, Equal);
@@ -78,7 +83,7 @@ constexpr Signature kArraySplit{"array_split", {"ary", "indices_or_sections", "a
 
 template <int MinDims, int Axis>
 PyObject* split_along(PyObject* const* v) {
-  ArrayRef a = operand(v[0]);
+  ArrayRef a = array_operand(v[0]);
   if (!a || a->ndim < MinDims) return nullptr;
   return split_list(a.get(), v[1], Axis < a->ndim ? Axis : 0, true);
 }

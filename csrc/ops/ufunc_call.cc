@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/view.h"
 #include "cpu/kernels.h"
 #include "ops/ufunc.h"
 #include "python/convert.h"
@@ -147,27 +148,10 @@ Array* new_output(DType dtype, const Broadcast& b, const Operand* in, int nin) {
   int used = 0;
   for (int i = 0; i < nin; ++i)
     if (in[i].array) strides_for(in[i].array, b, strides[used++]);
-  int order[kMaxDims];  // slowest axis first
-  for (int i = 0; i < b.ndim; ++i) order[i] = i;
-  // Insertion sort: an axis moves before another only when every operand that tells them apart agrees.
-  for (int i = 1; i < b.ndim; ++i) {
-    int axis = order[i], place = i;
-    for (int j = i - 1; j >= 0; --j) {
-      bool ambiguous = true, swap = false;
-      for (int k = 0; k < used; ++k) {
-        int64_t s0 = std::abs(strides[k][axis]), s1 = std::abs(strides[k][order[j]]);
-        if (!s0 || !s1) continue;
-        if (s0 <= s1) swap = false;
-        else if (ambiguous) swap = true;
-        ambiguous = false;
-      }
-      if (ambiguous) continue;
-      if (!swap) break;
-      place = j;
-    }
-    std::move_backward(order + place, order + i, order + i + 1);
-    order[place] = axis;
-  }
+  const int64_t* operands[kMaxUfuncArgs];
+  for (int k = 0; k < used; ++k) operands[k] = strides[k];
+  int order[kMaxDims];
+  iteration_order(b.ndim, b.shape, operands, used, order);
   int64_t out[kMaxDims], step = itemsize(dtype);
   for (int k = b.ndim - 1; k >= 0; --k) {
     out[order[k]] = step;

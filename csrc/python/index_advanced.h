@@ -40,7 +40,4 @@ Resolved resolve_index(Array* a, PyObject* key, FancyIndex& out, bool* copies);
 void move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
                 const int64_t* other_sub_strides, bool to_array);
 
-// Axes in the order in which NumPy's iterator would lay them out, slowest first, for `count` operands.
-void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count, int* order);
-
 }  // namespace mp

@@ -10,17 +10,22 @@ bool plain_number(PyObject* o) {
   return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o);
 }
 
+ArrayRef converted(PyObject* o) {
+  ArrayRef a = as_array(o);
+  if (!a && PyErr_Occurred()) PyErr_Clear();
+  return a;
+}
+
 }  // namespace
 
+// NumPy's scalars are left to NumPy: many of its functions call their methods, which give scalars.
 ArrayRef operand(PyObject* o) {
   if (array_check(o)) return ArrayRef::borrow(reinterpret_cast<Array*>(o));
   bool sequence = PyList_CheckExact(o) || PyTuple_CheckExact(o);
   // A list may hold arrays with a history, which only the gradient-aware fallback sees.
   if (sequence && tape::state.recording) return {};
-  if (!sequence && !PyArray_CheckExact(o) && !plain_number(o) && !is_numpy_scalar(o)) return {};
-  ArrayRef a = as_array(o);
-  if (!a && PyErr_Occurred()) PyErr_Clear();
-  return a;
+  if (!sequence && !PyArray_CheckExact(o) && !plain_number(o)) return {};
+  return converted(o);
 }
 
 bool read_int(PyObject* o, int64_t* out) {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import minpy.numpy as mnp
 from parity import as_numpy, assert_same_outcome, assert_same_value
 
-SETTINGS = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=4 * settings.default.max_examples, suppress_health_check=list(HealthCheck))
 DTYPES = ["f4", "f8", "i8", "i2", "u1", "?", "c16", "f2"]
 
 

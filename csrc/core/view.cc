@@ -1,0 +1,33 @@
+#include "core/view.h"
+
+#include <cstdlib>
+
+namespace mp {
+
+void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count, int* order) {
+  // NumPy's insertion sort from the innermost axis: an axis moves inwards only where the operands agree, on a
+  // conflict C order wins, and axes that no operand distinguishes (length 1, stride 0) do not decide.
+  int perm[kMaxDims];
+  for (int i = 0; i < ndim; ++i) perm[i] = ndim - 1 - i;
+  for (int i = 1; i < ndim; ++i) {
+    int axis = perm[i], to = i;
+    for (int k = i - 1; k >= 0; --k) {
+      int other = perm[k];
+      bool ambiguous = true, swap = false;
+      for (int op = 0; op < count; ++op) {
+        int64_t s = std::abs(strides[op][axis]), t = std::abs(strides[op][other]);
+        if (!s || !t || shape[axis] == 1 || shape[other] == 1) continue;
+        swap = t > s && (ambiguous || swap);
+        ambiguous = false;
+      }
+      if (ambiguous) continue;
+      if (!swap) break;
+      to = k;
+    }
+    std::copy_backward(perm + to, perm + i, perm + i + 1);
+    perm[to] = axis;
+  }
+  for (int i = 0; i < ndim; ++i) order[i] = perm[ndim - 1 - i];
+}
+
+}  // namespace mp

@@ -17,7 +17,15 @@ if not any(entry.startswith("_core.") for entry in os.listdir(__path__[0])):
     __path__ = pkgutil.extend_path(__path__, __name__)
 
 
+_DISPATCH_NAMES = frozenset(
+    """OnlyMXNetPolicy OnlyNativePolicy OnlyNumPyPolicy PreferMXNetPolicy PreferNativePolicy op_stat
+    reset_op_stat set_global_policy show_op_stat wrap_policy""".split()
+)
+
+
 def __getattr__(name):
+    if name in _DISPATCH_NAMES:
+        return getattr(importlib.import_module("minpy.dispatch.policy"), name)
     if not name.startswith("_") and importlib.util.find_spec(f"minpy.{name}"):
         return importlib.import_module(f"minpy.{name}")
     raise AttributeError(f"module 'minpy' has no attribute {name!r}")
@@ -27,4 +35,4 @@ def __dir__():
     import pkgutil
 
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted({*globals(), *(name for name in modules if not name.startswith("_"))})
+    return sorted({*globals(), *_DISPATCH_NAMES, *(name for name in modules if not name.startswith("_"))})

@@ -5,6 +5,7 @@
 #include "python/array_type.h"
 #include "python/fallback.h"
 #include "python/linalg.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/scalar.h"
 
@@ -121,6 +122,10 @@ MP_UNARY(nb_invert, "invert")
 
 PyObject* nb_matmul(PyObject* a, PyObject* b) {
   if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;
+  if (current_policy() == Policy::OnlyNumPy) {
+    PyObject* args[2] = {a, b};
+    return fallback_call("matmul", args, 2, nullptr);
+  }
   return matmul(a, b, nullptr);
 }
 

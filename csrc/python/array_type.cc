@@ -10,6 +10,7 @@
 #include "python/index.h"
 #include "python/linalg.h"
 #include "python/metatype.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/reduce.h"
 #include "python/scalar.h"
@@ -111,6 +112,19 @@ bool add_numpy_methods() {
   return true;
 }
 
+// Native methods that stand for NumPy's are NativeFunctions: counted and subject to the policy.
+bool add_native_methods() {
+  for (const PyMethodDef* table : {manip_methods, reduce_methods, linalg_methods}) {
+    for (; table->ml_name; ++table) {
+      if (table->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;
+      PyObject* f = native_function_new(table, true);
+      if (!f || PyDict_SetItemString(ArrayType.tp_dict, table->ml_name, f) < 0) return false;
+      Py_DECREF(f);
+    }
+  }
+  return true;
+}
+
 // What needs entries that PyType_Ready would not make: arrays are unhashable to collections.abc (the slot
 // serves stand-ins for scalars only), and ndarray.__new__(Sub, ...) makes NumPy's subclasses too.
 bool add_special_entries() {
@@ -128,28 +142,6 @@ bool add_special_entries() {
 }
 
 }  // namespace
-
-// With `numpy`, the native methods give way to NumPy's; without, they return.
-bool set_methods_policy(bool numpy) {
-  static PyObject* native = PyDict_New();
-  for (const PyMethodDef* table : {manip_methods, reduce_methods, linalg_methods}) {
-    for (; table->ml_name; ++table) {
-      PyObject* saved = PyDict_GetItemString(native, table->ml_name);
-      PyObject* theirs = PyDict_GetItemString(PyArray_Type.tp_dict, table->ml_name);
-      if (!theirs || (!numpy && !saved)) continue;
-      if (!saved) {
-        saved = PyDict_GetItemString(ArrayType.tp_dict, table->ml_name);
-        if (PyDict_SetItemString(native, table->ml_name, saved) < 0) return false;
-      }
-      std::string path = std::string("ndarray.") + table->ml_name;
-      PyObject* entry = numpy ? fallback_new(path.c_str(), theirs, -1) : Py_NewRef(saved);
-      if (!entry || PyDict_SetItemString(ArrayType.tp_dict, table->ml_name, entry) < 0) return false;
-      Py_DECREF(entry);
-    }
-  }
-  PyType_Modified(&ArrayType);
-  return true;
-}
 
 bool array_type_init(PyObject* module) {
   if (!metatype_init()) return false;
@@ -171,7 +163,7 @@ bool array_type_init(PyObject* module) {
   ArrayType.tp_new = array_create;
   ArrayType.tp_doc = "An n-dimensional array with NumPy's behaviour, gradients and devices.";
   if (PyType_Ready(&ArrayType) < 0 || PyType_Ready(&ArrayIterType) < 0) return false;
-  return add_numpy_methods() && add_special_entries() &&
+  return add_numpy_methods() && add_native_methods() && add_special_entries() &&
          PyModule_AddObjectRef(module, "ndarray", reinterpret_cast<PyObject*>(&ArrayType)) == 0;
 }
 

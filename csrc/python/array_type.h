@@ -12,6 +12,5 @@ extern PyNumberMethods array_as_number;
 void array_tables_init();  // methods and attributes of every chapter
 int array_getbuffer(PyObject* self, Py_buffer* view, int flags);
 void array_releasebuffer(PyObject* self, Py_buffer* view);
-bool set_methods_policy(bool numpy);
 
 }  // namespace mp

@@ -116,8 +116,8 @@ int note_fallback(Fallback* f) {
   ++f->calls;
   if (fallback_state.mode == FallbackMode::Silent) return 0;
   if (fallback_state.mode == FallbackMode::Error) {
-    PyErr_Format(PyExc_RuntimeError, "%U has no native kernel for these arguments and minpy.config.fallback is 'error'; "
-                 "set it to 'silent' or 'warn' to let NumPy run it", f->name);
+    PyErr_Format(PyExc_RuntimeError, "%U has no native kernel for these arguments, and NumPy may not run it: the policy is 'only_native' "
+                 "or minpy.config.fallback is 'error'", f->name);
     return -1;
   }
   if (f->warned) return 0;

@@ -32,7 +32,7 @@ py::object checked(PyObject* o) {
 // Native functions live in a submodule-like dict, so that minpy.numpy can tell them from everything else.
 void add_functions(py::module_& m, py::dict& functions, PyMethodDef* table) {
   for (; table->ml_name; ++table)
-    functions[table->ml_name] = checked(native_function_new(table));
+    functions[table->ml_name] = checked(native_function_new(table, false));
 }
 
 void add_plain_functions(py::module_& m, PyMethodDef* table) {
@@ -65,9 +65,7 @@ PYBIND11_MODULE(_core, m) {
     return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(find_ufunc(name)));
   });
   add_plain_functions(m, flag_functions);
-  m.def("set_policy", [](int policy) {
-    if (!set_policy(static_cast<Policy>(policy))) throw py::error_already_set();
-  });
+  m.def("set_policy", [](int policy) { set_policy(static_cast<Policy>(policy)); });
   m.def("call_counts", [] {
     return py::make_tuple(checked(ufunc_counts()), checked(native_counts()), checked(fallback_counts()));
   }, "Calls of operators, of native functions, and of those what NumPy served.");

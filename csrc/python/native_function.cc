@@ -3,11 +3,13 @@
 #include <structmember.h>
 
 #include <cstddef>
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include "ops/ufunc.h"
-#include "python/array_type.h"
 #include "python/fallback.h"
+#include "python/numpy_api.h"
 
 namespace mp {
 namespace {
@@ -17,8 +19,9 @@ using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject
 struct NativeFunction {
   PyObject_HEAD
   vectorcallfunc vectorcall;
+  vectorcallfunc own;  // what vectorcall is, unless the policy sends every call to NumPy
   FastCall call;
-  const char* name;
+  const char* path;  // of NumPy's callable: "sum", "ndarray.sum"
   PyObject* dict;
   int64_t calls;
 };
@@ -34,17 +37,34 @@ PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf
 PyObject* native_in_numpy(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   NativeFunction* f = as_native(self);
   ++f->calls;
-  return fallback_call(f->name, args, PyVectorcall_NARGS(nargsf), kwnames);
+  return fallback_call(f->path, args, PyVectorcall_NARGS(nargsf), kwnames);
 }
 
-PyObject* native_repr(PyObject* self) { return PyUnicode_FromFormat("<function %s at %p>", as_native(self)->name, self); }
-PyObject* native_name(PyObject* self, void*) { return PyUnicode_FromString(as_native(self)->name); }
+// Methods take the array as their first argument. Arrays that are NumPy's own run NumPy's method.
+PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  NativeFunction* f = as_native(self);
+  Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  ++f->calls;
+  if (nargs && array_check(args[0])) return f->call(args[0], args + 1, nargs - 1, kwnames);
+  return fallback_call(f->path, args, nargs, kwnames);
+}
+
+const char* last_part(const NativeFunction* f) {
+  const char* dot = std::strrchr(f->path, '.');
+  return dot ? dot + 1 : f->path;
+}
+
+PyObject* native_repr(PyObject* self) { return PyUnicode_FromFormat("<function %s at %p>", as_native(self)->path, self); }
+PyObject* native_name(PyObject* self, void*) { return PyUnicode_FromString(last_part(as_native(self))); }
+PyObject* native_qualname(PyObject* self, void*) { return PyUnicode_FromString(as_native(self)->path); }
 PyObject* native_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_native(self)->calls); }
-PyObject* native_reduce(PyObject* self, PyObject*) { return native_name(self, nullptr); }
+PyObject* native_reduce(PyObject* self, PyObject*) { return native_qualname(self, nullptr); }
 
 PyObject* native_wrapped(PyObject* self, void*) {
   PyObject* numpy = PyImport_ImportModule("numpy");
-  PyObject* f = numpy ? PyObject_GetAttrString(numpy, as_native(self)->name) : nullptr;
+  const char* name = last_part(as_native(self));
+  if (numpy && name != as_native(self)->path) Py_SETREF(numpy, Py_NewRef(reinterpret_cast<PyObject*>(&PyArray_Type)));
+  PyObject* f = numpy ? PyObject_GetAttrString(numpy, name) : nullptr;
   Py_XDECREF(numpy);
   return f;
 }
@@ -72,7 +92,7 @@ PyObject* native_descr_get(PyObject* self, PyObject* instance, PyObject*) {
 }
 
 PyGetSetDef native_getset[] = {{"__name__", native_name, nullptr, nullptr, nullptr},
-                               {"__qualname__", native_name, nullptr, nullptr, nullptr},
+                               {"__qualname__", native_qualname, nullptr, nullptr, nullptr},
                                {"__doc__", native_doc, nullptr, nullptr, nullptr},
                                {"__module__", module_attribute, nullptr, nullptr, nullptr},
                                {"__wrapped__", native_wrapped, nullptr, "NumPy's function.", nullptr},
@@ -90,7 +110,7 @@ PyTypeObject NativeFunctionType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 bool native_function_init() {
   NativeFunctionType.tp_name = "minpy.numpy.native_function";
   NativeFunctionType.tp_basicsize = sizeof(NativeFunction);
-  NativeFunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  NativeFunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
   NativeFunctionType.tp_vectorcall_offset = offsetof(NativeFunction, vectorcall);
   NativeFunctionType.tp_call = PyVectorcall_Call;
   NativeFunctionType.tp_repr = native_repr;
@@ -103,12 +123,12 @@ bool native_function_init() {
   return PyType_Ready(&NativeFunctionType) == 0;
 }
 
-PyObject* native_function_new(PyMethodDef* def) {
+PyObject* native_function_new(const PyMethodDef* def, bool is_method) {
   NativeFunction* f = PyObject_New(NativeFunction, &NativeFunctionType);
   if (!f) return nullptr;
-  f->vectorcall = native_vectorcall;
+  f->vectorcall = f->own = is_method ? method_vectorcall : native_vectorcall;
   f->call = reinterpret_cast<FastCall>(reinterpret_cast<void*>(def->ml_meth));
-  f->name = def->ml_name;
+  f->path = is_method ? strdup((std::string("ndarray.") + def->ml_name).c_str()) : def->ml_name;
   f->dict = nullptr;
   f->calls = 0;
   all_functions.push_back(f);
@@ -119,7 +139,7 @@ PyObject* native_counts() {
   PyObject* counts = PyDict_New();
   for (NativeFunction* f : all_functions) {
     PyObject* n = counts && f->calls ? PyLong_FromLongLong(f->calls) : nullptr;
-    if (n && PyDict_SetItemString(counts, f->name, n) < 0) Py_CLEAR(counts);
+    if (n && PyDict_SetItemString(counts, f->path, n) < 0) Py_CLEAR(counts);
     Py_XDECREF(n);
   }
   return counts;
@@ -131,12 +151,11 @@ void reset_native_counts() {
 
 Policy current_policy() { return policy; }
 
-bool set_policy(Policy next) {
+void set_policy(Policy next) {
   policy = next;
   bool numpy = next == Policy::OnlyNumPy;
-  for (NativeFunction* f : all_functions) f->vectorcall = numpy ? native_in_numpy : native_vectorcall;
+  for (NativeFunction* f : all_functions) f->vectorcall = numpy ? native_in_numpy : f->own;
   forget_loops();
-  return set_methods_policy(numpy);
 }
 
 }  // namespace mp

@@ -1,4 +1,5 @@
-// NativeFunction: the callable of minpy.numpy that stands for one natively implemented NumPy function.
+// NativeFunction: the callable of minpy.numpy that stands for one natively implemented NumPy function,
+// or method of ndarray.
 // It counts its calls, obeys the dispatch policy, and presents itself (name, doc, signature) as NumPy's
 // function does. See Note [Policies].
 #pragma once
@@ -10,11 +11,12 @@ extern PyTypeObject NativeFunctionType;
 bool native_function_init();
 PyObject* native_counts();  // a dict from name to the number of calls
 void reset_native_counts();
-PyObject* native_function_new(PyMethodDef* def);  // def->ml_meth takes vectorcall arguments (METH_FASTCALL)
+// def->ml_meth takes vectorcall arguments (METH_FASTCALL | METH_KEYWORDS).
+PyObject* native_function_new(const PyMethodDef* def, bool is_method);
 
 // Which implementation a call may use; set by minpy.set_global_policy.
 enum class Policy { PreferNative, OnlyNumPy, OnlyNative };
-bool set_policy(Policy policy);
+void set_policy(Policy policy);
 Policy current_policy();
 
 }  // namespace mp

@@ -168,6 +168,9 @@ def lazy_attribute(name):
     """A name of minpy.numpy that is not there yet: a module, or what NumPy itself makes lazily."""
     if name.startswith("__"):
         raise AttributeError(f"module 'minpy.numpy' has no attribute {name!r}")
+    if name in ("set_global_policy", "set_policy", "wrap_policy"):  # MinPy had them here too
+        policy = importlib.import_module("minpy.dispatch.policy")
+        return getattr(policy, name.replace("set_policy", "set_global_policy"))
     if name in TWIN_MODULES:
         return importlib.import_module(f"minpy.numpy.{name}")
     try:

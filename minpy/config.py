@@ -1,0 +1,46 @@
+"""Settings of the process: assign to the module's attributes.
+
+    minpy.config.fallback = "warn"
+
+`fallback` says what happens when NumPy has to serve a call that has no native kernel: "silent" (the default),
+"warn" (a RuntimeWarning, once per function) or "error" (RuntimeError).
+"""
+
+import sys
+import types
+
+from minpy import _core
+
+_FALLBACK_MODES = ("silent", "warn", "error")
+
+
+class _Config(types.ModuleType):
+    _fallback = "silent"
+    _only_native = False
+
+    @property
+    def fallback(self):
+        return self._fallback
+
+    @fallback.setter
+    def fallback(self, mode):
+        if mode not in _FALLBACK_MODES:
+            raise ValueError(f"minpy.config.fallback must be one of {_FALLBACK_MODES}, not {mode!r}")
+        self._fallback = mode
+        self._apply()
+
+    @property
+    def only_native(self):
+        """Whether the policy `only_native` is in force, which wins over `fallback`."""
+        return self._only_native
+
+    @only_native.setter
+    def only_native(self, on):
+        self._only_native = on
+        self._apply()
+
+    def _apply(self):
+        _core.set_fallback_mode(2 if self._only_native else _FALLBACK_MODES.index(self._fallback))
+
+
+sys.modules[__name__].__class__ = _Config

@@ -3,10 +3,12 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/pyref.h"
 #include "cpu/kernels.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
 #include "python/convert.h"
+#include "python/fallback.h"
 #include "python/linalg.h"
 #include "tape/tape.h"
 
@@ -77,17 +79,21 @@ ArrayRef view(const ArrayRef& a, std::span<const int64_t> shape, const int64_t* 
   return check(array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, data));
 }
 
-// Half precision has no scan kernel: it accumulates in float.
+// What no kernel does, NumPy does.
+ArrayRef in_numpy(const char* name, std::initializer_list<PyObject*> args) {
+  tape::RecordingScope off(false);
+  PyRef result(fallback_call(name, args.begin(), static_cast<Py_ssize_t>(args.size()), nullptr));
+  ArrayRef out = as_array(result.get());
+  if (!out && PyErr_Occurred()) throw PythonError{};
+  return out;
+}
+
 ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
   Array* ins[] = {a.get()};
   NodeRef node = tape::begin(op, ins, {{"axis", int64_t{axis}}});
   ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
-  if (!cpu::scan(product, axis, view_of(out.get()), view_of(a.get()))) {
-    ArrayRef wide = check(array_cast(a.get(), DType::F32));
-    ArrayRef sums = check(array_new(DType::F32, a->ndim, a->shape));
-    cpu::scan(product, axis, view_of(sums.get()), view_of(wide.get()));
-    check(array_assign(out.get(), sums.get()));
-  }
+  if (!cpu::scan(product, axis, view_of(out.get()), view_of(a.get())))
+    out = in_numpy(product ? "cumprod" : "cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
   return finish(node, out);
 }
 
@@ -180,11 +186,11 @@ ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
   NodeRef node = tape::begin(op_where, ins);
   std::vector<int64_t> shape = broadcast_shape({cond.get(), a.get(), b.get()});
   ArrayRef out = check(array_new(a->dtype, static_cast<int>(shape.size()), shape.data()));
-  tape::RecordingScope off(false);
-  ArrayRef c = broadcast_to(cond, shape), x = broadcast_to(a, shape), y = broadcast_to(b, shape);
-  if (out->size && !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get()))) {
-    PyErr_Format(PyExc_TypeError, "where: no kernel for dtype %s", kDTypeName[index(a->dtype)]);
-    throw PythonError{};
+  {
+    tape::RecordingScope off(false);
+    ArrayRef c = broadcast_to(cond, shape), x = broadcast_to(a, shape), y = broadcast_to(b, shape);
+    if (out->size && !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get())))
+      out = in_numpy("where", {c.object(), x.object(), y.object()});
   }
   return finish(node, out);
 }
@@ -220,8 +226,9 @@ ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index, std::span<co
   const int64_t item = itemsize(values->dtype);
   if (!cpu::scatter_add(values->dtype, out->data, item, 1, reinterpret_cast<int64_t*>(positions->data), positions->size,
                         source->data, item)) {
-    PyErr_Format(PyExc_TypeError, "scatter_add: no kernel for dtype %s", kDTypeName[mp::index(values->dtype)]);
-    throw PythonError{};
+    tape::RecordingScope off(false);
+    ArrayRef flat = reshape(out, {&out->size, 1});
+    in_numpy("add.at", {flat.object(), positions.object(), source.object()});
   }
   return finish(node, out);
 }

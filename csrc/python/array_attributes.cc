@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ops/api.h"
+#include "ops/gradients.h"
 #include "ops/manip.h"
 #include "python/array_type.h"
 #include "python/convert.h"
@@ -60,7 +62,8 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
     PyErr_Format(PyExc_AttributeError, "cannot delete array %s", static_cast<const char*>(name));
     return -1;
   }
-  PyObject* o = to_numpy(a);
+  ArrayRef before = ArrayRef::steal(array_alias(a));
+  PyObject* o = before && tape::before_relayout(a) == 0 ? to_numpy(a) : nullptr;
   if (!o) return -1;
   PyArrayObject* np = reinterpret_cast<PyArrayObject*>(o);
   int status = PyObject_SetAttrString(o, static_cast<const char*>(name), value);
@@ -83,6 +86,7 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
     a->dtype = dtype;
     a->size = PyArray_SIZE(np);
     array_update_flags(a);
+    tape::finish_relayout(a, before.get());
   }
   Py_DECREF(o);
   return status;
@@ -131,10 +135,33 @@ PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   return result;
 }
 
+// A copying method of numpy.ndarray, recorded as a copy.
+PyObject* recorded_copy(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  NodeRef node = tape::begin(op_copy, {&self, 1});
+  PyObject* result;
+  {
+    tape::RecordingScope off(false);
+    result = fallback_method(self, name, args, nargs, kwnames);
+  }
+  if (!node || !result || !array_check(result)) return result;
+  Array* out = as_self(result);
+  if (out->storage == self->storage || tape::finish(node, {&out, 1}) == 0) return result;  // astype(copy=False)
+  Py_DECREF(result);
+  return nullptr;
+}
+
 PyObject* array_copy_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  if (nargs == 0 && !kwnames && !tape::should_record(as_self(self)))
-    return reinterpret_cast<PyObject*>(array_copy(as_self(self), 'C'));
-  return fallback_method(as_self(self), "copy", args, nargs, kwnames);
+  if (nargs || kwnames) return recorded_copy(as_self(self), "copy", args, nargs, kwnames);
+  ArrayRef a = ArrayRef::borrow(as_self(self));
+  try {
+    return api::copy(a).release_object();
+  } catch (PythonError&) {
+    return nullptr;
+  }
+}
+
+PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return recorded_copy(as_self(self), "astype", args, nargs, kwnames);
 }
 
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
@@ -164,6 +191,7 @@ PyMethodDef own_methods[] = {
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)), METH_VARARGS | METH_KEYWORDS,
      "The array as numpy.ndarray, sharing memory where possible."},
     {"copy", MP_FASTCALL(array_copy_method), nullptr},
+    {"astype", MP_FASTCALL(array_astype), nullptr},
     {"__reduce__", array_reduce_pickle, METH_NOARGS, nullptr},
     {}};
 

@@ -109,8 +109,11 @@ NodeRef new_node(const char* name, PyObject* inputs, PyObject* vjp, size_t nout)
   const size_t nin = static_cast<size_t>(PySequence_Fast_GET_SIZE(inputs));
   auto extra = std::make_unique<CustomExtra>();
   extra->name = name;
-  extra->op = {.name = extra->name.c_str(), .vjp = custom_rule};
-  extra->vjp = Py_NewRef(vjp);
+  extra->op = {.name = extra->name.c_str()};
+  if (vjp != Py_None) {
+    extra->op.vjp = custom_rule;
+    extra->vjp = Py_NewRef(vjp);
+  }
   NodeRef node = NodeRef::steal(node_new(extra->op, nin, nout));
   node->extra = std::move(extra);
   bool any = false;

@@ -10,6 +10,7 @@ namespace mp::tape {
 //   outputs  an array or number, or a tuple or list of them
 //   vjp      called in the backward pass as vjp(g, *saved), with a tuple of g when outputs is a tuple or list;
 //            returns one gradient (array, number or None) per input, or just one for a single input
+//            None: the function has no rule, and the backward pass raises, naming it
 //   saved    arrays that the rule needs, as they are now. Those that are inputs or outputs come back with
 //            their history, so that the rule can be differentiated again. A rule must not hold on to the
 //            outputs by other means: the node would keep itself alive.

@@ -136,7 +136,11 @@ int finish_write_slow(const NodeRef& node, Array* target) {
 int before_relayout(Array* a) { return a->storage->saved ? saved_snapshot(a) : 0; }
 
 void finish_relayout(Array* a, const Array* before) {
-  if (tape_root(a) != a || !a->tape || !a->tape->edge) return;
+  if (!a->tape || !a->tape->edge) return;
+  if (tape_root(a) != a) {  // the cached View node has the former layout
+    a->tape->source = {};
+    return;
+  }
   set_edge(a, {make_view_node(a->tape->edge, const_cast<Array*>(before), a)});
 }
 

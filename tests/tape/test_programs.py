@@ -132,7 +132,7 @@ class Program:
         with autograd.record():
             for variable in (True, True, False):
                 self.fresh(variable)
-            for _ in range(self.choose.randint(5, 22)):
+            for _ in range(self.choose.randint(8, 28)):
                 self.step()
                 if any(onp.abs(m).max() > 1e6 for _, m in self.pool):
                     break

@@ -534,3 +534,31 @@ def test_nothing_leaks():
     for _ in range(20_000):
         round_trip()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4096
+
+
+def test_layout_set_in_place():
+    x = variable(onp.arange(6.0))
+    with autograd.record():
+        y = x * x
+        y.shape = (2, 3)
+        view = y[1]
+        view.shape = (3, 1)
+        z = (y * np.array([[1.0], [10.0]])).sum() + view[2, 0]
+    z.backward()
+    onp.testing.assert_allclose(x.grad, 2 * onp.arange(6.0) * [1, 1, 1, 10, 10, 11])
+
+
+def test_function_without_rule_raises_at_backward():
+    from minpy import _core
+
+    x = variable([1.0, 2.0])
+    with autograd.record():
+        y = _core.record_custom("numpy.mystery", [x], np.array([3.0, 4.0]), None)
+        z = (y * 2 + x).sum()
+    with pytest.raises(MXNetError, match="numpy.mystery"):
+        z.backward()
+    with autograd.record():
+        y = _core.record_custom("numpy.mystery", [x], np.array([3.0, 4.0]), None)
+        z = (y.detach() * 2 + x).sum()
+    z.backward()  # nobody needs the gradient of y
+    onp.testing.assert_array_equal(x.grad, [1.0, 1.0])

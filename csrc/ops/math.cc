@@ -39,8 +39,8 @@ void logaddexp_rule(Vjp& v) {
   ArrayRef y = v.out();
   for (int i = 0; i < 2; ++i) {
     if (!v.needs(i)) continue;
-    ArrayRef x = v.in(i);
-    v.grad(i, v.g() * Exp(api::where(x != y, x - y, 0.0)));
+    ArrayRef x = v.in(i), differs = x != y;
+    v.grad(i, v.g() * Exp(api::where(differs, x, 0.0) - api::where(differs, y, 0.0)));
   }
 }
 

@@ -101,16 +101,6 @@ PyObject* to_numpy(Array* a) {
   return out;
 }
 
-// What keeps `owner`'s memory alive (borrowed), or null. numpy.lib.stride_tricks puts a DummyArray in between.
-static PyObject* next_owner(PyObject* owner) {
-  if (PyArray_Check(owner)) return PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
-  if (std::strcmp(Py_TYPE(owner)->tp_name, "DummyArray") != 0) return nullptr;
-  PyObject* base = PyObject_GetAttrString(owner, "base");
-  if (!base) PyErr_Clear();
-  Py_XDECREF(base);  // the owner holds another reference
-  return base;
-}
-
 PyObject* from_numpy(PyObject* o) {
   PyArrayObject* np = reinterpret_cast<PyArrayObject*>(o);
   DType dtype = dtype_of_descr(PyArray_DESCR(np));

@@ -286,6 +286,23 @@ Storage* storage_new_slow(size_t nbytes) {
   return s;
 }
 
+Storage* storage_new_zeroed(size_t nbytes) {
+  // Fresh pages are zero already and cost nothing until they are touched.
+  constexpr size_t kPreferFresh = size_t{16} << 20;
+  if (state().mode == Mode::Unknown) start();
+  if (nbytes > kPreferFresh && state().mode == Mode::Caching) {
+    if (Storage* s = new_mapping(nbytes)) {
+      set_header(s, reinterpret_cast<char*>(s) + kHeader, nbytes, kMapped);
+      small_cache.live += nbytes;
+      small_cache.peak = std::max(small_cache.peak, small_cache.live);
+      return s;
+    }
+  }
+  Storage* s = storage_new(nbytes);
+  if (s) std::memset(s->data, 0, nbytes);
+  return s;
+}
+
 Storage* storage_foreign(char* data, size_t nbytes, PyObject* owner) {
   Storage* s = storage_new(0);
   if (!s) return nullptr;

@@ -123,16 +123,29 @@ void array_update_flags(Array* a) {
   a->flags = f | (c ? kCContig : 0) | (fo ? kFContig : 0) | ((bits & (align - 1)) ? 0 : kAligned);
 }
 
-Array* array_new(DType dtype, int ndim, const int64_t* shape) {
+namespace {
+
+template <Storage* (*kAllocate)(size_t)>
+inline Array* new_c_order(DType dtype, int ndim, const int64_t* shape) {
   Array* a = array_alloc(ndim);
   if (!a) return nullptr;
   int64_t nbytes = set_c_layout(a, dtype, shape);
-  if (nbytes < 0 || !attach_fresh_storage(a, nbytes)) return discard(a);
+  if (nbytes < 0) return discard(a);
+  a->storage = kAllocate(static_cast<size_t>(nbytes));
+  if (!a->storage) return discard(a);
+  a->data = a->storage->data;
   a->flags = kCContig | kWriteable | kAligned;
   int long_axes = 0;
   for (int i = 0; i < ndim; ++i) long_axes += shape[i] != 1;
   if (long_axes <= 1 || a->size == 0) a->flags |= kFContig;
   return a;
+}
+
+}  // namespace
+
+Array* array_new(DType dtype, int ndim, const int64_t* shape) { return new_c_order<storage_new>(dtype, ndim, shape); }
+Array* array_zeros(DType dtype, int ndim, const int64_t* shape) {
+  return new_c_order<storage_new_zeroed>(dtype, ndim, shape);
 }
 
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {

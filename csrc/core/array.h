@@ -84,6 +84,7 @@ class ArrayRef {
 
 // Fresh storage, C order (or with the given strides, which must tile exactly the bytes of the shape).
 Array* array_new(DType dtype, int ndim, const int64_t* shape);
+Array* array_zeros(DType dtype, int ndim, const int64_t* shape);
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);
 // Fresh storage in the layout of `like` (NumPy's order='K').
 Array* array_new_like(const Array* like, DType dtype);

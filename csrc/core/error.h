@@ -8,6 +8,17 @@
 
 namespace mp {
 
+// Lets other threads run Python during a long kernel, when `work` (elements or multiplications) is worth it.
+class ReleaseGil {
+ public:
+  explicit ReleaseGil(int64_t work) : state_(work > (1 << 16) ? PyEval_SaveThread() : nullptr) {}
+  ~ReleaseGil() { if (state_) PyEval_RestoreThread(state_); }
+  ReleaseGil(const ReleaseGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
 struct PythonError {};  // thrown only while a Python error is set
 
 inline void check(int status) { if (status < 0) throw PythonError{}; }

@@ -54,6 +54,8 @@ inline Storage* storage_new(size_t nbytes) {
   return s;
 }
 
+Storage* storage_new_zeroed(size_t nbytes);
+
 inline void storage_free(Storage* s) {
   if (s->bin >= kSmallClasses || s->owner) return storage_free_slow(s);
   small_cache.live -= s->nbytes;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "cpu/matmul.h"
 
 namespace mp::blas {
@@ -82,10 +83,6 @@ constexpr bool kIsComplex = !std::is_floating_point_v<T>;
 template <class T>
 bool gemm_typed(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
   constexpr int64_t item = sizeof(T);
-  if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) {
-    PyErr_SetString(PyExc_ValueError, "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
-    return false;
-  }
   std::vector<char> a_buffer, b_buffer;
   int ta, tb;
   int64_t lda, ldb;
@@ -157,6 +154,12 @@ bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matr
     small(m, n, k, a.data, a.row_step, a.col_step, b.data, b.row_step, c.data, c.row_step);
     return true;
   }
+  if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) {
+    PyErr_SetString(PyExc_ValueError, "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
+    return false;
+  }
+  if (!library()) return false;
+  ReleaseGil gil(m * n * k);
   switch (dtype) {
     case DType::F32: return gemm_typed<float>(m, n, k, a, b, c);
     case DType::F64: return gemm_typed<double>(m, n, k, a, b, c);

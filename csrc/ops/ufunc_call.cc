@@ -202,6 +202,9 @@ void execute(Call& c) {
       std::fill(strides[i], strides[i] + c.b.ndim, 0);
     }
   }
+  int64_t work = 1;
+  for (int i = 0; i < c.b.ndim; ++i) work *= c.b.shape[i];
+  ReleaseGil gil(work);
   run_loop(*c.loop, nargs, c.b.ndim, c.b.shape, data, rows);
 }
 

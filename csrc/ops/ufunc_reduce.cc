@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cpu/kernels.h"
+#include "core/error.h"
 #include "ops/ufunc.h"
 
 namespace mp {
@@ -46,10 +47,10 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   int64_t shape[kMaxDims], kept[kMaxDims];
   int nkept = 0, long_axes = 0;
   for (int i = 0; i < a->ndim; ++i) {
-    bool reduced = r.axes >> i & 1;
-    shape[i] = reduced ? 1 : a->shape[i];
-    long_axes += reduced;
-    if (!reduced || r.keepdims) kept[nkept++] = shape[i];
+    bool gone = r.axes >> i & 1;
+    shape[i] = gone ? 1 : a->shape[i];
+    long_axes += gone;
+    if (!gone || r.keepdims) kept[nkept++] = shape[i];
   }
   std::optional<double> identity = identity_of(f->name, acc);
   if (!identity && (long_axes > 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
@@ -68,14 +69,19 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   }
   int64_t out_strides[kMaxDims];
   for (int i = 0, k = 0; i < a->ndim; ++i) {
-    bool reduced = r.axes >> i & 1;
-    out_strides[i] = reduced ? 0 : out->strides[k];
-    if (!reduced || r.keepdims) ++k;
+    bool gone = r.axes >> i & 1;
+    out_strides[i] = gone ? 0 : out->strides[k];
+    if (!gone || r.keepdims) ++k;
   }
   fp_clear();
   std::optional<cpu::Reduce> kernel = kernel_of(f->name);
   cpu::View out_view{acc, a->ndim, shape, out_strides, out->data}, in_view{a->dtype, a->ndim, a->shape, a->strides, a->data};
-  if (a->size == 0 || !kernel || !cpu::reduce(*kernel, out_view, in_view)) {
+  bool reduced = false;
+  if (a->size && kernel) {
+    ReleaseGil gil(a->size);
+    reduced = cpu::reduce(*kernel, out_view, in_view);
+  }
+  if (!reduced) {
     ArrayRef cast;
     if (a->dtype != loop->types[1]) {
       cast = ArrayRef::steal(array_cast(a, loop->types[1]));
@@ -99,6 +105,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     }
     char* data[3] = {out->data, in_data, out->data};
     const int64_t* strides[3] = {out_strides, a->strides, out_strides};
+    ReleaseGil gil(a->size);
     run_loop(*loop, 3, a->ndim, in_shape, data, strides);
   }
   if (loop_status(*loop, "reduce") < 0) return nullptr;

@@ -43,9 +43,7 @@ PyObject* zeros(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kw
   int64_t shape[kMaxDims];
   DType dtype;
   if (!parse_shape_dtype(args, nargs, kwnames, &ndim, shape, &dtype)) return fallback_call("zeros", args, nargs, kwnames);
-  Array* a = array_new(dtype, ndim, shape);
-  if (a) std::memset(a->data, 0, a->nbytes());
-  return reinterpret_cast<PyObject*>(a);
+  return reinterpret_cast<PyObject*>(array_zeros(dtype, ndim, shape));
 }
 
 PyObject* empty(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {

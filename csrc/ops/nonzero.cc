@@ -16,10 +16,12 @@ ArrayRef as_mask(Array* a) {
   return mask;
 }
 
-// Writes the flat positions of the true bytes; masks are mostly runs, so eight at a time where all are equal.
-void flat_positions(const char* mask, int64_t n, int64_t* out) {
+// Writes the flat positions of the `count` true bytes. Masks are mostly runs: eight false ones are skipped at
+// once, and mixed eights are written without branches as long as there is room for all of them.
+void flat_positions(const char* mask, int64_t n, int64_t count, int64_t* out) {
+  const int64_t* end = out + count;
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
+  for (; i + 8 <= n && end - out >= 8; i += 8) {
     uint64_t word;
     std::memcpy(&word, mask + i, 8);
     if (!word) continue;
@@ -28,7 +30,7 @@ void flat_positions(const char* mask, int64_t n, int64_t* out) {
       out += mask[i + k] != 0;
     }
   }
-  for (; i < n; ++i)
+  for (; out < end; ++i)
     if (mask[i]) *out++ = i;
 }
 
@@ -51,18 +53,19 @@ ArrayRef nonzero_table(Array* a) {
   if (!mask) return {};
   int64_t count = cpu::count_true(mask->data, mask->size);
   int ndim = a->ndim ? a->ndim : 1;
-  int64_t shape[2] = {count, ndim}, flat_shape = count + 8;  // room for the branch-free writes past the end
+  int64_t shape[2] = {count, ndim};
   ArrayRef table = ArrayRef::steal(array_new(DType::I64, 2, shape));
-  ArrayRef flat = ArrayRef::steal(array_new(DType::I64, 1, &flat_shape));
-  if (!table || !flat) return {};
-  int64_t* positions = reinterpret_cast<int64_t*>(flat->data);
-  flat_positions(mask->data, mask->size, positions);
+  if (!table) return {};
   int64_t* rows = reinterpret_cast<int64_t*>(table->data);
   if (ndim == 1) {
-    if (count) std::memcpy(rows, positions, count * sizeof(int64_t));
-  } else {
-    unravel(positions, count, a, rows);
+    flat_positions(mask->data, mask->size, count, rows);
+    return table;
   }
+  ArrayRef flat = ArrayRef::steal(array_new(DType::I64, 1, &count));
+  if (!flat) return {};
+  int64_t* positions = reinterpret_cast<int64_t*>(flat->data);
+  flat_positions(mask->data, mask->size, count, positions);
+  unravel(positions, count, a, rows);
   return table;
 }
 

@@ -32,6 +32,38 @@ bool read_repeats(PyObject* o, int64_t length, std::vector<int64_t>& counts) {
   return true;
 }
 
+// Each block of `size` bytes counts[i] times, for consecutive blocks; returns where it stopped writing.
+template <class Copy>
+char* repeat_blocks(char* to, const char* from, int64_t size, const std::vector<int64_t>& counts, Copy copy) {
+  for (int64_t count : counts) {
+    for (int64_t k = 0; k < count; ++k, to += size) copy(to, from);
+    from += size;
+  }
+  return to;
+}
+
+ArrayRef repeat_unrecorded(Array* a, int axis, const std::vector<int64_t>& counts, int64_t total) {
+  int64_t shape[kMaxDims], outer = 1, inner = itemsize(a->dtype);
+  std::copy(a->shape, a->shape + a->ndim, shape);
+  shape[axis] = total;
+  for (int i = 0; i < axis; ++i) outer *= shape[i];
+  for (int i = axis + 1; i < a->ndim; ++i) inner *= shape[i];
+  ArrayRef source = a->c_contiguous() ? ArrayRef::borrow(a) : ArrayRef::steal(array_copy(a, 'C'));
+  ArrayRef out = ArrayRef::steal(array_new(a->dtype, a->ndim, shape));
+  if (!source || !out || !out->size) return source ? out : ArrayRef{};
+  char* to = out->data;
+  const char* from = source->data;
+  for (int64_t i = 0; i < outer; ++i, from += inner * static_cast<int64_t>(counts.size())) {
+    if (inner == 8)
+      to = repeat_blocks(to, from, 8, counts, [](char* t, const char* f) { std::memcpy(t, f, 8); });
+    else if (inner == 4)
+      to = repeat_blocks(to, from, 4, counts, [](char* t, const char* f) { std::memcpy(t, f, 4); });
+    else
+      to = repeat_blocks(to, from, inner, counts, [inner](char* t, const char* f) { std::memcpy(t, f, inner); });
+  }
+  return out;
+}
+
 PyObject* repeat_body(PyObject* const* v) {
   ArrayRef a = operand(v[0]);
   if (!a) return nullptr;
@@ -42,14 +74,12 @@ PyObject* repeat_body(PyObject* const* v) {
     a = flattened(a.get());
     if (!a) return nullptr;
   }
-  std::vector<int64_t> counts, positions;
+  std::vector<int64_t> counts;
   if (!read_repeats(v[1], a->shape[axis], counts)) return nullptr;
   int64_t total = 0;
   for (int64_t n : counts)
     if (__builtin_add_overflow(total, n, &total) || total > PY_SSIZE_T_MAX / 16) return nullptr;
-  positions.reserve(total);
-  for (size_t i = 0; i < counts.size(); ++i) positions.insert(positions.end(), counts[i], static_cast<int64_t>(i));
-  return taken(a.get(), axis, positions.data(), {&total, 1}).release_object();
+  return gathered(a.get(), [&](Array* x) { return repeat_unrecorded(x, axis, counts, total); }).release_object();
 }
 constexpr Signature kRepeat{"repeat", {"a", "repeats", "axis"}, 3, 2, 0, 3};
 constexpr Signature kRepeatMethod{"repeat", {"repeats", "axis"}, 2, 1, 0, 2};

@@ -9,7 +9,7 @@
 #include "ops/gradients.h"
 #include "ops/manip.h"
 #include "ops/nonzero.h"
-#include "python/index_advanced.h"
+#include "python/index.h"
 #include "python/scalar.h"
 #include "python/signature.h"
 #include "python/store.h"
@@ -122,6 +122,8 @@ PyObject* compress_array(PyObject* const condition, PyObject* array, PyObject* a
   } else if (a->ndim != 1) {
     a = flattened(a.get());
   }
+  if (a && a->ndim == 1 && mask->dtype == DType::Bool && mask->size == a->size)
+    return array_subscript(a.object(), mask.object());
   ArrayRef table = a ? nonzero_table(mask.get()) : ArrayRef{};
   if (!table) return nullptr;
   const int64_t* positions = reinterpret_cast<const int64_t*>(table->data);

@@ -41,10 +41,33 @@ inline bool apply_integer(ViewBuilder& v, Array* a, int axis, PyObject* item) {
   return true;
 }
 
+// Bounds of a slice whose parts are plain: none of them an object with an __index__ method, step 1.
+inline bool plain_bound(PyObject* o, int64_t missing, int64_t length, int64_t* out) {
+  if (o == Py_None) {
+    *out = missing;
+    return true;
+  }
+  if (!PyLong_CheckExact(o)) return false;
+  int overflow;
+  int64_t i = PyLong_AsLongLongAndOverflow(o, &overflow);
+  if (overflow) return false;
+  if (i < 0) i += length;
+  *out = i < 0 ? 0 : i > length ? length : i;
+  return true;
+}
+
 inline bool apply_slice(ViewBuilder& v, Array* a, int axis, PyObject* item) {
+  const PySliceObject* s = reinterpret_cast<PySliceObject*>(item);
+  int64_t length = a->shape[axis], from, to;
+  if (s->step == Py_None && plain_bound(s->start, 0, length, &from) && plain_bound(s->stop, length, length, &to)) {
+    v.shape[v.ndim] = to > from ? to - from : 0;
+    v.strides[v.ndim++] = a->strides[axis];
+    if (to > from) v.data += from * a->strides[axis];
+    return true;
+  }
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(item, &start, &stop, &step) < 0) return false;
-  int64_t n = PySlice_AdjustIndices(a->shape[axis], &start, &stop, step);
+  int64_t n = PySlice_AdjustIndices(length, &start, &stop, step);
   if (n) v.data += start * a->strides[axis];
   v.shape[v.ndim] = n;
   v.strides[v.ndim++] = step * a->strides[axis];

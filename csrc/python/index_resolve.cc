@@ -334,7 +334,37 @@ void set_result_strides(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
 
 }  // namespace
 
+namespace {
+
+// The everyday index a[positions] along the first axis, without a general index' bookkeeping: one array of
+// non-negative int64 in C order.
+bool resolve_rows(Array* a, PyObject* key, FancyIndex& f) {
+  if (!array_check_exact(key) || a->ndim == 0) return false;
+  Array* index = reinterpret_cast<Array*>(key);
+  if (index->dtype != DType::I64 || index->ndim == 0 || !index->c_contiguous() || !(index->flags & kAligned) ||
+      index->ndim + a->ndim > kMaxDims || array_may_overlap(a, index))
+    return false;
+  const int64_t* positions = reinterpret_cast<const int64_t*>(index->data);
+  uint64_t largest = 0;
+  for (int64_t i = 0; i < index->size; ++i) largest = std::max(largest, static_cast<uint64_t>(positions[i]));
+  if (largest >= static_cast<uint64_t>(a->shape[0])) return false;
+  f.data = a->data;
+  f.sub_ndim = a->ndim - 1;
+  std::copy(a->shape + 1, a->shape + a->ndim, f.sub_shape);
+  std::copy(a->strides + 1, a->strides + a->ndim, f.sub_strides);
+  f.ndim = index->ndim;
+  std::copy(index->shape, index->shape + index->ndim, f.shape);
+  f.size = index->size;
+  c_strides(f.ndim, f.shape, 1, f.result_strides);
+  f.offsets = positions;
+  f.unit = a->strides[0];
+  return true;
+}
+
+}  // namespace
+
 Resolved resolve_index(Array* a, PyObject* key, FancyIndex& f, bool* copies) {
+  if (resolve_rows(a, key, f)) return Resolved::Fancy;
   Parts parts;
   Resolved r = read_parts(a, key, parts);
   if (r != Resolved::Fancy) return r;

@@ -15,8 +15,11 @@ namespace {
 
 template <class Object, class Value>
 PyObject* new_scalar(PyTypeObject* type, const char* data) {
-  PyObject* o = type->tp_alloc(type, 0);
-  if (o) std::memcpy(&reinterpret_cast<Object*>(o)->obval, data, sizeof(Value));
+  // What the type's tp_alloc does, without clearing memory that is written at once.
+  PyObject* o = static_cast<PyObject*>(PyObject_Malloc(sizeof(Object)));
+  if (!o) return PyErr_NoMemory();
+  PyObject_Init(o, type);
+  std::memcpy(&reinterpret_cast<Object*>(o)->obval, data, sizeof(Value));
   return o;
 }
 

@@ -10,6 +10,14 @@ bool plain_number(PyObject* o) {
   return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o);
 }
 
+bool holds_arrays(PyObject* o) {
+  if (array_check(o)) return true;
+  if (!PyList_Check(o) && !PyTuple_Check(o)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    if (holds_arrays(PySequence_Fast_GET_ITEM(o, i))) return true;
+  return false;
+}
+
 ArrayRef converted(PyObject* o) {
   ArrayRef a = as_array(o);
   if (!a && PyErr_Occurred()) PyErr_Clear();
@@ -22,8 +30,8 @@ ArrayRef converted(PyObject* o) {
 ArrayRef operand(PyObject* o) {
   if (array_check(o)) return ArrayRef::borrow(reinterpret_cast<Array*>(o));
   bool sequence = PyList_CheckExact(o) || PyTuple_CheckExact(o);
-  // A list may hold arrays with a history, which only the gradient-aware fallback sees.
-  if (sequence && tape::state.recording) return {};
+  // Arrays with a history inside a list are seen by the gradient-aware fallback only.
+  if (sequence && tape::state.recording && holds_arrays(o)) return {};
   if (!sequence && !PyArray_CheckExact(o) && !plain_number(o)) return {};
   return converted(o);
 }

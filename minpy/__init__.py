@@ -26,6 +26,8 @@ _DISPATCH_NAMES = frozenset(
 def __getattr__(name):
     if name in _DISPATCH_NAMES:
         return getattr(importlib.import_module("minpy.dispatch.policy"), name)
+    if name == "defgrad":
+        return importlib.import_module("minpy._gradients").defgrad
     if not name.startswith("_") and importlib.util.find_spec(f"minpy.{name}"):
         return importlib.import_module(f"minpy.{name}")
     raise AttributeError(f"module 'minpy' has no attribute {name!r}")
@@ -35,4 +37,6 @@ def __dir__():
     import pkgutil
 
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted({*globals(), *_DISPATCH_NAMES, *(name for name in modules if not name.startswith("_"))})
+    return sorted(
+        {*globals(), *_DISPATCH_NAMES, "defgrad", *(name for name in modules if not name.startswith("_"))}
+    )

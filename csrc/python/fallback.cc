@@ -79,6 +79,26 @@ bool holds_taped(PyObject* o, int depth = 0) {
   return false;
 }
 
+// The gradient rules are Python: they are imported when a recorded computation first reaches the fallback.
+PyObject* gradient_hook() {
+  static PyObject* hook = nullptr;
+  if (hook) return hook;
+  PyObject* module = PyImport_ImportModule("minpy._gradients");
+  hook = module ? PyObject_GetAttrString(module, "hook") : nullptr;
+  Py_XDECREF(module);
+  return hook;
+}
+
+// Calls hook(fallback, *args, **kwargs).
+PyObject* call_gradient_hook(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  PyObject* hook = gradient_hook();
+  if (!hook) return nullptr;
+  Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  std::vector<PyObject*> with_self(static_cast<size_t>(total) + 1, self);
+  std::copy(args, args + total, with_self.begin() + 1);
+  return PyObject_Vectorcall(hook, with_self.data(), nargs + 1, kwnames);
+}
+
 int before_mutation(PyObject* o) {
   if (array_check(o)) return tape::before_write(reinterpret_cast<Array*>(o));
   if (PyTuple_CheckExact(o))
@@ -129,19 +149,10 @@ PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t narg
   Fallback* f = as_fallback(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   if (note_fallback(f) < 0) return nullptr;
-  if (tape::state.recording && fallback_state.gradient_hook) {
+  if (tape::state.recording) {
     Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-    for (Py_ssize_t i = 0; i < total; ++i) {
-      if (!holds_taped(args[i])) continue;
-      PyObject* result = nullptr;
-      PyObject** with_self = static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
-      if (!with_self) return PyErr_NoMemory();
-      with_self[0] = self;
-      std::memcpy(with_self + 1, args, sizeof(PyObject*) * total);
-      result = PyObject_Vectorcall(fallback_state.gradient_hook, with_self, nargs + 1, kwnames);
-      PyMem_Free(with_self);
-      return result;
-    }
+    for (Py_ssize_t i = 0; i < total; ++i)
+      if (holds_taped(args[i])) return call_gradient_hook(self, args, nargs, kwnames);
   }
   return call_numpy(f->target, args, nargs, kwnames, f->mutates);
 }

@@ -1,4 +1,4 @@
-// Process-wide settings of the fallback to NumPy (minpy.config, the gradient rules of minpy.numpy).
+// Process-wide settings of the fallback to NumPy (minpy.config).
 #pragma once
 #include <Python.h>
 
@@ -7,7 +7,6 @@ namespace mp {
 enum class FallbackMode { Silent, Warn, Error };
 struct FallbackState {
   FallbackMode mode = FallbackMode::Silent;
-  PyObject* gradient_hook = nullptr;  // called as hook(fallback, *args, **kwargs) when an argument is taped
 };
 extern FallbackState fallback_state;
 bool fallback_init(PyObject* module);

@@ -71,5 +71,4 @@ PYBIND11_MODULE(_core, m) {
   }, "Calls of operators, of native functions, and of those what NumPy served.");
   m.def("reset_call_counts", [] { reset_ufunc_counts(), reset_native_counts(), reset_fallback_counts(); });
   m.def("set_fallback_mode", [](int mode) { fallback_state.mode = static_cast<FallbackMode>(mode); });
-  m.def("set_gradient_hook", [](py::object hook) { fallback_state.gradient_hook = hook.release().ptr(); });
 }

@@ -7,6 +7,7 @@
 #include "ops/api.h"
 #include "python/convert.h"
 #include "tape/backward.h"
+#include "tape/composite.h"
 #include "tape/custom.h"
 #include "tape/errors.h"
 #include "tape/grad_function.h"
@@ -241,6 +242,10 @@ PyMethodDef functions[] = {
      "record_custom(name, inputs, outputs, vjp, saved=())\n--\n\nGives outputs a gradient rule written in Python.\n\n"
      "vjp(g, *saved) is called in the backward pass, with a tuple of gradients when outputs is a tuple or list,\n"
      "and returns one gradient (or None) per input."},
+    {"composite_vjp", composite_vjp_function, METH_VARARGS,
+     "composite_vjp(f, arrays, grads)\n--\n\nThe gradients, one (or None) per array of a tuple, of f(*arrays), which "
+     "is\na tuple of array operations' results with the gradients grads."},
+    {"is_taped", is_taped, METH_O, "Whether the object is an array with a gradient history."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

@@ -27,6 +27,7 @@ def on_our_arrays(function):
     def call(*args, **kwargs):
         return _core.to_numpy(function(*_core.from_numpy(args), **kwargs))
 
+    call.on_our_arrays = function  # for the gradient rules, which do without NumPy
     return call
 
 
@@ -70,7 +71,9 @@ _documented_as(numpy.piecewise, piecewise)
 class vectorize(numpy.vectorize):
     __doc__ = numpy.vectorize.__doc__
 
-    def __init__(self, pyfunc=numpy._NoValue, otypes=None, doc=None, excluded=None, cache=False, signature=None):
+    def __init__(
+        self, pyfunc=numpy._NoValue, otypes=None, doc=None, excluded=None, cache=False, signature=None
+    ):
         # With a signature the function gets sub-arrays; without one it gets scalars.
         if signature is not None and callable(pyfunc):
             ours, pyfunc = pyfunc, on_our_arrays(pyfunc)
@@ -80,6 +83,10 @@ class vectorize(numpy.vectorize):
         super().__init__(pyfunc, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature)
 
     def __call__(self, *args, **kwargs):
+        if _core.is_recording() and not kwargs and not self.excluded and any(map(_core.is_taped, args)):
+            from minpy._gradients.indexing import vectorized
+
+            return vectorized(getattr(self.pyfunc, "on_our_arrays", self.pyfunc), self.signature, args)
         result = super().__call__(*_core.to_numpy(args), **_core.to_numpy(kwargs))
         return _core.from_numpy(result)
 

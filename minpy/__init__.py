@@ -23,7 +23,12 @@ _DISPATCH_NAMES = frozenset(
 )
 
 
+# What `from mxnet import np, npx` becomes.
+_SHORT_NAMES = {"np": "numpy", "npx": "numpy_extension"}
+
+
 def __getattr__(name):
+    name = _SHORT_NAMES.get(name, name)
     if name in _DISPATCH_NAMES:
         return getattr(importlib.import_module("minpy.dispatch.policy"), name)
     if name == "defgrad":
@@ -36,7 +41,8 @@ def __getattr__(name):
 def __dir__():
     import pkgutil
 
-    modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(
-        {*globals(), *_DISPATCH_NAMES, "defgrad", *(name for name in modules if not name.startswith("_"))}
-    )
+    modules = {module.name for module in pkgutil.iter_modules(__path__)}
+    public = {
+        name for name in (*modules, *_DISPATCH_NAMES, *_SHORT_NAMES, "defgrad") if not name.startswith("_")
+    }
+    return sorted({*globals(), *public})

@@ -116,6 +116,22 @@ PyObject* ufunc_repr(PyObject* self) { return PyUnicode_FromFormat("<ufunc '%s'>
 PyObject* ufunc_name(PyObject* self, void*) { return PyUnicode_FromString(as_ufunc(self)->name); }
 PyObject* ufunc_doc(PyObject* self, void*) { return PyObject_GetAttrString(as_ufunc(self)->numpy, "__doc__"); }
 PyObject* ufunc_wrapped(PyObject* self, void*) { return Py_NewRef(as_ufunc(self)->numpy); }
+PyObject* ufunc_own_types(PyObject* self, void*) {
+  Ufunc* f = as_ufunc(self);
+  PyObject* types = PyList_New(0);
+  for (const Loop& loop : *f->loops) {
+    if (loop.borrowed || !types) continue;
+    char text[kMaxUfuncArgs + 2], *p = text;
+    for (int i = 0; i < f->nargs(); ++i) {
+      *p++ = kTypeChar[index(loop.types[i])];
+      if (i == f->nin - 1) p = static_cast<char*>(std::memcpy(p, "->", 2)) + 2;
+    }
+    PyObject* item = PyUnicode_FromStringAndSize(text, p - text);
+    if (!item || PyList_Append(types, item) < 0) Py_CLEAR(types);
+    Py_XDECREF(item);
+  }
+  return types;
+}
 PyObject* ufunc_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_ufunc(self)->calls); }
 PyObject* ufunc_pickle(PyObject* self, PyObject*) {
   PyObject* core = PyImport_ImportModule("minpy._core");
@@ -137,6 +153,8 @@ PyGetSetDef ufunc_getset[] = {{"__name__", ufunc_name, nullptr, nullptr, nullptr
                               {"__doc__", ufunc_doc, nullptr, nullptr, nullptr},
                               {"__module__", module_attribute, nullptr, nullptr, nullptr},
                               {"__wrapped__", ufunc_wrapped, nullptr, "NumPy's ufunc.", nullptr},
+                              {"own_types", ufunc_own_types, nullptr,
+                               "Types of the inner loops that are not NumPy's, as in 'ff->f'.", nullptr},
                               {"calls", ufunc_calls, nullptr, "Number of native calls so far.", nullptr},
                               {}};
 

@@ -108,9 +108,15 @@ ArrayRef zeros(DType dtype, std::span<const int64_t> shape) {
 ArrayRef full(DType dtype, std::span<const int64_t> shape, double value) {
   ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
   if (a->size == 0) return a;
-  alignas(16) char bytes[16];
-  cpu::copy({dtype, 0, nullptr, nullptr, bytes}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
-  cpu::fill(view_of(a.get()), bytes);
+  if (dtype == DType::F64) {
+    std::fill_n(reinterpret_cast<double*>(a->data), a->size, value);
+  } else if (dtype == DType::F32) {
+    std::fill_n(reinterpret_cast<float*>(a->data), a->size, static_cast<float>(value));
+  } else {
+    alignas(16) char bytes[16];
+    cpu::copy({dtype, 0, nullptr, nullptr, bytes}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+    cpu::fill(view_of(a.get()), bytes);
+  }
   return a;
 }
 

@@ -279,11 +279,19 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
 }
 
 // The common cases without any of the above: contiguous operands of one shape in the loop's own dtypes (or a
-// Python number beside them), a fresh output, nothing recorded. A null result without an error set means
+// Python number beside them), a fresh output. A null result without an error set means
 // that the general path must do it.
 constexpr int64_t kPlainLimit = 1 << 16;
 
 bool plain(const Array* a) { return a->ndim && a->c_contiguous() && a->size <= kPlainLimit; }
+
+// One element, or one repeated over all axes like the gradient of a sum: serves as a number of its dtype.
+bool uniform(const Array* a) {
+  if (a->size == 0) return false;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != 1 && a->strides[i] != 0) return false;
+  return true;
+}
 
 bool same_shape(const Array* a, const Array* b) {
   if (a->ndim != b->ndim) return false;
@@ -292,7 +300,29 @@ bool same_shape(const Array* a, const Array* b) {
   return true;
 }
 
-PyObject* run_plain(Ufunc* f, const Loop* loop, const Array* like, char* const* data, const intptr_t* steps) {
+// Recording after the call is right for a fresh output: nothing was written that the tape may save.
+int record_plain(Ufunc* f, const Loop* loop, Array* const* arrays, char* const* data, Array* out) {
+  Array* ins[2];
+  ArrayRef scalars[2];
+  for (int i = 0; i < f->nin; ++i) {
+    ins[i] = arrays[i];
+    if (ins[i] || !(f->op.saves >> i & 1)) continue;
+    scalars[i] = ArrayRef::steal(array_new(loop->types[i], 0, nullptr));
+    if (!scalars[i]) return -1;
+    ins[i] = scalars[i].get();
+    std::memcpy(ins[i]->data, data[i], itemsize(loop->types[i]));
+  }
+  return tape::finish(tape::begin(f->op, {ins, static_cast<size_t>(f->nin)}), {&out, 1});
+}
+
+bool any_taped(Array* const* arrays, int n) {
+  for (int i = 0; i < n; ++i)
+    if (arrays[i] && tape::taped(arrays[i])) return true;
+  return false;
+}
+
+PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Array* like, char* const* data,
+                    const intptr_t* steps) {
   int nin = f->nin;
   Array* out = array_new(loop->types[nin], like->ndim, like->shape);
   if (!out) return nullptr;
@@ -300,7 +330,8 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, const Array* like, char* const* 
   intptr_t n = like->size, step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
   fp_clear();
   loop->fn(args, &n, step, loop->data);
-  if (loop_status(*loop, f->name) < 0) {
+  if (loop_status(*loop, f->name) < 0 ||
+      (tape::state.recording && any_taped(arrays, nin) && record_plain(f, loop, arrays, data, out) < 0)) {
     Py_DECREF(reinterpret_cast<PyObject*>(out));
     return nullptr;
   }
@@ -315,19 +346,21 @@ PyObject* call_plain_unary(Ufunc* f, PyObject* x) {
   if (!loop || loop->types[0] != a->dtype) return nullptr;
   char* data[1] = {a->data};
   intptr_t steps[1] = {itemsize(a->dtype)};
-  return run_plain(f, loop, a, data, steps);
+  return run_plain(f, loop, &a, a, data, steps);
 }
 
 PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
   PyObject* operands[2] = {x, y};
   Array* arrays[2] = {};
+  bool repeated[2] = {true, true};
   char scalar[16];
   char* data[2];
   uint8_t codes[2];
   for (int i = 0; i < 2; ++i) {
     if (array_check_exact(operands[i])) {
       arrays[i] = reinterpret_cast<Array*>(operands[i]);
-      if (!plain(arrays[i])) return nullptr;
+      repeated[i] = !plain(arrays[i]);
+      if (repeated[i] && !uniform(arrays[i])) return nullptr;
       codes[i] = static_cast<uint8_t>(arrays[i]->dtype);
       data[i] = arrays[i]->data;
     } else if (PyFloat_CheckExact(operands[i])) {
@@ -337,14 +370,15 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
       return nullptr;
     }
   }
-  const Array* like = arrays[0] ? arrays[0] : arrays[1];
-  if (!like || (arrays[0] && arrays[1] && !same_shape(arrays[0], arrays[1]))) return nullptr;
+  if (repeated[0] && repeated[1]) return nullptr;
+  const Array *like = arrays[repeated[0]], *other = arrays[!repeated[0]];
+  if (other && other->ndim && !same_shape(like, other)) return nullptr;
   const Loop* loop = resolve_loop(f, codes);
   if (!loop) return nullptr;
   intptr_t steps[2];
   for (int i = 0; i < 2; ++i) {
     DType want = loop->types[i];
-    steps[i] = arrays[i] ? itemsize(want) : 0;
+    steps[i] = repeated[i] ? 0 : itemsize(want);
     if (arrays[i]) {
       if (arrays[i]->dtype != want) return nullptr;
       continue;
@@ -355,14 +389,14 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
     else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v))) std::memcpy(scalar, &single, 4);
     else return nullptr;
   }
-  return run_plain(f, loop, like, data, steps);
+  return run_plain(f, loop, arrays, like, data, steps);
 }
 
 }  // namespace
 
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   ++f->calls;
-  if (f->nout == 1 && !outs && !tape::state.recording) {
+  if (f->nout == 1 && !outs) {
     PyObject* result = f->nin == 1 ? call_plain_unary(f, inputs[0]) : call_plain_binary(f, inputs[0], inputs[1]);
     if (result || PyErr_Occurred()) return result;
   }

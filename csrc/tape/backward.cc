@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/arena.h"
 #include "ops/api.h"
 #include "tape/errors.h"
 #include "tape/tape.h"
@@ -26,6 +27,7 @@ class Pass {
  public:
   Pass(std::span<const Edge> heads, std::span<const Edge> targets, BackwardOptions options)
       : heads_(heads), targets_(targets), options_(options) {
+    order_.reserve(16);
     for (const Edge& e : heads)
       if (!e || e.node->consumed) fail(kNotInGraph);
     collect();
@@ -47,14 +49,15 @@ class Pass {
 
   std::span<const Edge> heads_, targets_;
   BackwardOptions options_;
-  std::vector<Node*> order_;        // newest first
-  std::vector<size_t> first_sum_;   // per node: where its outputs' cotangents are in sums_
-  std::vector<size_t> first_edge_;  // per node: where its inputs are in edge_sum_
-  std::vector<int64_t> edge_sum_;   // per input: index into sums_, or -1 when nobody wants the gradient
-  std::vector<bool> useful_;        // per node: it is wanted, or leads to one that is
-  std::vector<ArrayRef> sums_;
-  std::vector<uint8_t> owned_;      // per sum: a buffer made here, that may be added to in place
-  std::vector<size_t> head_sum_, target_sum_;
+  Arena<2048> arena_;
+  ArenaVector<Node*> order_{arena_.get()};        // newest first
+  ArenaVector<size_t> first_sum_{arena_.get()};   // per node: where its outputs' cotangents are in sums_
+  ArenaVector<size_t> first_edge_{arena_.get()};  // per node: where its inputs are in edge_sum_
+  ArenaVector<int64_t> edge_sum_{arena_.get()};   // per input: index into sums_, or -1 when nobody wants the gradient
+  ArenaVector<uint8_t> useful_{arena_.get()};     // per node: it is wanted, or leads to one that is
+  ArenaVector<ArrayRef> sums_{arena_.get()};
+  ArenaVector<uint8_t> owned_{arena_.get()};      // per sum: a buffer made here, that may be added to in place
+  ArenaVector<size_t> head_sum_{arena_.get()}, target_sum_{arena_.get()};
   std::vector<ArrayRef> results_;
 };
 

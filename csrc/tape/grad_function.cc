@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/arena.h"
 #include "core/error.h"
 #include "core/pyref.h"
 #include "ops/api.h"
@@ -35,6 +36,8 @@ struct GradFunction {
 // The variables of one call: arguments replaced by arrays whose history starts here.
 class Variables {
  public:
+  explicit Variables(std::pmr::memory_resource* memory) : edges_(memory) {}
+
   // The argument with every array and number in it made a variable.
   PyRef box(Py_ssize_t index, PyObject* o) {
     if (PyTuple_Check(o) || PyList_Check(o)) {
@@ -112,7 +115,7 @@ class Variables {
     return g->base || Py_REFCNT(g.object()) > 1 ? api::copy(g) : g;
   }
 
-  std::vector<Edge> edges_;
+  ArenaVector<Edge> edges_;
   size_t next_ = 0;
 };
 
@@ -124,7 +127,7 @@ PyRef plain_argument(PyObject* o) {
 }
 
 // Adds the edges of the arrays in the function's result.
-void collect_heads(PyObject* result, std::vector<Edge>& heads) {
+void collect_heads(PyObject* result, ArenaVector<Edge>& heads) {
   if (array_check(result)) {
     if (Edge e = edge_of(reinterpret_cast<Array*>(result))) heads.push_back(e);
     return;
@@ -154,9 +157,10 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   const bool outer = state.recording;
-  Variables variables;
-  std::vector<PyRef> held;
-  std::vector<PyObject*> call(total + 1);
+  Arena<1024> arena;
+  Variables variables(arena.get());
+  ArenaVector<PyRef> held(arena.get());
+  ArenaVector<PyObject*> call(total + 1, arena.get());
   held.reserve(total);
   auto is_variable = [&](Py_ssize_t i) {
     for (Py_ssize_t a : *self->argnums)
@@ -179,15 +183,15 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
     PyRef r(PyObject_Vectorcall(self->func, call.data() + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames));
     result = std::move(r);
   }
-  std::vector<Edge> heads;
+  ArenaVector<Edge> heads(arena.get());
   collect_heads(result.get(), heads);
   std::vector<ArrayRef> grads(variables.edges().size());
   if (!heads.empty())
-    grads = backward(heads, std::vector<ArrayRef>(heads.size()), variables.edges(), {.create_graph = outer});
+    grads = backward(heads, ArenaVector<ArrayRef>(heads.size(), arena.get()), variables.edges(), {.create_graph = outer});
   heads.clear();
   PyRef gradients;
   // Gradients come in the order of boxing; the result in the order of argnum.
-  std::vector<PyRef> by_argument(total);
+  ArenaVector<PyRef> by_argument(total, arena.get());
   for (Py_ssize_t i = 0; i < nargs; ++i)
     if (is_variable(i)) by_argument[i] = variables.unbox(held[i].get(), grads);
   auto gradient_of = [&](Py_ssize_t a) { return by_argument[a < 0 ? a + nargs : a].get(); };

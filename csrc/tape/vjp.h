@@ -4,7 +4,7 @@
 // Complex gradients follow HIPS autograd and JAX: the derivative of a holomorphic f multiplies by f'(z),
 // without conjugation.
 #pragma once
-#include <vector>
+#include <span>
 
 #include "core/error.h"
 #include "graph/node.h"
@@ -14,7 +14,7 @@ namespace mp {
 class Vjp {
  public:
   // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the gradient.
-  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::vector<ArrayRef>& sums)
+  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::span<ArrayRef> sums)
       : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums) {}
 
   const char* name() const { return node_.op->name; }
@@ -41,7 +41,7 @@ class Vjp {
   Node& node_;
   ArrayRef* cotangents_;
   const int64_t* targets_;
-  std::vector<ArrayRef>& sums_;
+  std::span<ArrayRef> sums_;
 };
 
 }  // namespace mp

@@ -112,11 +112,20 @@ def test_ties_and_kinks():
 
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 2), (-1,)])
 @pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("name", "sum prod max min".split())
+@pytest.mark.parametrize("name", "sum prod mean max min".split())
 def test_reductions(name, axis, keepdims):
     x = points(4, (2, 3, 2), (0.5, 2.0))
     f = getattr(np, name)
     check(lambda x: (f(x, axis=axis, keepdims=keepdims) ** 2).sum(), x)
+
+
+@pytest.mark.parametrize("name", "sum prod mean max min".split())
+def test_masked_reductions(name):
+    x = points(5, (3, 4), (0.5, 2.0))
+    mask = onp.random.default_rng(5).random((3, 4)) < 0.6
+    mask[:, 0] = True
+    extra = {"initial": 0.0} if name == "max" else {"initial": 9.0} if name == "min" else {}
+    check(lambda x: (getattr(np, name)(x, axis=1, where=np.array(mask), **extra) ** 2).sum(), x)
 
 
 def test_ties_of_reductions_share():
@@ -130,6 +139,16 @@ def test_products_with_zeros(zeros, axis):
     for i in zeros:
         x[i] = 0.0
     check(lambda x: (np.prod(x, axis=axis) * 3.0).sum(), x)
+    weights = np.array(points(7, (3, 5), (0.5, 2.0)))
+    axis = 0 if axis is None else axis
+    check(lambda x: (np.cumprod(x, axis=axis) * weights).sum(), x)
+
+
+def test_scans():
+    x = points(8, (3, 4), (0.5, 2.0))
+    for axis in (0, 1):
+        check(lambda x: (np.cumsum(x, axis=axis) ** 2).sum(), x)  # noqa: B023
+    check(lambda x: (np.cumsum(x) ** 2).sum(), x)
 
 
 SHAPES = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2))]
@@ -142,7 +161,7 @@ def test_matmul(a, b):
     check(lambda y: ((np.array(x) @ y) ** 2).sum(), y)
 
 
-@pytest.mark.parametrize("a, b", SHAPES[:4])
+@pytest.mark.parametrize("a, b", [*SHAPES[:4], ((2, 2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 3), (2, 3, 4)), ((), (2, 3))])
 def test_dot(a, b):
     x, y = points(9, a, (-1, 1)), points(10, b, (-1, 1))
     check(lambda x: (np.dot(x, np.array(y)) ** 2).sum(), x)
@@ -187,6 +206,8 @@ def test_joining_and_selecting():
     x = points(14, (2, 3), (0.5, 2.0))
     check(lambda x: (np.concatenate([x, x[:1] ** 2, np.ones((1, 3))]) ** 2).sum(), x)
     check(lambda x: (np.concatenate([x, x.T[:, :1].T * 2], axis=0) ** 3).sum(), x)
+    check(lambda x: (np.concatenate([x, x[0]], axis=None) ** 2).sum(), x)
+    check(lambda x: (np.where(x > 1, x**2, x[:, :1]) ** 2).sum(), x)
     check(lambda x: (x.astype("float64").copy().T.ravel() ** 3 * np.arange(6.0)).sum(), x)
 
 

@@ -1,0 +1,1 @@
+"""Helpers for people who write models: see `gradient_checker`."""

@@ -286,7 +286,7 @@ Storage* storage_new_slow(size_t nbytes) {
   return s;
 }
 
-Storage* storage_new_zeroed(size_t nbytes) {
+Storage* storage_new_zeroed_slow(size_t nbytes) {
   // Fresh pages are zero already and cost nothing until they are touched.
   constexpr size_t kPreferFresh = size_t{16} << 20;
   if (state().mode == Mode::Unknown) start();

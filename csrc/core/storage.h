@@ -54,7 +54,14 @@ inline Storage* storage_new(size_t nbytes) {
   return s;
 }
 
-Storage* storage_new_zeroed(size_t nbytes);
+Storage* storage_new_zeroed_slow(size_t nbytes);
+inline Storage* storage_new_zeroed(size_t nbytes) {
+  const size_t c = (nbytes + 63) >> 6;
+  if (c >= kSmallClasses || !small_cache.free[c]) return storage_new_zeroed_slow(nbytes);
+  Storage* s = storage_new(nbytes);
+  __builtin_memset(s->data, 0, nbytes);
+  return s;
+}
 
 inline void storage_free(Storage* s) {
   if (s->bin >= kSmallClasses || s->owner) return storage_free_slow(s);

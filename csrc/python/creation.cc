@@ -14,6 +14,13 @@ namespace {
 // Reads (shape, dtype) of zeros/ones/empty; false: NumPy must interpret the call.
 bool parse_shape_dtype(PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int* ndim, int64_t* shape, DType* dtype) {
   *dtype = DType::F64;
+  if (nargs == 1 && !kwnames && PyLong_CheckExact(args[0])) {
+    *ndim = 1;
+    shape[0] = PyLong_AsLongLong(args[0]);
+    if (shape[0] >= 0) return true;
+    PyErr_Clear();
+    return false;
+  }
   PyObject* dtype_object = nargs == 2 ? args[1] : nullptr;
   if (nargs < 1 || nargs > 2) return false;
   if (kwnames) {

@@ -1,8 +1,8 @@
 """Comparison of gradients with finite differences: is the gradient of my function right?
 
-    from minpy.utils import gradient_checker
+from minpy.utils import gradient_checker
 
-    gradient_checker.quick_grad_check(loss, w, extra_args=(x, y))
+gradient_checker.quick_grad_check(loss, w, extra_args=(x, y))
 """
 
 import numpy as _numpy
@@ -53,7 +53,9 @@ def rel_error(a, b):
     a, b = _numpy.asarray(a, dtype=float), _numpy.asarray(b, dtype=float)
     if a.size == 0:
         return 0.0
-    return float(_numpy.max(_numpy.abs(a - b) / _numpy.maximum(1e-8, _numpy.maximum(_numpy.abs(a), _numpy.abs(b)))))
+    return float(
+        _numpy.max(_numpy.abs(a - b) / _numpy.maximum(1e-8, _numpy.maximum(_numpy.abs(a), _numpy.abs(b))))
+    )
 
 
 def check_grad(f, x, extra_args=(), kwargs=None, eps=1e-6, rtol=1e-4, atol=1e-6):
@@ -63,7 +65,9 @@ def check_grad(f, x, extra_args=(), kwargs=None, eps=1e-6, rtol=1e-4, atol=1e-6)
     """
     kwargs = kwargs or {}
     exact = grad(lambda x: f(x, *extra_args, **kwargs))(np.array(x, dtype=float))
-    return bool(_numpy.allclose(_numpy.asarray(exact), grad_num(f, x, extra_args, kwargs, eps), rtol=rtol, atol=atol))
+    return bool(
+        _numpy.allclose(_numpy.asarray(exact), grad_num(f, x, extra_args, kwargs, eps), rtol=rtol, atol=atol)
+    )
 
 
 def quick_grad_check(f, x, extra_args=(), kwargs=None, verbose=True, eps=1e-4, rtol=1e-4, atol=1e-6, rs=None):
@@ -104,5 +108,7 @@ def quick_grad_check(f, x, extra_args=(), kwargs=None, verbose=True, eps=1e-4, r
     if verbose:
         print(f"gradient along a random direction: {exact:.10g}, by finite differences: {numeric:.10g}")
     if not _numpy.allclose(exact, numeric, rtol=rtol, atol=atol):
-        raise ValueError(f"the gradient is wrong: {exact!r} along a random direction, finite differences give {numeric!r}")
+        raise ValueError(
+            f"the gradient is wrong: {exact!r} along a random direction, finite differences give {numeric!r}"
+        )
     return True

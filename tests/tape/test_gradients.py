@@ -8,7 +8,10 @@ from minpy.core import grad
 
 # Names, and the interval of each operand, away from kinks and singularities.
 UNARY = {
-    (-3.0, 3.0): "negative positive square exp exp2 expm1 sin cos arctan sinh cosh tanh arcsinh deg2rad rad2deg radians degrees "
+    (
+        -3.0,
+        3.0,
+    ): "negative positive square exp exp2 expm1 sin cos arctan sinh cosh tanh arcsinh deg2rad rad2deg radians degrees "
     "conjugate",
     (0.2, 4.0): "log log2 log10 log1p sqrt cbrt reciprocal absolute fabs",
     (-4.0, -0.2): "absolute fabs reciprocal cbrt",
@@ -28,15 +31,20 @@ BINARY = {
 
 def numeric(f, x, h):
     """The gradient of the scalar function f at x by central differences of fourth order."""
+
+    def at(i, step):
+        y = x.copy()
+        y[i] += step
+        return float(f(np.array(y)))
+
     out = onp.empty_like(x)
     for i in onp.ndindex(x.shape):
-        def at(step):
-            y = x.copy()
-            y[i] += step
-            return float(f(np.array(y)))
-
-        out[i] = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+        out[i] = (8 * (at(i, h) - at(i, -h)) - (at(i, 2 * h) - at(i, -2 * h))) / (12 * h)
     return out
+
+
+def weighted_gradient(f, weights):
+    return lambda x: (grad(f)(x) * np.array(weights)).sum()
 
 
 def check(f, x, h=1e-3, rtol=1e-7, orders=2):
@@ -47,7 +55,7 @@ def check(f, x, h=1e-3, rtol=1e-7, orders=2):
         want = numeric(f, x, h)
         assert onp.shape(got) == x.shape
         onp.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * max(1.0, onp.abs(want).max()))
-        f = (lambda f: lambda x: (grad(f)(x) * np.array(weights)).sum())(f)
+        f = weighted_gradient(f, weights)
 
 
 def points(seed, shape, interval):
@@ -151,7 +159,14 @@ def test_scans():
     check(lambda x: (np.cumsum(x) ** 2).sum(), x)
 
 
-SHAPES = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2))]
+SHAPES = [
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 4)),
+    ((2, 2, 3), (3, 2)),
+    ((2, 3), (2, 3, 2)),
+]
 
 
 @pytest.mark.parametrize("a, b", [*SHAPES, ((2, 1, 2, 3), (4, 3, 2))])
@@ -161,7 +176,9 @@ def test_matmul(a, b):
     check(lambda y: ((np.array(x) @ y) ** 2).sum(), y)
 
 
-@pytest.mark.parametrize("a, b", [*SHAPES[:4], ((2, 2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 3), (2, 3, 4)), ((), (2, 3))])
+@pytest.mark.parametrize(
+    "a, b", [*SHAPES[:4], ((2, 2, 3), (3,)), ((3,), (2, 3, 2)), ((2, 3), (2, 3, 4)), ((), (2, 3))]
+)
 def test_dot(a, b):
     x, y = points(9, a, (-1, 1)), points(10, b, (-1, 1))
     check(lambda x: (np.dot(x, np.array(y)) ** 2).sum(), x)
@@ -218,7 +235,10 @@ def test_complex_chain():
         return (np.abs(np.square(z) * np.exp(z) / (z + 2)) ** 2).sum()
 
     check(f, points(15, (2, 3), (0.3, 1.0)))
-    check(lambda x: np.real(np.conj(x[0] + 1j * x[1]) * (x[1] - 2j * x[0]) ** 3).sum(), points(16, (2, 3), (0.3, 1.0)))
+    check(
+        lambda x: np.real(np.conj(x[0] + 1j * x[1]) * (x[1] - 2j * x[0]) ** 3).sum(),
+        points(16, (2, 3), (0.3, 1.0)),
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "complex64", "complex128"])

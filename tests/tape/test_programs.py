@@ -166,8 +166,7 @@ def run_programs(seeds):
             program.run()
             checked += program.check()
         except Exception as e:
-            e.add_note(f"program {seed}") if hasattr(e, "add_note") else None
-            raise
+            raise AssertionError(f"program {seed} failed") from e
         writes += program.writes
     return checked, writes
 
@@ -180,4 +179,5 @@ def test_random_programs(block):
 
 if __name__ == "__main__":
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    print("programs %d, gradients checked %d, in-place writes %d" % (total, *run_programs(range(total))))
+    checked, writes = run_programs(range(total))
+    print(f"programs {total}, gradients checked {checked}, in-place writes {writes}")

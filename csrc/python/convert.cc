@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "python/fallback.h"
 #include "python/numpy_api.h"
+#include "tape/tape.h"
 
 namespace mp {
 namespace {
@@ -146,6 +148,10 @@ ArrayRef as_array(PyObject* o) {
     Py_INCREF(np);
   } else {
     if (PyArray_Check(o)) return {};
+    if (tape::state.recording && holds_taped(o)) {  // a sequence of arrays with a history: recorded as one array
+      PyObject* joined = fallback_call("array", &o, 1, nullptr);
+      return joined && array_check(joined) ? ArrayRef::steal(joined) : ArrayRef{};
+    }
     np = PyArray_FromAny(o, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr);
     if (!np) return {};
   }

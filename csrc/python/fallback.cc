@@ -17,6 +17,14 @@ namespace mp {
 
 FallbackState fallback_state;
 
+bool holds_taped(PyObject* o, int depth) {
+  if (array_check(o)) return tape::taped(reinterpret_cast<Array*>(o));
+  if (depth < 3 && (PyTuple_CheckExact(o) || PyList_CheckExact(o)))
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+      if (holds_taped(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
+  return false;
+}
+
 namespace {
 
 struct Fallback {
@@ -69,14 +77,6 @@ PyObject* unwrap_tuple(PyObject* o) {
   Py_DECREF(make);
   Py_DECREF(items);
   return result;
-}
-
-bool holds_taped(PyObject* o, int depth = 0) {
-  if (array_check(o)) return tape::taped(reinterpret_cast<Array*>(o));
-  if (depth < 3 && (PyTuple_CheckExact(o) || PyList_CheckExact(o)))
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      if (holds_taped(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
-  return false;
 }
 
 // The gradient rules are Python: they are imported when a recorded computation first reaches the fallback.

@@ -21,6 +21,9 @@ PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, 
 PyObject* fallback_getitem(Array* self, PyObject* key);
 int fallback_setitem(Array* self, PyObject* key, PyObject* value);
 
+// Whether an array with a gradient history is in `o` (also inside tuples and lists).
+bool holds_taped(PyObject* o, int depth = 0);
+
 extern PyTypeObject FallbackType;  // a callable that stands for one NumPy function
 // `mutates` is the position of the argument that the callable writes into, or -1.
 PyObject* fallback_new(const char* name, PyObject* numpy_callable, int mutates);

@@ -19,6 +19,11 @@ ArrayRef arccosh_slope(const ArrayRef& x) {
   return is_complex(x->dtype) ? sqrt(x - 1.0) * sqrt(x + 1.0) : sqrt(square(x) - 1.0);
 }
 
+// sqrt(1 - x*x); for complex x with NumPy's side of the branch cuts, which the sign of a zero decides.
+ArrayRef arcsin_slope(const ArrayRef& x) {
+  return is_complex(x->dtype) ? sqrt(-(x - 1.0)) * sqrt(x + 1.0) : sqrt(1.0 - square(x));
+}
+
 void arctan2_rule(Vjp& v) {
   ArrayRef y = v.in(0), x = v.in(1);
   ArrayRef g = v.g() / (square(x) + square(y));
@@ -57,8 +62,8 @@ const OpDef kRows[] = {
     {.name = "sin", .vjp = [](Vjp& v) { v.grad(0, v.g() * cos(v.in(0))); }, .saves = kSaveIn0},
     {.name = "cos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() * sin(v.in(0)))); }, .saves = kSaveIn0},
     {.name = "tan", .vjp = [](Vjp& v) { v.grad(0, v.g() * (square(v.out()) + 1.0)); }, .saves = kSaveOut0},
-    {.name = "arcsin", .vjp = [](Vjp& v) { v.grad(0, v.g() / sqrt(1.0 - square(v.in(0)))); }, .saves = kSaveIn0},
-    {.name = "arccos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() / sqrt(1.0 - square(v.in(0))))); }, .saves = kSaveIn0},
+    {.name = "arcsin", .vjp = [](Vjp& v) { v.grad(0, v.g() / arcsin_slope(v.in(0))); }, .saves = kSaveIn0},
+    {.name = "arccos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() / arcsin_slope(v.in(0)))); }, .saves = kSaveIn0},
     {.name = "arctan", .vjp = [](Vjp& v) { v.grad(0, v.g() / (square(v.in(0)) + 1.0)); }, .saves = kSaveIn0},
     {.name = "sinh", .vjp = [](Vjp& v) { v.grad(0, v.g() * cosh(v.in(0))); }, .saves = kSaveIn0},
     {.name = "cosh", .vjp = [](Vjp& v) { v.grad(0, v.g() * sinh(v.in(0))); }, .saves = kSaveIn0},

@@ -95,8 +95,8 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
 // x.flat = v, x.real = v, x.imag = v: NumPy assigns on the same memory.
 int set_values(PyObject* self, PyObject* value, void* name) {
   Array* a = as_self(self);
-  bool flat = std::strcmp(static_cast<const char*>(name), "flat") == 0;
-  if (value && (is_complex(a->dtype) || (flat && tape::should_record(a)))) {
+  bool imag = std::strcmp(static_cast<const char*>(name), "imag") == 0;
+  if (value && (is_complex(a->dtype) || (tape::state.recording && !imag))) {
     PyObject* part = PyObject_GetAttrString(self, static_cast<const char*>(name));
     int status = part ? PyObject_SetItem(part, Py_Ellipsis, value) : -1;
     Py_XDECREF(part);

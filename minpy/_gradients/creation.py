@@ -53,6 +53,16 @@ def _steps(num, endpoint, ndim):
     return np.asarray(numpy.arange(num) / max(intervals, 1)).reshape((num,) + (1,) * ndim)
 
 
+@composite("arange")
+def arange(start, stop=None, step=None, dtype=None, **kwargs):
+    if stop is None:
+        start, stop = 0.0, start
+    step = 1.0 if step is None else step
+    values = [numpy.asarray(_core.to_numpy(v)) for v in (start, stop, step)]
+    count = len(numpy.arange(*values))
+    return start + np.asarray(numpy.arange(float(count))) * step
+
+
 @composite("linspace")
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, **kwargs):
     start, stop = np.asarray(start), np.asarray(stop)

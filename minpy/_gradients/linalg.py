@@ -116,7 +116,7 @@ def lstsq(a, b, rcond=None):
         residuals = np.sum(np.real(rest * np.conj(rest)), axis=0, keepdims=b.ndim == 1)
     else:
         residuals = np.zeros(0)
-    return x, residuals, np.linalg.svd(a, compute_uv=False)
+    return x, residuals, None, np.linalg.svd(a, compute_uv=False)
 
 
 @composite("linalg.matrix_power")
@@ -171,10 +171,20 @@ def eigvalsh(a, UPLO="L"):
     return np.linalg.eigh(a, UPLO)[0]
 
 
+def _phase_gradient(v, g):
+    """What LAPACK's choice of the vectors' phase adds to their gradient: the largest component is real."""
+    size = numpy.abs(numpy.asarray(v.detach()))
+    largest = np.asarray(numpy.arange(size.shape[-2])[:, None] == numpy.argmax(size, axis=-2)[..., None, :])
+    turn = np.imag(np.sum(np.conj(g) * v, axis=-2, keepdims=True))
+    return np.where(largest, 1j * turn / np.where(largest, np.real(v), 1.0), 0.0)
+
+
 @defgrad("linalg.eig")
 def eig(g, outputs, a):
     w, v = outputs
     g_w, g_v = (np.conj(part) for part in g)
+    if v.dtype.kind == "c":
+        g_v = g_v + _phase_gradient(v, g_v)
     projected = np.matmul(adjoint(v), g_v)
     length = np.real(diagonal_of(projected))[..., None, :]  # NumPy scales the vectors to length 1
     middle = (projected - np.matmul(adjoint(v), v) * length) * np.conj(inverse_differences(w)) + as_diagonal(

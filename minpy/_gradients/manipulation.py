@@ -110,7 +110,6 @@ moves("meshgrid", *range(32))
 moves("broadcast_to split array_split hsplit vsplit dsplit atleast_1d atleast_2d atleast_3d", *range(32))
 moves("diagonal linalg.diagonal linalg.matrix_transpose lib.stride_tricks.as_strided", 0, "a")
 moves("lib.stride_tricks.sliding_window_view", 0, "x")
-moves("r_.__getitem__ c_.__getitem__", 0)
 constant("broadcast_arrays", "real", "imag", "real_if_close", "asmatrix")
 
 
@@ -122,6 +121,13 @@ def insert(fallback, arr, obj, values, axis=None):
 @direct("append")
 def append(fallback, arr, values, axis=None):
     return rearrange(fallback, (arr, values, axis), {}, (0, 1))
+
+
+@direct("r_.__getitem__", "c_.__getitem__")
+def concatenator(fallback, key):
+    items = key if isinstance(key, tuple) else (key,)
+    items = tuple(numpy.r_[item] if isinstance(item, slice) else item for item in items)
+    return rearrange(fallback, (items,), {}, (0,))
 
 
 @composite("diag")

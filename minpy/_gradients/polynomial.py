@@ -99,7 +99,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     solution = np.linalg.lstsq(left / scale, right, rcond)
     coefficients = np.swapaxes(np.swapaxes(solution[0], 0, -1) / scale, 0, -1)
     if full:
-        return coefficients, solution[1], solution[3]
+        return coefficients, solution[1], None, solution[3], None
     if not cov:
         return coefficients
     base = np.linalg.inv(np.matmul(left.T, left))

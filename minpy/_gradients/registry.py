@@ -15,7 +15,6 @@ rule becomes an opaque node: the backward pass raises an error with its name whe
 
 import functools
 import inspect
-import sys
 
 import numpy
 
@@ -66,31 +65,31 @@ def is_differentiable(value):
     return isinstance(value, (_core.ndarray, numpy.inexact)) and value.dtype.kind not in "biu"
 
 
+def _places(outputs):
+    """The outputs (an array, or a flat tuple or list of things) to give a history: their positions, and all items.
+
+    Views of an input are left alone: the tape knows their history.
+    """
+    items = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    return [i for i, item in enumerate(items) if is_differentiable(item) and not _core.is_taped(item)], items
+
+
 def record(name, inputs, outputs, vjp, saved=()):
-    """`outputs`, an array or a flat tuple or list of things, with the rule vjp(gradients, *saved).
+    """`outputs` with the rule vjp(gradients, *saved).
 
     The rule always gets a tuple of gradients: one for each output that is an array of real or complex numbers.
-    Arrays that are views of an input are left alone: the tape knows their history.
     """
-    several = isinstance(outputs, (tuple, list))
-    items = list(outputs) if several else [outputs]
-    places = [i for i, item in enumerate(items) if is_differentiable(item) and not _core.is_taped(item)]
+    places, items = _places(outputs)
     if not places:
         return outputs
     found = _core.record_custom(name, inputs, tuple(items[i] for i in places), vjp, saved)
     for i, item in zip(places, found):
         items[i] = item
-    if not several:
+    if not isinstance(outputs, (tuple, list)):
         return items[0]
     if hasattr(outputs, "_make"):
         return outputs._make(items)
     return type(outputs)(items)
-
-
-def select_outputs(result):
-    """The outputs of a composite that `record` gives a rule for."""
-    items = result if isinstance(result, (tuple, list)) else (result,)
-    return tuple(item for item in items if is_differentiable(item))
 
 
 def _split_call(args, kwargs):
@@ -115,10 +114,12 @@ def _renumber(value, numbers):
             _renumber(item, numbers)
 
 
-def _composite_vjp(function, spec, count, gradients, *saved):
+def _composite_vjp(function, spec, count, places, gradients, *saved):
     def run(*variables):
         args, kwargs = fill(spec, variables + saved[count:])
-        return select_outputs(function(*args, **kwargs))
+        outputs = function(*args, **kwargs)
+        items = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        return tuple(items[i] for i in places)
 
     return _core.composite_vjp(run, saved[:count], gradients)
 
@@ -126,7 +127,7 @@ def _composite_vjp(function, spec, count, gradients, *saved):
 def record_composite(function, name, outputs, args, kwargs):
     """`outputs` with the gradient of function(*args, **kwargs), which is evaluated in the backward pass."""
     inputs, constants, spec = _split_call(args, kwargs)
-    vjp = functools.partial(_composite_vjp, function, spec, len(inputs))
+    vjp = functools.partial(_composite_vjp, function, spec, len(inputs), _places(outputs)[0])
     return record(name, inputs, outputs, vjp, inputs + constants)
 
 
@@ -229,23 +230,22 @@ def _signature_of(function):
 
 
 @functools.cache
-def _place_of_out(function):
-    """The position of the argument `out`; a large number when it has none."""
+def _positional_names(function):
+    """The names of the parameters that may be given by position."""
     signature = _signature_of(function)
-    for place, parameter in enumerate(signature.parameters.values() if signature else ()):
-        if parameter.name == "out" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-            return place
-    return sys.maxsize
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in signature.parameters.values() if p.kind in kinds] if signature else []
 
 
 def _pop_out(fallback, args, kwargs):
     """Takes `out` from the arguments, wherever it is."""
     out = kwargs.pop("out", None)
-    if out is None and len(args) > 2:
-        place = _place_of_out(fallback.__wrapped__)
-        if place < len(args) and isinstance(args[place], (_core.ndarray, tuple)):
-            out = args[place]
-            args = args[:place] + (None,) + args[place + 1 :]
+    names = _positional_names(fallback.__wrapped__) if len(args) > 2 else []
+    if "out" in names[: len(args)]:
+        place = names.index("out")
+        out = args[place]
+        kwargs.update(zip(names[place + 1 :], args[place + 1 :]))
+        args = args[:place]
     return out, args, kwargs
 
 

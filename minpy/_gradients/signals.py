@@ -201,6 +201,38 @@ def angle(z, deg=False):
     return result * (180 / numpy.pi) if deg else result
 
 
+def _principal_value(name):
+    """A function of numpy.emath: the plain one, of complex numbers where the result is complex."""
+    plain = getattr(np, name)
+    compute = getattr(numpy.emath, name)
+
+    def complex_where_needed(*args):
+        dtype = compute(*map(_core.to_numpy, (_detached(a) for a in args))).dtype
+        return plain(*(np.asarray(a).astype(dtype) for a in args))
+
+    composite(f"emath.{name}")(complex_where_needed)
+    return complex_where_needed
+
+
+def _detached(a):
+    return a.detach() if isinstance(a, _core.ndarray) else a
+
+
+_log = [
+    _principal_value(f) for f in ("sqrt", "log2", "log10", "power", "arccos", "arcsin", "arctanh", "log")
+][-1]
+
+
+@composite("emath.logn")
+def logn(n, x):
+    return _log(x) / _log(n)
+
+
+@composite("ndarray.conj")
+def conj(a):
+    return np.conj(a)
+
+
 @composite("clip")
 def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **kwargs):
     low, high = (

@@ -49,15 +49,37 @@ def sort_complex(fallback, a):
     return np.sort(a, axis=-1).astype(fallback.call_numpy(a).dtype)
 
 
-@direct("unique", "unique_values")
-def unique(fallback, ar, return_index=False, return_inverse=False, return_counts=False, axis=None, **kwargs):
-    a = np.asarray(ar)
-    function = numpy.unique
-    outputs = function(_values(a), True, return_inverse, return_counts, axis, **kwargs)
-    index = np.asarray(outputs[1])
-    value = np.ravel(a)[index] if axis is None else np.take(a, index, axis=axis)
-    rest = [np.asarray(o) for o in outputs[1 if return_index else 2 :]]
-    return (value, *rest) if rest else value
+def _pick_equal(pool, values):
+    """The elements of the flat array `pool` that are equal to the given values."""
+    order = numpy.argsort(_values(pool), kind="stable")
+    places = numpy.searchsorted(_values(pool), _values(values), sorter=order)
+    return pool[np.asarray(order[numpy.minimum(places, len(order) - 1)])]
+
+
+@direct(
+    *("unique", "unique_values", "unique_all", "unique_counts", "unique_inverse"),
+    *("union1d", "intersect1d", "setdiff1d", "setxor1d"),
+)
+def set_of_values(fallback, *args, **kwargs):
+    """Functions whose first or only output consists of elements of their arguments."""
+    outputs = fallback.call_numpy(*args, **kwargs)
+    several = isinstance(outputs, tuple)
+    values, *rest = outputs if several else (outputs,)
+    if kwargs.get("axis", args[4] if len(args) > 4 and fallback.__name__ == "unique" else None) is not None:
+        index = numpy.unique(_values(args[0]), True, axis=kwargs.get("axis", args[-1]))[1]
+        values = np.take(args[0], np.asarray(index), axis=kwargs.get("axis", args[-1]))
+    else:
+        arrays = [
+            np.ravel(np.asarray(a)) for a in args if isinstance(a, (_core.ndarray, numpy.ndarray, list))
+        ]
+        values = _pick_equal(np.concatenate(arrays), values)
+    return (
+        values
+        if not several
+        else outputs._make((values, *rest))
+        if hasattr(outputs, "_make")
+        else (values, *rest)
+    )
 
 
 # --- Order statistics ---

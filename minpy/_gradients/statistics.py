@@ -63,19 +63,58 @@ def bincount(x, /, weights=None, minlength=0):
     return _sum_by(codes, np.asarray(weights) * 1.0, size)
 
 
+def _edges_of(values, found, bins, limits):
+    """The bin edges that NumPy found, with the gradient of the values' range when they depend on it."""
+    if limits is None and isinstance(bins, (int, numpy.integer)) and _core.is_taped(values):
+        return np.linspace(np.min(values), np.max(values), bins + 1)
+    return found
+
+
+def _bin_numbers(values, edges):
+    """The bin of each value, or -1; the last bin is closed."""
+    places = numpy.searchsorted(edges, values, side="right") - 1
+    places[values == edges[-1]] = len(edges) - 2
+    return numpy.where((places >= 0) & (places < len(edges) - 1), places, -1)
+
+
+def _weighted_bins(columns, edges, density, weights):
+    """A histogram in as many dimensions as there are columns of values."""
+    plain = [_core.to_numpy(e.detach()) for e in edges]
+    bins = [_bin_numbers(_core.to_numpy(c.detach()), e) for c, e in zip(columns, plain)]
+    inside = numpy.all([b >= 0 for b in bins], axis=0)
+    shape = tuple(len(e) - 1 for e in plain)
+    codes = numpy.ravel_multi_index([b[inside] for b in bins], shape)
+    weights = np.ones(len(inside)) if weights is None else np.ravel(np.asarray(weights)) * 1.0
+    sums = np.reshape(_sum_by(codes, weights[np.asarray(inside)], int(numpy.prod(shape))), shape)
+    if not density:
+        return sums
+    for axis, e in enumerate(edges):
+        sums = sums / np.reshape(np.diff(e), [-1 if k == axis else 1 for k in range(len(shape))])
+    return sums / np.sum(_sum_by(numpy.zeros(int(inside.sum()), int), weights[np.asarray(inside)], 1))
+
+
 @composite("histogram")
 def histogram(a, bins=10, range=None, density=None, weights=None):
-    values = numpy.asarray(_core.to_numpy(a)).ravel()
-    plain_bins = _core.to_numpy(bins)
-    edges = np.asarray(numpy.histogram_bin_edges(values, plain_bins, _core.to_numpy(range)))
-    if isinstance(a, _core.ndarray) and _core.is_taped(a) and isinstance(bins, int) and range is None:
-        edges = np.linspace(np.min(a), np.max(a), bins + 1)
-    limits = _core.to_numpy(edges.detach())
-    places = numpy.searchsorted(limits, values, side="right") - 1
-    places[values == limits[-1]] = len(limits) - 2
-    inside = (places >= 0) & (places < len(limits) - 1)
-    weights = np.ones(values.shape) if weights is None else np.ravel(np.asarray(weights)) * 1.0
-    sums = _sum_by(places[inside], weights[np.asarray(inside)], len(limits) - 1)
-    if density:
-        sums = sums / np.diff(edges) / np.sum(sums)
-    return sums, edges
+    values = np.ravel(np.asarray(a))
+    found = numpy.histogram_bin_edges(
+        _core.to_numpy(values.detach()), _core.to_numpy(bins), _core.to_numpy(range)
+    )
+    edges = _edges_of(values, np.asarray(found), bins, range)
+    return _weighted_bins([values], [edges], density, weights), edges
+
+
+def _histogram_dd(columns, bins, range, density, weights):
+    plain = numpy.stack([_core.to_numpy(c.detach()) for c in columns], axis=1)
+    found = numpy.histogramdd(plain, _core.to_numpy(bins), _core.to_numpy(range))[1]
+    each = list(bins) if isinstance(bins, (tuple, list)) else [bins] * len(columns)
+    limits = [None] * len(columns) if range is None else range
+    edges = [_edges_of(c, np.asarray(f), b, r) for c, f, b, r in zip(columns, found, each, limits)]
+    return _weighted_bins(columns, edges, density, weights), edges
+
+
+@composite("histogram2d")
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    is_edges = not isinstance(bins, (int, numpy.integer)) and len(bins) not in (1, 2)
+    columns = [np.asarray(x), np.asarray(y)]
+    sums, edges = _histogram_dd(columns, [bins, bins] if is_edges else bins, range, density, weights)
+    return sums, *edges

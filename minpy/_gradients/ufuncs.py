@@ -12,9 +12,9 @@ def _operands(ufunc, args, dtype, signature):
     """The inputs as arrays of the dtypes that the ufunc computes in: those have native loops."""
     arrays = [np.asarray(a) for a in args[: ufunc.nin]]
     weak = [type(a) if type(a) in (int, float, complex) else x.dtype for a, x in zip(args, arrays)]
-    found = ufunc.resolve_dtypes(
-        (*weak, *(None,) * ufunc.nout), signature=_signature(ufunc, dtype, signature), casting="unsafe"
-    )
+    fixed = _signature(ufunc, dtype, signature)
+    keywords = {} if fixed is None else {"signature": fixed}
+    found = ufunc.resolve_dtypes((*weak, *(None,) * ufunc.nout), casting="unsafe", **keywords)
     return [x.astype(d) if x.dtype != d else x for x, d in zip(arrays, found)]
 
 

@@ -122,7 +122,11 @@ class FlatIterator:
         return self
 
     def __next__(self):
-        return next(self._iterator)
+        if not _core.is_recorded(self._array):
+            return next(self._iterator)
+        place = self._iterator.coords
+        next(self._iterator)
+        return self._array[place]
 
     def __getitem__(self, key):
         positions = _flat_key(key)
@@ -131,10 +135,10 @@ class FlatIterator:
         return _core.from_numpy(self._iterator[positions])
 
     def __setitem__(self, key, value):
-        if _core.is_recorded(self._array):
+        if _core.is_recorded(self._array) or _core.is_recorded(value):
             flat = self._array.reshape(-1)
             flat[_flat_key(key)] = value
-            if flat.base is None:  # a copy, because the elements do not lie in order
+            if not self._array.flags.c_contiguous:  # reshape may have copied
                 self._array[...] = flat.reshape(self._array.shape)
             return
         _core.before_write(self._array)

@@ -46,7 +46,25 @@ case("clip", lambda np, x: (np.clip(x, -0.5, 0.9), np.clip(x, None, 0.2), x.clip
 case("where", lambda np, x, y: np.where(x > 0.1, x * y, y), "mv")
 
 # --- Reductions ---
-for name in ["sum", "prod", "mean", "std", "var", "max", "min", "ptp", "median", "nansum", "nanprod", "nanmean", "nanstd", "nanvar", "nanmax", "nanmin", "nanmedian"]:
+for name in [
+    "sum",
+    "prod",
+    "mean",
+    "std",
+    "var",
+    "max",
+    "min",
+    "ptp",
+    "median",
+    "nansum",
+    "nanprod",
+    "nanmean",
+    "nanstd",
+    "nanvar",
+    "nanmax",
+    "nanmin",
+    "nanmedian",
+]:
     letter = "n" if name.startswith("nan") else "t"
     case(name, lambda np, x, name=name: getattr(np, name)(x, axis=1), letter)
     case(f"{name}[all]", name, letter)

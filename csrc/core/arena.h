@@ -1,4 +1,5 @@
-// Arena: the memory of the short-lived lists of one call. They live in a stack buffer until it overflows.
+// Arena: the memory of the short-lived lists of one call. They live in a stack buffer until it
+// overflows.
 #pragma once
 #include <cstddef>
 #include <memory_resource>

@@ -61,8 +61,8 @@ void node_release_saved(Node* node) {
   for (Saved& s : node->saved) saved_release(s);
 }
 
-// A chain of a million operations dies one node at a time: freeing a node drops references to its inputs'
-// nodes, directly or through saved arrays, and those queue up here instead of recursing.
+// A chain of a million operations dies one node at a time: freeing a node drops references to its
+// inputs' nodes, directly or through saved arrays, and those queue up here instead of recursing.
 void node_free(Node* node) {
   if (freeing) {
     dying.push_back(node);

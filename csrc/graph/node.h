@@ -1,7 +1,8 @@
-// Node: one operator application in the functional graph. The tape is made of Nodes; so will be the traced
-// graph of hybridize and Symbol. Edges point from a node to the nodes that produced its inputs.
-// Invariants: `seq` grows with creation, so a node's inputs have smaller numbers; a node never holds an array
-// that holds the node; destruction is iterative (Note [The tape frees without recursion]). Needs the GIL.
+// Node: one operator application in the functional graph. The tape is made of Nodes; so will be the
+// traced graph of hybridize and Symbol. Edges point from a node to the nodes that produced its
+// inputs. Invariants: `seq` grows with creation, so a node's inputs have smaller numbers; a node
+// never holds an array that holds the node; destruction is iterative (Note [The tape frees without
+// recursion]). Needs the GIL.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -20,11 +21,18 @@ void node_free(Node*);
 class NodeRef {
  public:
   NodeRef() = default;
-  static NodeRef steal(Node* p) { NodeRef r; r.p_ = p; return r; }
+  static NodeRef steal(Node* p) {
+    NodeRef r;
+    r.p_ = p;
+    return r;
+  }
   static inline NodeRef borrow(Node* p);
   inline NodeRef(const NodeRef& o);
   NodeRef(NodeRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  NodeRef& operator=(NodeRef o) noexcept { std::swap(p_, o.p_); return *this; }
+  NodeRef& operator=(NodeRef o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   inline ~NodeRef();
   Node* get() const { return p_; }
   Node* operator->() const { return p_; }
@@ -48,9 +56,12 @@ struct Meta {  // what is known of a node's output without its value
   Shape shape;
 };
 
-struct NodeExtra {  // whatever only some nodes need: attributes, a view's layout, a leaf's gradient, a Python rule
+struct NodeExtra {  // whatever only some nodes need: attributes, a view's layout, a leaf's
+                    // gradient, a Python rule
   virtual ~NodeExtra() = default;
-  virtual bool release_saved() { return false; }  // frees saved values after a pass; whether there were any
+  virtual bool release_saved() {
+    return false;
+  }  // frees saved values after a pass; whether there were any
 };
 struct AttrsExtra final : NodeExtra {
   explicit AttrsExtra(Attrs a) : attrs(std::move(a)) {}
@@ -64,13 +75,13 @@ struct Node {
   const OpDef* op;
   int64_t refs;
   uint64_t seq;
-  uint64_t mark;    // the backward pass that visited the node last ...
-  int64_t slot;     // ... and the node's place in it
+  uint64_t mark;  // the backward pass that visited the node last ...
+  int64_t slot;   // ... and the node's place in it
   uint32_t nin;
   uint32_t nout;
-  bool consumed;    // saved values were freed by a backward pass
-  Edge* edges;      // nin entries
-  Meta* outs;       // nout entries
+  bool consumed;  // saved values were freed by a backward pass
+  Edge* edges;    // nin entries
+  Meta* outs;     // nout entries
   std::unique_ptr<NodeExtra> extra;
   Saved saved[kInlineSaved];
   Edge inline_edges[kInlineEdges];
@@ -83,7 +94,8 @@ struct Node {
 };
 
 Node* node_new(const OpDef& op, size_t nin, size_t nout = 1);
-void node_renumber(Node* node);  // after edges were added to nodes that are younger (views make theirs on demand)
+void node_renumber(
+    Node* node);  // after edges were added to nodes that are younger (views make theirs on demand)
 void node_set_out(Node* node, size_t i, const Array* a);  // fills outs[i]
 void node_release_saved(Node* node);
 

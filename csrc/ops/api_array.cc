@@ -23,7 +23,9 @@ ArrayRef finish(const NodeRef& node, ArrayRef out) {
   return out;
 }
 
-ArrayRef contiguous(const ArrayRef& a) { return a->c_contiguous() ? a : check(array_copy(a.get(), 'C')); }
+ArrayRef contiguous(const ArrayRef& a) {
+  return a->c_contiguous() ? a : check(array_copy(a.get(), 'C'));
+}
 
 ArrayRef scalar_like(const ArrayRef& a, double value) { return full(a->dtype, {}, value); }
 
@@ -61,8 +63,10 @@ bool reshape_strides(const Array* a, std::span<const int64_t> shape, int64_t* st
     size_t oj = oi + 1, nj = ni + 1;
     int64_t old_count = old_shape[oi], new_count = shape[ni];
     while (old_count != new_count) {
-      if (new_count < old_count) new_count *= shape[nj++];
-      else old_count *= old_shape[oj++];
+      if (new_count < old_count)
+        new_count *= shape[nj++];
+      else
+        old_count *= old_shape[oj++];
     }
     for (size_t k = oi; k + 1 < oj; ++k)
       if (old_strides[k] != old_shape[k + 1] * old_strides[k + 1]) return false;
@@ -75,8 +79,10 @@ bool reshape_strides(const Array* a, std::span<const int64_t> shape, int64_t* st
   return true;
 }
 
-ArrayRef view(const ArrayRef& a, std::span<const int64_t> shape, const int64_t* strides, char* data) {
-  return check(array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, data));
+ArrayRef view(const ArrayRef& a, std::span<const int64_t> shape, const int64_t* strides,
+              char* data) {
+  return check(
+      array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, data));
 }
 
 // What no kernel does, NumPy does.
@@ -93,7 +99,8 @@ ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
   NodeRef node = tape::begin(op, ins, {{"axis", int64_t{axis}}});
   ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
   if (!cpu::scan(product, axis, view_of(out.get()), view_of(a.get())))
-    out = in_numpy(product ? "cumprod" : "cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
+    out =
+        in_numpy(product ? "cumprod" : "cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
   return finish(node, out);
 }
 
@@ -114,7 +121,8 @@ ArrayRef full(DType dtype, std::span<const int64_t> shape, double value) {
     std::fill_n(reinterpret_cast<float*>(a->data), a->size, static_cast<float>(value));
   } else {
     alignas(16) char bytes[16];
-    cpu::copy({dtype, 0, nullptr, nullptr, bytes}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+    cpu::copy({dtype, 0, nullptr, nullptr, bytes},
+              {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
     cpu::fill(view_of(a.get()), bytes);
   }
   return a;
@@ -195,14 +203,19 @@ ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
   {
     tape::RecordingScope off(false);
     ArrayRef c = broadcast_to(cond, shape), x = broadcast_to(a, shape), y = broadcast_to(b, shape);
-    if (out->size && !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get())))
+    if (out->size &&
+        !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get())))
       out = in_numpy("where", {c.object(), x.object(), y.object()});
   }
   return finish(node, out);
 }
 
-ArrayRef where(const ArrayRef& cond, const ArrayRef& a, double b) { return where(cond, a, scalar_like(a, b)); }
-ArrayRef where(const ArrayRef& cond, double a, const ArrayRef& b) { return where(cond, scalar_like(b, a), b); }
+ArrayRef where(const ArrayRef& cond, const ArrayRef& a, double b) {
+  return where(cond, a, scalar_like(a, b));
+}
+ArrayRef where(const ArrayRef& cond, double a, const ArrayRef& b) {
+  return where(cond, scalar_like(b, a), b);
+}
 
 ArrayRef matmul(const ArrayRef& a, const ArrayRef& b) {
   PyObject* result = check(mp::matmul(a.object(), b.object(), nullptr));
@@ -221,17 +234,21 @@ ArrayRef gather(const ArrayRef& a, const ArrayRef& index) {
   ArrayRef source = contiguous(a), positions = contiguous(index);
   ArrayRef out = check(array_new(a->dtype, index->ndim, index->shape));
   const int64_t item = itemsize(a->dtype);
-  cpu::gather(out->data, source->data, item, item, reinterpret_cast<int64_t*>(positions->data), positions->size);
+  cpu::gather(out->data, source->data, item, item, reinterpret_cast<int64_t*>(positions->data),
+              positions->size);
   return finish(node, out);
 }
 
-ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index, std::span<const int64_t> shape) {
+ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index,
+                     std::span<const int64_t> shape) {
   Array* ins[] = {values.get()};
   NodeRef node = tape::begin(op_scatter_add, ins, {{"index", index}});
-  ArrayRef out = zeros(values->dtype, shape), source = contiguous(values), positions = contiguous(index);
+  ArrayRef out = zeros(values->dtype, shape), source = contiguous(values),
+           positions = contiguous(index);
   const int64_t item = itemsize(values->dtype);
-  if (!cpu::scatter_add(values->dtype, out->data, item, 1, reinterpret_cast<int64_t*>(positions->data), positions->size,
-                        source->data, item)) {
+  if (!cpu::scatter_add(values->dtype, out->data, item, 1,
+                        reinterpret_cast<int64_t*>(positions->data), positions->size, source->data,
+                        item)) {
     tape::RecordingScope off(false);
     ArrayRef flat = reshape(out, {&out->size, 1});
     in_numpy("add.at", {flat.object(), positions.object(), source.object()});

@@ -1,4 +1,5 @@
-// Gradients of arithmetic, comparison and rounding operators. Rows are attached to the ufuncs of their names.
+// Gradients of arithmetic, comparison and rounding operators. Rows are attached to the ufuncs of
+// their names.
 #include "ops/expr.h"
 #include "tape/vjp.h"
 
@@ -30,7 +31,8 @@ void divide_rule(Vjp& v) {
   if (v.needs(1)) v.grad(1, -(g * v.out()));
 }
 
-// d(a**b)/da is written so that b == 0 gives 0 and not 0 * inf; d/db so that a == 0 gives 0 and not -inf * 0.
+// d(a**b)/da is written so that b == 0 gives 0 and not 0 * inf; d/db so that a == 0 gives 0 and not
+// -inf * 0.
 void power_rule(Vjp& v) {
   ArrayRef a = v.in(0), b = v.in(1);
   if (v.needs(0)) {
@@ -40,8 +42,8 @@ void power_rule(Vjp& v) {
   if (v.needs(1)) v.grad(1, v.g() * (v.out() * log(api::where(a != 0.0, a, 1.0))));
 }
 
-// NumPy's remainder has the sign of the divisor, fmod's that of the dividend: a - b * floor(a / b) and
-// a - b * trunc(a / b).
+// NumPy's remainder has the sign of the divisor, fmod's that of the dividend: a - b * floor(a / b)
+// and a - b * trunc(a / b).
 void remainder_rule(Vjp& v) {
   v.grad(0, v.g());
   if (v.needs(1)) v.grad(1, -(v.g() * floor(v.in(0) / v.in(1))));
@@ -117,8 +119,12 @@ const OpDef kRows[] = {
     {.name = "absolute", .vjp = absolute_rule, .saves = kSaveIn0 | kSaveOut0},
     {.name = "fabs", .vjp = [](Vjp& v) { v.grad(0, v.g() * sign(v.in(0))); }, .saves = kSaveIn0},
     {.name = "conjugate", .vjp = [](Vjp& v) { v.grad(0, conj(v.g())); }},
-    {.name = "square", .vjp = [](Vjp& v) { v.grad(0, v.g() * (2.0 * v.in(0))); }, .saves = kSaveIn0},
-    {.name = "reciprocal", .vjp = [](Vjp& v) { v.grad(0, -(v.g() * square(v.out()))); }, .saves = kSaveOut0},
+    {.name = "square",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() * (2.0 * v.in(0))); },
+     .saves = kSaveIn0},
+    {.name = "reciprocal",
+     .vjp = [](Vjp& v) { v.grad(0, -(v.g() * square(v.out()))); },
+     .saves = kSaveOut0},
     {.name = "maximum", .vjp = maximum_rule, .saves = kIn01},
     {.name = "minimum", .vjp = minimum_rule, .saves = kIn01},
     {.name = "fmax", .vjp = fmax_rule, .saves = kIn01},

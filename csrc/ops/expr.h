@@ -6,23 +6,23 @@
 
 namespace mp::expr {
 
-#define MP_UNARY(fn, ufunc)                     \
-  inline ArrayRef fn(const ArrayRef& a) {       \
-    static Ufunc* f = find_ufunc(#ufunc);       \
-    return api::unary(f, a);                    \
+#define MP_UNARY(fn, ufunc)               \
+  inline ArrayRef fn(const ArrayRef& a) { \
+    static Ufunc* f = find_ufunc(#ufunc); \
+    return api::unary(f, a);              \
   }
-#define MP_BINARY(fn, ufunc)                                   \
-  inline ArrayRef fn(const ArrayRef& a, const ArrayRef& b) {   \
-    static Ufunc* f = find_ufunc(#ufunc);                      \
-    return api::binary(f, a, b);                               \
-  }                                                            \
-  inline ArrayRef fn(const ArrayRef& a, double b) {            \
-    static Ufunc* f = find_ufunc(#ufunc);                      \
-    return api::binary(f, a, b);                               \
-  }                                                            \
-  inline ArrayRef fn(double a, const ArrayRef& b) {            \
-    static Ufunc* f = find_ufunc(#ufunc);                      \
-    return api::binary(f, a, b);                               \
+#define MP_BINARY(fn, ufunc)                                 \
+  inline ArrayRef fn(const ArrayRef& a, const ArrayRef& b) { \
+    static Ufunc* f = find_ufunc(#ufunc);                    \
+    return api::binary(f, a, b);                             \
+  }                                                          \
+  inline ArrayRef fn(const ArrayRef& a, double b) {          \
+    static Ufunc* f = find_ufunc(#ufunc);                    \
+    return api::binary(f, a, b);                             \
+  }                                                          \
+  inline ArrayRef fn(double a, const ArrayRef& b) {          \
+    static Ufunc* f = find_ufunc(#ufunc);                    \
+    return api::binary(f, a, b);                             \
   }
 
 MP_UNARY(operator-, negative)

@@ -10,7 +10,9 @@ namespace {
 
 const ArrayRef& index_of(Vjp& v) { return v.attrs().get<ArrayRef>("index"); }
 
-void gather_rule(Vjp& v) { v.grad(0, api::scatter_add(v.g(), index_of(v), v.in_meta(0).shape.span())); }
+void gather_rule(Vjp& v) {
+  v.grad(0, api::scatter_add(v.g(), index_of(v), v.in_meta(0).shape.span()));
+}
 
 void scatter_add_rule(Vjp& v) { v.grad(0, api::gather(v.g(), index_of(v))); }
 

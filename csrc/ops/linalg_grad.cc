@@ -58,7 +58,8 @@ void dot_rule(Vjp& v) {
     return;
   }
   const int64_t k = a->shape[a->ndim - 1], rows = product(a->shape, a->ndim - 1);
-  const int64_t columns = k ? b->size / k : product(g->shape + a->ndim - 1, g->ndim - (a->ndim - 1));
+  const int64_t columns =
+      k ? b->size / k : product(g->shape + a->ndim - 1, g->ndim - (a->ndim - 1));
   const int64_t g_shape[] = {rows, columns}, a_shape[] = {rows, k}, b_flat[] = {k, columns};
   ArrayRef g2 = api::reshape(g, g_shape);
   // b with the summed axis first; its gradient goes back the same way.

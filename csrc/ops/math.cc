@@ -1,5 +1,6 @@
-// Gradients of the mathematical functions. Rows are attached to the ufuncs of their names. With x = in(0)
-// and y = out(), each rule is g times the derivative; complex operands use the same holomorphic formulas.
+// Gradients of the mathematical functions. Rows are attached to the ufuncs of their names. With x =
+// in(0) and y = out(), each rule is g times the derivative; complex operands use the same
+// holomorphic formulas.
 #include <numbers>
 
 #include "ops/expr.h"
@@ -19,7 +20,8 @@ ArrayRef arccosh_slope(const ArrayRef& x) {
   return is_complex(x->dtype) ? sqrt(x - 1.0) * sqrt(x + 1.0) : sqrt(square(x) - 1.0);
 }
 
-// sqrt(1 - x*x); for complex x with NumPy's side of the branch cuts, which the sign of a zero decides.
+// sqrt(1 - x*x); for complex x with NumPy's side of the branch cuts, which the sign of a zero
+// decides.
 ArrayRef arcsin_slope(const ArrayRef& x) {
   return is_complex(x->dtype) ? sqrt(-(x - 1.0)) * sqrt(x + 1.0) : sqrt(1.0 - square(x));
 }
@@ -51,26 +53,50 @@ void logaddexp_rule(Vjp& v) {
 
 const OpDef kRows[] = {
     {.name = "exp", .vjp = [](Vjp& v) { v.grad(0, v.g() * v.out()); }, .saves = kSaveOut0},
-    {.name = "exp2", .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() * kLn2)); }, .saves = kSaveOut0},
-    {.name = "expm1", .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() + 1.0)); }, .saves = kSaveOut0},
+    {.name = "exp2",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() * kLn2)); },
+     .saves = kSaveOut0},
+    {.name = "expm1",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() + 1.0)); },
+     .saves = kSaveOut0},
     {.name = "log", .vjp = [](Vjp& v) { v.grad(0, v.g() / v.in(0)); }, .saves = kSaveIn0},
     {.name = "log2", .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) * kLn2)); }, .saves = kSaveIn0},
-    {.name = "log10", .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) * kLn10)); }, .saves = kSaveIn0},
+    {.name = "log10",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) * kLn10)); },
+     .saves = kSaveIn0},
     {.name = "log1p", .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) + 1.0)); }, .saves = kSaveIn0},
     {.name = "sqrt", .vjp = [](Vjp& v) { v.grad(0, v.g() * 0.5 / v.out()); }, .saves = kSaveOut0},
-    {.name = "cbrt", .vjp = [](Vjp& v) { v.grad(0, v.g() / (3.0 * square(v.out()))); }, .saves = kSaveOut0},
+    {.name = "cbrt",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / (3.0 * square(v.out()))); },
+     .saves = kSaveOut0},
     {.name = "sin", .vjp = [](Vjp& v) { v.grad(0, v.g() * cos(v.in(0))); }, .saves = kSaveIn0},
     {.name = "cos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() * sin(v.in(0)))); }, .saves = kSaveIn0},
-    {.name = "tan", .vjp = [](Vjp& v) { v.grad(0, v.g() * (square(v.out()) + 1.0)); }, .saves = kSaveOut0},
-    {.name = "arcsin", .vjp = [](Vjp& v) { v.grad(0, v.g() / arcsin_slope(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "arccos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() / arcsin_slope(v.in(0)))); }, .saves = kSaveIn0},
-    {.name = "arctan", .vjp = [](Vjp& v) { v.grad(0, v.g() / (square(v.in(0)) + 1.0)); }, .saves = kSaveIn0},
+    {.name = "tan",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() * (square(v.out()) + 1.0)); },
+     .saves = kSaveOut0},
+    {.name = "arcsin",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / arcsin_slope(v.in(0))); },
+     .saves = kSaveIn0},
+    {.name = "arccos",
+     .vjp = [](Vjp& v) { v.grad(0, -(v.g() / arcsin_slope(v.in(0)))); },
+     .saves = kSaveIn0},
+    {.name = "arctan",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / (square(v.in(0)) + 1.0)); },
+     .saves = kSaveIn0},
     {.name = "sinh", .vjp = [](Vjp& v) { v.grad(0, v.g() * cosh(v.in(0))); }, .saves = kSaveIn0},
     {.name = "cosh", .vjp = [](Vjp& v) { v.grad(0, v.g() * sinh(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "tanh", .vjp = [](Vjp& v) { v.grad(0, v.g() * (1.0 - square(v.out()))); }, .saves = kSaveOut0},
-    {.name = "arcsinh", .vjp = [](Vjp& v) { v.grad(0, v.g() / sqrt(square(v.in(0)) + 1.0)); }, .saves = kSaveIn0},
-    {.name = "arccosh", .vjp = [](Vjp& v) { v.grad(0, v.g() / arccosh_slope(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "arctanh", .vjp = [](Vjp& v) { v.grad(0, v.g() / (1.0 - square(v.in(0)))); }, .saves = kSaveIn0},
+    {.name = "tanh",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() * (1.0 - square(v.out()))); },
+     .saves = kSaveOut0},
+    {.name = "arcsinh",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / sqrt(square(v.in(0)) + 1.0)); },
+     .saves = kSaveIn0},
+    {.name = "arccosh",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / arccosh_slope(v.in(0))); },
+     .saves = kSaveIn0},
+    {.name = "arctanh",
+     .vjp = [](Vjp& v) { v.grad(0, v.g() / (1.0 - square(v.in(0)))); },
+     .saves = kSaveIn0},
     {.name = "deg2rad", .vjp = [](Vjp& v) { v.grad(0, v.g() * kDegree); }},
     {.name = "radians", .vjp = [](Vjp& v) { v.grad(0, v.g() * kDegree); }},
     {.name = "rad2deg", .vjp = [](Vjp& v) { v.grad(0, v.g() / kDegree); }},

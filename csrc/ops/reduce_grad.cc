@@ -56,19 +56,23 @@ void sum_rule(Vjp& v) { v.grad(0, spread(v, keep_dims(v, v.g()))); }
 
 void mean_rule(Vjp& v) {
   ArrayRef g = keep_dims(v, v.g());
-  if (const ArrayRef* mask = mask_of(v)) g = g / count_where(v, *mask, g->dtype);
-  else g = g / static_cast<double>(reduced_count(v));
+  if (const ArrayRef* mask = mask_of(v))
+    g = g / count_where(v, *mask, g->dtype);
+  else
+    g = g / static_cast<double>(reduced_count(v));
   v.grad(0, spread(v, g));
 }
 
-// Of max and min (a NaN is the result) and fmax and fmin (where a NaN loses): it gets the gradient or not.
+// Of max and min (a NaN is the result) and fmax and fmin (where a NaN loses): it gets the gradient
+// or not.
 template <bool kNaNWins>
 void extremum_rule(Vjp& v) {
   ArrayRef g = keep_dims(v, v.g()), best = keep_dims(v, v.out()), x = v.in(0);
   ArrayRef hit = x == best;
   if (kNaNWins) hit = hit | isnan(x);
   if (const ArrayRef* mask = mask_of(v)) hit = api::where(*mask, hit, 0.0);
-  ArrayRef count = count_where(v, hit, g->dtype);  // 0 where `initial` was better than every element
+  ArrayRef count =
+      count_where(v, hit, g->dtype);  // 0 where `initial` was better than every element
   ArrayRef share = g / api::where(count != 0.0, count, 1.0);
   v.grad(0, spread(v, api::where(hit, share, 0.0)));
 }
@@ -87,7 +91,8 @@ bool has_zero(const ArrayRef& a) {
   return *reinterpret_cast<int64_t*>(count->data) != 0;
 }
 
-// The product along the last axis as a tree of multiplications, which differentiates right where a factor is 0.
+// The product along the last axis as a tree of multiplications, which differentiates right where a
+// factor is 0.
 ArrayRef product_tree(ArrayRef a) {
   const int axis = a->ndim - 1;
   while (a->shape[axis] > 1) {
@@ -130,13 +135,17 @@ void prod_rule(Vjp& v) {
     return;
   }
   std::vector<int64_t> axes = axes_of(v), kept = kept_shape(v);
-  auto product = [&](const ArrayRef& a) { return api::reshape(product_tree(reduced_last(a, axes)), kept); };
+  auto product = [&](const ArrayRef& a) {
+    return api::reshape(product_tree(reduced_last(a, axes)), kept);
+  };
   v.grad(0, spread(v, tape::composite_vjp(product, x, keep_dims(v, g))));
 }
 
 int axis_of(Vjp& v) { return static_cast<int>(v.attrs().get<int64_t>("axis")); }
 
-ArrayRef reverse_cumsum(const ArrayRef& a, int axis) { return api::flip(api::cumsum(api::flip(a, axis), axis), axis); }
+ArrayRef reverse_cumsum(const ArrayRef& a, int axis) {
+  return api::flip(api::cumsum(api::flip(a, axis), axis), axis);
+}
 
 void cumsum_rule(Vjp& v) { v.grad(0, reverse_cumsum(v.g(), axis_of(v))); }
 
@@ -146,7 +155,8 @@ ArrayRef scan_products(const ArrayRef& a, int axis) {
   const int64_t n = a->shape[axis];
   for (int64_t step = 1; step < n; step *= 2) {
     ArrayRef next = api::copy(y);
-    api::assign(api::slice(next, axis, step, n), api::slice(y, axis, step, n) * api::slice(y, axis, 0, n - step));
+    api::assign(api::slice(next, axis, step, n),
+                api::slice(y, axis, step, n) * api::slice(y, axis, 0, n - step));
     y = next;
   }
   return y;
@@ -159,7 +169,8 @@ void cumprod_rule(Vjp& v) {
     v.grad(0, reverse_cumsum(v.g() * v.out(), axis) / x);
     return;
   }
-  v.grad(0, tape::composite_vjp([axis](const ArrayRef& a) { return scan_products(a, axis); }, x, v.g()));
+  v.grad(0, tape::composite_vjp([axis](const ArrayRef& a) { return scan_products(a, axis); }, x,
+                                v.g()));
 }
 
 }  // namespace
@@ -169,16 +180,24 @@ const OpDef op_mean{.name = "mean", .vjp = mean_rule};
 const OpDef op_prod{.name = "prod", .vjp = prod_rule, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_max{.name = "max", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_min{.name = "min", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_fmax{.name = "fmax.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_fmin{.name = "fmin.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_logaddexp_reduce{.name = "logaddexp.reduce", .vjp = logaddexp_reduce_rule, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_fmax{
+    .name = "fmax.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_fmin{
+    .name = "fmin.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_logaddexp_reduce{
+    .name = "logaddexp.reduce", .vjp = logaddexp_reduce_rule, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_cumsum{.name = "cumsum", .vjp = cumsum_rule};
 const OpDef op_cumprod{.name = "cumprod", .vjp = cumprod_rule, .saves = kSaveIn0 | kSaveOut0};
 
 const OpDef* reduction_op(const char* ufunc_name) {
   constexpr std::pair<std::string_view, const OpDef*> kRows[] = {
-      {"add", &op_sum},   {"multiply", &op_prod}, {"maximum", &op_max},           {"minimum", &op_min},
-      {"fmax", &op_fmax}, {"fmin", &op_fmin},     {"logaddexp", &op_logaddexp_reduce}};
+      {"add", &op_sum},
+      {"multiply", &op_prod},
+      {"maximum", &op_max},
+      {"minimum", &op_min},
+      {"fmax", &op_fmax},
+      {"fmin", &op_fmin},
+      {"logaddexp", &op_logaddexp_reduce}};
   for (auto [name, op] : kRows)
     if (name == ufunc_name) return op;
   return nullptr;

@@ -14,8 +14,10 @@ namespace {
 uint64_t current_mark = 0;
 
 constexpr const char* kNotInGraph =
-    "Cannot differentiate node because it is not in a computational graph. You need to set is_recording to true or "
-    "use autograd.record() to save computational graphs for backward. If you want to differentiate the same graph "
+    "Cannot differentiate node because it is not in a computational graph. You need to set "
+    "is_recording to true or "
+    "use autograd.record() to save computational graphs for backward. If you want to differentiate "
+    "the same graph "
     "twice, you need to pass retain_graph=True to backward.";
 
 [[noreturn]] void fail(const char* text) {
@@ -50,13 +52,16 @@ class Pass {
   std::span<const Edge> heads_, targets_;
   BackwardOptions options_;
   Arena<2048> arena_;
-  ArenaVector<Node*> order_{arena_.get()};        // newest first
-  ArenaVector<size_t> first_sum_{arena_.get()};   // per node: where its outputs' cotangents are in sums_
+  ArenaVector<Node*> order_{arena_.get()};  // newest first
+  ArenaVector<size_t> first_sum_{
+      arena_.get()};  // per node: where its outputs' cotangents are in sums_
   ArenaVector<size_t> first_edge_{arena_.get()};  // per node: where its inputs are in edge_sum_
-  ArenaVector<int64_t> edge_sum_{arena_.get()};   // per input: index into sums_, or -1 when nobody wants the gradient
-  ArenaVector<uint8_t> useful_{arena_.get()};     // per node: it is wanted, or leads to one that is
+  ArenaVector<int64_t> edge_sum_{
+      arena_.get()};  // per input: index into sums_, or -1 when nobody wants the gradient
+  ArenaVector<uint8_t> useful_{arena_.get()};  // per node: it is wanted, or leads to one that is
   ArenaVector<ArrayRef> sums_{arena_.get()};
-  ArenaVector<uint8_t> owned_{arena_.get()};      // per sum: a buffer made here, that may be added to in place
+  ArenaVector<uint8_t> owned_{
+      arena_.get()};  // per sum: a buffer made here, that may be added to in place
   ArenaVector<size_t> head_sum_{arena_.get()}, target_sum_{arena_.get()};
   std::vector<ArrayRef> results_;
 };
@@ -79,12 +84,15 @@ void Pass::collect() {
   for (size_t k = 0; k < order_.size(); ++k)
     for (const Edge& e : order_[k]->inputs()) visit(e.node.get());
   auto newer = [](const Node* a, const Node* b) { return a->seq > b->seq; };
-  if (!std::is_sorted(order_.begin(), order_.end(), newer)) std::sort(order_.begin(), order_.end(), newer);
+  if (!std::is_sorted(order_.begin(), order_.end(), newer))
+    std::sort(order_.begin(), order_.end(), newer);
 }
 
 bool Pass::wanted(const Node* n) const {
-  if (targets_.empty()) return n->op == &op_leaf && static_cast<const LeafExtra&>(*n->extra).req != kReqNull;
-  return std::any_of(targets_.begin(), targets_.end(), [&](const Edge& t) { return t.node.get() == n; });
+  if (targets_.empty())
+    return n->op == &op_leaf && static_cast<const LeafExtra&>(*n->extra).req != kReqNull;
+  return std::any_of(targets_.begin(), targets_.end(),
+                     [&](const Edge& t) { return t.node.get() == n; });
 }
 
 // Fixes, before any rule runs (a rule may start a pass of its own), which sum each input adds to.
@@ -116,8 +124,10 @@ void Pass::resolve() {
     useful_[k] = leads;
   }
   auto sum_of = [&](const Edge& e) { return first_sum_[e.node->slot] + e.out; };
-  for (const Edge& h : heads_) head_sum_.push_back(h.node->mark == current_mark ? sum_of(h) : SIZE_MAX);
-  for (const Edge& t : targets_) target_sum_.push_back(t && t.node->mark == current_mark ? sum_of(t) : SIZE_MAX);
+  for (const Edge& h : heads_)
+    head_sum_.push_back(h.node->mark == current_mark ? sum_of(h) : SIZE_MAX);
+  for (const Edge& t : targets_)
+    target_sum_.push_back(t && t.node->mark == current_mark ? sum_of(t) : SIZE_MAX);
   results_.resize(targets_.size());
 }
 
@@ -134,7 +144,8 @@ void Pass::seed(std::span<const ArrayRef> head_grads) {
     ArrayRef& sum = sums_[head_sum_[i]];
     sum = sum ? api::binary(add, sum, g) : g;
   }
-  if (!any && targets_.empty()) fail("There are no inputs in computation graph that require gradients.");
+  if (!any && targets_.empty())
+    fail("There are no inputs in computation graph that require gradients.");
 }
 
 void Pass::take_results(size_t k) {
@@ -155,15 +166,18 @@ bool Pass::add_view(size_t k, Node* n) {
   const int64_t target = edge_sum_[first_edge_[k]];
   ArrayRef& sum = sums_[target];
   if (!sum || !owned_[target]) return false;
-  return view_scatter_add(sum.get(), sums_[first_sum_[k]], static_cast<const ViewExtra&>(*n->extra));
+  return view_scatter_add(sum.get(), sums_[first_sum_[k]],
+                          static_cast<const ViewExtra&>(*n->extra));
 }
 
 void Pass::run_rule(size_t k) {
   Node* n = order_[k];
   if (n->consumed) fail(kNotInGraph);
   if (!n->op->vjp) {
-    PyErr_Format(mxnet_error(), "Operator %s is non-differentiable: it has no gradient rule. Define one with "
-                                "minpy.defgrad, or call it outside autograd.record().", n->op->name);
+    PyErr_Format(mxnet_error(),
+                 "Operator %s is non-differentiable: it has no gradient rule. Define one with "
+                 "minpy.defgrad, or call it outside autograd.record().",
+                 n->op->name);
     throw PythonError{};
   }
   if (add_view(k, n)) return;
@@ -171,7 +185,8 @@ void Pass::run_rule(size_t k) {
   const bool fresh_view = n->op == &op_view && !sums_[edge_sums[0]];
   Vjp v(*n, sums_.data() + first_sum_[k], edge_sums, sums_);
   n->op->vjp(v);
-  // The first slice's gradient is a fresh block, unless the view was the whole array (then it may be g itself).
+  // The first slice's gradient is a fresh block, unless the view was the whole array (then it may
+  // be g itself).
   if (fresh_view && sums_[edge_sums[0]])
     owned_[edge_sums[0]] = sums_[edge_sums[0]]->storage != sums_[first_sum_[k]]->storage;
 }

@@ -62,14 +62,17 @@ void take_gradient(Vjp& v, int i, PyObject* value) {
   ArrayRef g = as_array(value);
   if (!g) {
     if (!PyErr_Occurred())
-      PyErr_Format(PyExc_TypeError, "the gradient rule of %s returned a %s for input %d: an array or None is needed",
+      PyErr_Format(PyExc_TypeError,
+                   "the gradient rule of %s returned a %s for input %d: an array or None is needed",
                    v.name(), Py_TYPE(value)->tp_name, i);
     throw PythonError{};
   }
   const Meta& want = v.in_meta(i);
   if (g->ndim != 0 && g->size != want.shape.product() && g->ndim < want.shape.size()) {
-    PyErr_Format(PyExc_ValueError, "the gradient rule of %s returned an array of %d dimensions for input %d, which has %d",
-                 v.name(), g->ndim, i, want.shape.size());
+    PyErr_Format(
+        PyExc_ValueError,
+        "the gradient rule of %s returned an array of %d dimensions for input %d, which has %d",
+        v.name(), g->ndim, i, want.shape.size());
     throw PythonError{};
   }
   v.grad(i, g);
@@ -86,18 +89,21 @@ void custom_rule(Vjp& v) {
     g = ArrayRef(v.g()).release_object();
   }
   PyTuple_SET_ITEM(args.get(), 0, g);
-  for (size_t i = 0; i < extra.saved_count; ++i) PyTuple_SET_ITEM(args.get(), i + 1, revive_saved(v, i));
+  for (size_t i = 0; i < extra.saved_count; ++i)
+    PyTuple_SET_ITEM(args.get(), i + 1, revive_saved(v, i));
   PyRef result(PyObject_Call(extra.vjp, args.get(), nullptr));
   if (!PyTuple_Check(result.get()) && !PyList_Check(result.get())) {
     if (v.nin() == 1) return take_gradient(v, 0, result.get());
-    PyErr_Format(PyExc_TypeError, "the gradient rule of %s must return a tuple of %d gradients, it returned a %s",
+    PyErr_Format(PyExc_TypeError,
+                 "the gradient rule of %s must return a tuple of %d gradients, it returned a %s",
                  v.name(), v.nin(), Py_TYPE(result.get())->tp_name);
     throw PythonError{};
   }
   const Py_ssize_t n = PySequence_Size(result.get());
   if (n != v.nin()) {
     PyErr_Format(PyExc_ValueError,
-                 "%s.backward must return exactly the same number of NDArrays as the number of NDArrays arguments to "
+                 "%s.backward must return exactly the same number of NDArrays as the number of "
+                 "NDArrays arguments to "
                  "forward. Expecting %d got %zd",
                  v.name(), v.nin(), n);
     throw PythonError{};
@@ -154,12 +160,14 @@ void save_values(const NodeRef& node, PyObject* saved, PyObject* inputs, PyObjec
   }
 }
 
-// The output as an array with a history: another array over its bytes, as the function may have kept its own.
+// The output as an array with a history: another array over its bytes, as the function may have
+// kept its own.
 ArrayRef with_history(PyObject* out, const NodeRef& node, uint32_t i) {
   ArrayRef a = as_array(out);
   if (!a) {
     if (!PyErr_Occurred())
-      PyErr_Format(PyExc_TypeError, "%s returned a %s where an array is needed", node->op->name, Py_TYPE(out)->tp_name);
+      PyErr_Format(PyExc_TypeError, "%s returned a %s where an array is needed", node->op->name,
+                   Py_TYPE(out)->tp_name);
     throw PythonError{};
   }
   const bool scalar = !array_check(out) ? a->ndim == 0 : (a->flags & kScalar) != 0;
@@ -171,7 +179,8 @@ ArrayRef with_history(PyObject* out, const NodeRef& node, uint32_t i) {
   return result;
 }
 
-PyObject* record(const char* name, PyObject* inputs, PyObject* outputs, PyObject* vjp, PyObject* saved) {
+PyObject* record(const char* name, PyObject* inputs, PyObject* outputs, PyObject* vjp,
+                 PyObject* saved) {
   const bool several = PyTuple_Check(outputs) || PyList_Check(outputs);
   PyRef ins(PySequence_Fast(inputs, "record_custom: inputs must be a sequence"));
   PyRef outs(several ? PySequence_Fast(outputs, "") : PyTuple_Pack(1, outputs));
@@ -186,7 +195,8 @@ PyObject* record(const char* name, PyObject* inputs, PyObject* outputs, PyObject
   }
   PyRef results(PyTuple_New(count));
   for (Py_ssize_t i = 0; i < count; ++i) {
-    ArrayRef a = with_history(PySequence_Fast_GET_ITEM(outs.get(), i), node, static_cast<uint32_t>(i));
+    ArrayRef a =
+        with_history(PySequence_Fast_GET_ITEM(outs.get(), i), node, static_cast<uint32_t>(i));
     PyTuple_SET_ITEM(results.get(), i, a.release_object());
   }
   if (!several) return Py_NewRef(PyTuple_GET_ITEM(results.get(), 0));
@@ -202,8 +212,8 @@ PyObject* record_custom(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"name", "inputs", "outputs", "vjp", "saved", nullptr};
   const char* name;
   PyObject *inputs, *outputs, *vjp, *saved = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sOOO|O", const_cast<char**>(names), &name, &inputs, &outputs, &vjp,
-                                   &saved))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sOOO|O", const_cast<char**>(names), &name,
+                                   &inputs, &outputs, &vjp, &saved))
     return nullptr;
   try {
     return record(name, inputs, outputs, vjp, saved);

@@ -4,6 +4,7 @@
 
 namespace mp::tape {
 
-PyObject* mxnet_error();  // minpy.base.MXNetError (borrowed), or RuntimeError when it cannot be imported
+PyObject*
+mxnet_error();  // minpy.base.MXNetError (borrowed), or RuntimeError when it cannot be imported
 
 }  // namespace mp::tape

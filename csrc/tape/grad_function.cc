@@ -15,19 +15,19 @@ namespace mp::tape {
 namespace {
 
 struct GradFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* func;
   PyObject* dict;
   PyObject* weakrefs;
   std::vector<Py_ssize_t>* argnums;
-  bool several;    // argnum was a sequence: gradients come as a tuple
+  bool several;  // argnum was a sequence: gradients come as a tuple
   bool with_loss;
 };
 
 [[noreturn]] void fail_argument(Py_ssize_t i, PyObject* o) {
   PyErr_Format(PyExc_TypeError,
-               "grad: argument %zd is a %s: gradients exist for real and complex arrays and numbers, and for lists, "
+               "grad: argument %zd is a %s: gradients exist for real and complex arrays and "
+               "numbers, and for lists, "
                "tuples and dicts of them",
                i, Py_TYPE(o)->tp_name);
   throw PythonError{};
@@ -45,9 +45,10 @@ class Variables {
       for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i)
         PyList_SetItem(items.get(), i, box(index, PyList_GET_ITEM(items.get(), i)).release());
       if (PyList_Check(o)) return items;
-      return PyTuple_CheckExact(o) ? PyRef(PyList_AsTuple(items.get()))
-                                   : PyRef(PyObject_Call(reinterpret_cast<PyObject*>(Py_TYPE(o)),
-                                                         PyRef(PyList_AsTuple(items.get())).get(), nullptr));
+      return PyTuple_CheckExact(o)
+                 ? PyRef(PyList_AsTuple(items.get()))
+                 : PyRef(PyObject_Call(reinterpret_cast<PyObject*>(Py_TYPE(o)),
+                                       PyRef(PyList_AsTuple(items.get())).get(), nullptr));
     }
     if (PyDict_Check(o)) {
       PyRef copy(PyDict_New());
@@ -91,14 +92,17 @@ class Variables {
       fail_argument(index, o);
     } else {
       scalar = !is_numpy_array(o);
-      if (PyLong_Check(o)) a = as_array(PyRef(PyNumber_Float(o)).get());
-      else a = as_array(o);
+      if (PyLong_Check(o))
+        a = as_array(PyRef(PyNumber_Float(o)).get());
+      else
+        a = as_array(o);
       if (!a && PyErr_Occurred()) throw PythonError{};
       if (!a) fail_argument(index, o);
     }
     if (!is_inexact(a->dtype)) {
       PyErr_Format(PyExc_TypeError,
-                   "grad: argument %zd has dtype %s: gradients exist for real and complex arrays only; convert it first, "
+                   "grad: argument %zd has dtype %s: gradients exist for real and complex arrays "
+                   "only; convert it first, "
                    "as in x.astype(float)",
                    index, kDTypeName[mp::index(a->dtype)]);
       throw PythonError{};
@@ -138,7 +142,8 @@ void collect_heads(PyObject* result, ArenaVector<Edge>& heads) {
     return;
   }
   if (!PyNumber_Check(result)) {
-    PyErr_Format(PyExc_TypeError, "grad: the function returned a %s: an array or a number is needed",
+    PyErr_Format(PyExc_TypeError,
+                 "grad: the function returned a %s: an array or a number is needed",
                  Py_TYPE(result)->tp_name);
     throw PythonError{};
   }
@@ -153,7 +158,8 @@ PyRef plain_result(PyRef result) {
   return result;
 }
 
-PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf,
+                        PyObject* kwnames) {
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   const bool outer = state.recording;
@@ -169,25 +175,29 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
   };
   for (Py_ssize_t a : *self->argnums) {
     if (a < nargs && a >= -nargs) continue;
-    PyErr_Format(PyExc_TypeError, "grad: argnum is %zd, but the function was called with %zd positional arguments", a,
-                 nargs);
+    PyErr_Format(PyExc_TypeError,
+                 "grad: argnum is %zd, but the function was called with %zd positional arguments",
+                 a, nargs);
     throw PythonError{};
   }
   for (Py_ssize_t i = 0; i < total; ++i) {
-    held.push_back(i < nargs && is_variable(i) ? variables.box(i, args[i]) : plain_argument(args[i]));
+    held.push_back(i < nargs && is_variable(i) ? variables.box(i, args[i])
+                                               : plain_argument(args[i]));
     call[i + 1] = held.back().get();
   }
   PyRef result;
   {
     RecordingScope on(true);
-    PyRef r(PyObject_Vectorcall(self->func, call.data() + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames));
+    PyRef r(PyObject_Vectorcall(self->func, call.data() + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                kwnames));
     result = std::move(r);
   }
   ArenaVector<Edge> heads(arena.get());
   collect_heads(result.get(), heads);
   std::vector<ArrayRef> grads(variables.edges().size());
   if (!heads.empty())
-    grads = backward(heads, ArenaVector<ArrayRef>(heads.size(), arena.get()), variables.edges(), {.create_graph = outer});
+    grads = backward(heads, ArenaVector<ArrayRef>(heads.size(), arena.get()), variables.edges(),
+                     {.create_graph = outer});
   heads.clear();
   PyRef gradients;
   // Gradients come in the order of boxing; the result in the order of argnum.
@@ -208,7 +218,8 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
   return PyTuple_Pack(2, gradients.get(), loss.get());
 }
 
-PyObject* grad_function_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* grad_function_call(PyObject* self, PyObject* const* args, size_t nargsf,
+                             PyObject* kwnames) {
   try {
     return differentiate(reinterpret_cast<GradFunction*>(self), args, nargsf, kwnames);
   } catch (PythonError&) {
@@ -269,15 +280,17 @@ PyObject* grad_function_get(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
-PyGetSetDef getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                        {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyTypeObject make_type() {
   PyTypeObject t = {PyVarObject_HEAD_INIT(nullptr, 0)};
   t.tp_name = "minpy._core.GradFunction";
   t.tp_doc = "A function that computes the gradient of another, see minpy.core.grad.";
   t.tp_basicsize = sizeof(GradFunction);
-  t.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+  t.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+               Py_TPFLAGS_METHOD_DESCRIPTOR;
   t.tp_vectorcall_offset = offsetof(GradFunction, vectorcall);
   t.tp_call = PyVectorcall_Call;
   t.tp_new = grad_function_new;
@@ -297,7 +310,8 @@ PyTypeObject grad_function_type = make_type();
 
 bool grad_function_init(PyObject* module) {
   return PyType_Ready(&grad_function_type) == 0 &&
-         PyModule_AddObjectRef(module, "GradFunction", reinterpret_cast<PyObject*>(&grad_function_type)) == 0;
+         PyModule_AddObjectRef(module, "GradFunction",
+                               reinterpret_cast<PyObject*>(&grad_function_type)) == 0;
 }
 
 }  // namespace mp::tape

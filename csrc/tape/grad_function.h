@@ -1,5 +1,5 @@
-// GradFunction: the callable that minpy.core.grad and grad_and_loss return. Written in C, since for small
-// arrays the call itself is what a gradient costs.
+// GradFunction: the callable that minpy.core.grad and grad_and_loss return. Written in C, since for
+// small arrays the call itself is what a gradient costs.
 #pragma once
 #include <Python.h>
 

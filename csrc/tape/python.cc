@@ -56,7 +56,8 @@ PyObject* is_training(PyObject*, PyObject*) { return PyBool_FromLong(state.train
 // --- Leaves ---
 
 bool parse_req(PyObject* name, int* req) {
-  constexpr std::pair<const char*, int> kReqs[] = {{"null", kReqNull}, {"write", kReqWrite}, {"add", kReqAdd}};
+  constexpr std::pair<const char*, int> kReqs[] = {
+      {"null", kReqNull}, {"write", kReqWrite}, {"add", kReqAdd}};
   const char* text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
   for (auto [known, value] : kReqs)
     if (text && std::strcmp(text, known) == 0) {
@@ -70,7 +71,9 @@ bool parse_req(PyObject* name, int* req) {
 PyObject* attach_grad_method(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"grad_req", "stype", nullptr};
   PyObject *grad_req = nullptr, *stype = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", const_cast<char**>(names), &grad_req, &stype)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", const_cast<char**>(names), &grad_req,
+                                   &stype))
+    return nullptr;
   int req = kReqWrite;
   if (grad_req && !parse_req(grad_req, &req)) return nullptr;
   return guarded([&]() -> PyObject* {
@@ -91,7 +94,8 @@ Array* array_argument(PyObject* o, const char* what) {
 // mark_variables(variables, gradients, grad_reqs): sequences of equal length
 PyObject* mark_variables(PyObject*, PyObject* args) {
   PyObject *variables, *gradients, *reqs;
-  if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &variables, &PyList_Type, &gradients, &PyList_Type, &reqs))
+  if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &variables, &PyList_Type, &gradients,
+                        &PyList_Type, &reqs))
     return nullptr;
   return guarded([&]() -> PyObject* {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(variables); ++i) {
@@ -100,7 +104,8 @@ PyObject* mark_variables(PyObject*, PyObject* args) {
       int req;
       if (!parse_req(PyList_GET_ITEM(reqs, i), &req)) throw PythonError{};
       if (!Shape(variable->shape, variable->ndim).equals(gradient->shape, gradient->ndim)) {
-        PyErr_Format(PyExc_ValueError, "mark_variables: gradient %zd does not have the shape of its variable", i);
+        PyErr_Format(PyExc_ValueError,
+                     "mark_variables: gradient %zd does not have the shape of its variable", i);
         throw PythonError{};
       }
       check(attach_grad(variable, ArrayRef::borrow(gradient), req));
@@ -126,14 +131,17 @@ ArrayRef head_gradient(PyObject* o, Array* head, Py_ssize_t i) {
   ArrayRef g = as_array(o);
   if (!g) {
     if (!PyErr_Occurred())
-      PyErr_Format(PyExc_TypeError, "backward: head gradient %zd is a %s, an array is needed", i, Py_TYPE(o)->tp_name);
+      PyErr_Format(PyExc_TypeError, "backward: head gradient %zd is a %s, an array is needed", i,
+                   Py_TYPE(o)->tp_name);
     throw PythonError{};
   }
   if (g->ndim == 0 && !array_check(o)) return api::broadcast_to(g, head->shape_span());
   if (g->ndim != head->ndim || !std::equal(g->shape, g->shape + g->ndim, head->shape)) {
     PyObject *given = shape_tuple(g->shape, g->ndim), *want = shape_tuple(head->shape, head->ndim);
     if (given && want)
-      PyErr_Format(PyExc_ValueError, "backward: head gradient %zd has shape %R, its head has shape %R", i, given, want);
+      PyErr_Format(PyExc_ValueError,
+                   "backward: head gradient %zd has shape %R, its head has shape %R", i, given,
+                   want);
     Py_XDECREF(given);
     Py_XDECREF(want);
     throw PythonError{};
@@ -148,7 +156,8 @@ struct Heads {
   void add(PyObject* head, PyObject* grad) {
     Array* a = array_argument(head, "heads");
     if (!is_inexact(a->dtype)) {
-      PyErr_Format(PyExc_TypeError, "backward: head %zu has dtype %s: only real and complex arrays have gradients",
+      PyErr_Format(PyExc_TypeError,
+                   "backward: head %zu has dtype %s: only real and complex arrays have gradients",
                    edges.size(), kDTypeName[index(a->dtype)]);
       throw PythonError{};
     }
@@ -158,7 +167,8 @@ struct Heads {
   }
   void add_all(PyObject* heads, PyObject* head_grads) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(heads); ++i)
-      add(PyList_GET_ITEM(heads, i), head_grads == Py_None ? Py_None : PyList_GET_ITEM(head_grads, i));
+      add(PyList_GET_ITEM(heads, i),
+          head_grads == Py_None ? Py_None : PyList_GET_ITEM(head_grads, i));
   }
 };
 
@@ -179,7 +189,8 @@ PyObject* backward_method(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"out_grad", "retain_graph", "train_mode", nullptr};
   PyObject* out_grad = Py_None;
   int retain = 0, train = 1;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Opp", const_cast<char**>(names), &out_grad, &retain, &train))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Opp", const_cast<char**>(names), &out_grad,
+                                   &retain, &train))
     return nullptr;
   const bool before = std::exchange(state.training, train != 0);
   PyObject* result = guarded([&]() -> PyObject* {
@@ -199,7 +210,8 @@ ArrayRef own(const ArrayRef& g) { return g->base || Py_REFCNT(g.object()) > 1 ? 
 PyObject* grad_function(PyObject*, PyObject* args) {
   PyObject *heads, *variables, *head_grads;
   int retain, create;
-  if (!PyArg_ParseTuple(args, "O!O!Opp", &PyList_Type, &heads, &PyList_Type, &variables, &head_grads, &retain, &create))
+  if (!PyArg_ParseTuple(args, "O!O!Opp", &PyList_Type, &heads, &PyList_Type, &variables,
+                        &head_grads, &retain, &create))
     return nullptr;
   return guarded([&]() -> PyObject* {
     Heads h;
@@ -207,14 +219,15 @@ PyObject* grad_function(PyObject*, PyObject* args) {
     std::vector<Edge> targets;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(variables); ++i)
       targets.push_back(edge_of(array_argument(PyList_GET_ITEM(variables, i), "variables")));
-    std::vector<ArrayRef> grads =
-        backward(h.edges, h.grads, targets, {.retain_graph = retain != 0, .create_graph = create != 0});
+    std::vector<ArrayRef> grads = backward(
+        h.edges, h.grads, targets, {.retain_graph = retain != 0, .create_graph = create != 0});
     PyObject* list = check(PyList_New(static_cast<Py_ssize_t>(grads.size())));
     for (size_t i = 0; i < grads.size(); ++i) {
       if (!grads[i]) {
         Py_DECREF(list);
         PyErr_Format(mxnet_error(),
-                     "Cannot differentiate with respect to the %zu-th variable because it is unreachable from the "
+                     "Cannot differentiate with respect to the %zu-th variable because it is "
+                     "unreachable from the "
                      "outputs.",
                      i + 1);
         throw PythonError{};
@@ -231,19 +244,24 @@ PyCFunction with_keywords(PyCFunctionWithKeywords f) {
 }
 
 PyMethodDef functions[] = {
-    {"set_recording", set_recording, METH_O, "Sets the recording flag of this thread; returns the former one."},
-    {"set_training", set_training, METH_O, "Sets the training flag of this thread; returns the former one."},
+    {"set_recording", set_recording, METH_O,
+     "Sets the recording flag of this thread; returns the former one."},
+    {"set_training", set_training, METH_O,
+     "Sets the training flag of this thread; returns the former one."},
     {"is_recording", is_recording, METH_NOARGS, "Whether operations are recorded in this thread."},
     {"is_training", is_training, METH_NOARGS, "Whether this thread is in training mode."},
     {"mark_variables", mark_variables, METH_VARARGS, "See minpy.autograd.mark_variables."},
     {"backward", backward_function, METH_VARARGS, "See minpy.autograd.backward."},
     {"grad", grad_function, METH_VARARGS, "See minpy.autograd.grad."},
     {"record_custom", with_keywords(record_custom), METH_VARARGS | METH_KEYWORDS,
-     "record_custom(name, inputs, outputs, vjp, saved=())\n--\n\nGives outputs a gradient rule written in Python.\n\n"
-     "vjp(g, *saved) is called in the backward pass, with a tuple of gradients when outputs is a tuple or list,\n"
+     "record_custom(name, inputs, outputs, vjp, saved=())\n--\n\nGives outputs a gradient rule "
+     "written in Python.\n\n"
+     "vjp(g, *saved) is called in the backward pass, with a tuple of gradients when outputs is a "
+     "tuple or list,\n"
      "and returns one gradient (or None) per input."},
     {"composite_vjp", composite_vjp_function, METH_VARARGS,
-     "composite_vjp(f, arrays, grads)\n--\n\nThe gradients, one (or None) per array of a tuple, of f(*arrays), which "
+     "composite_vjp(f, arrays, grads)\n--\n\nThe gradients, one (or None) per array of a tuple, of "
+     "f(*arrays), which "
      "is\na tuple of array operations' results with the gradients grads."},
     {"is_taped", is_taped, METH_O, "Whether the object is an array with a gradient history."},
     {nullptr, nullptr, 0, nullptr}};
@@ -253,19 +271,24 @@ PyMethodDef functions[] = {
 
 PyMethodDef tape_methods[] = {
     {"attach_grad", tape::with_keywords(tape::attach_grad_method), METH_VARARGS | METH_KEYWORDS,
-     "attach_grad(grad_req='write', stype=None)\n--\n\nMakes this array a variable with a gradient buffer of zeros.\n\n"
-     "grad_req says what backward() does with the buffer: 'write', 'add' or 'null'. An array that was computed\n"
+     "attach_grad(grad_req='write', stype=None)\n--\n\nMakes this array a variable with a gradient "
+     "buffer of zeros.\n\n"
+     "grad_req says what backward() does with the buffer: 'write', 'add' or 'null'. An array that "
+     "was computed\n"
      "loses its history. Raises KeyError for another grad_req, TypeError for arrays of integers."},
     {"backward", tape::with_keywords(tape::backward_method), METH_VARARGS | METH_KEYWORDS,
-     "backward(out_grad=None, retain_graph=False, train_mode=True)\n--\n\nComputes the gradients of this array with "
-     "respect to the variables it was computed from.\n\nout_grad: the gradient of this array, of its shape; ones by "
+     "backward(out_grad=None, retain_graph=False, train_mode=True)\n--\n\nComputes the gradients "
+     "of this array with "
+     "respect to the variables it was computed from.\n\nout_grad: the gradient of this array, of "
+     "its shape; ones by "
      "default."},
-    {"detach", tape::detach_method, METH_NOARGS, "detach()\n--\n\nA view of the same values without gradient history."},
+    {"detach", tape::detach_method, METH_NOARGS,
+     "detach()\n--\n\nA view of the same values without gradient history."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef tape_getset[] = {
-    {"grad", tape::get_grad, nullptr, "The gradient buffer that attach_grad made, or None.", nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef tape_getset[] = {{"grad", tape::get_grad, nullptr,
+                              "The gradient buffer that attach_grad made, or None.", nullptr},
+                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 bool tape_init(PyObject* module) {
   return PyModule_AddFunctions(module, tape::functions) == 0 && tape::grad_function_init(module);

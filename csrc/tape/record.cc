@@ -1,8 +1,8 @@
 // Recording: the functions that operators call, see tape.h.
 #include <vector>
 
-#include "tape/tape.h"
 #include "tape/errors.h"
+#include "tape/tape.h"
 #include "tape/view.h"
 
 namespace mp::tape {
@@ -24,8 +24,8 @@ TapeInfo* info_new() {
   return info;
 }
 
-// What the tape keeps of an input: the array, unless it is a view. A view keeps its root alive, and the root's
-// history may come to include the node that saves the view (y[1] = f(y[0])): a cycle.
+// What the tape keeps of an input: the array, unless it is a view. A view keeps its root alive, and
+// the root's history may come to include the node that saves the view (y[1] = f(y[0])): a cycle.
 Array* keepable(Array* a) {
   if (a->base) return array_alias(a);
   Py_INCREF(reinterpret_cast<PyObject*>(a));
@@ -71,7 +71,8 @@ NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) 
   if (!any) return {};
   node_renumber(node.get());
   for (size_t i = 0; i < ins.size() && (op.saves & kSaveInputs) >> i; ++i)
-    if (uint8_t bit = kSaveIn0 << i; (op.saves & bit) && ins[i]) saved_link(node->saved_for(bit), keepable(ins[i]));
+    if (uint8_t bit = kSaveIn0 << i; (op.saves & bit) && ins[i])
+      saved_link(node->saved_for(bit), keepable(ins[i]));
   if (!attrs.empty()) node->extra = std::make_unique<AttrsExtra>(std::move(attrs));
   return node;
 }
@@ -79,9 +80,12 @@ NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) 
 int before_write_slow(Array* target) {
   if (state.recording && leaf_of(tape_root(target))) {
     PyErr_SetString(mxnet_error(),
-                    "Assigning to NDArrays that are already in a computational graph will cause undefined behavior "
-                    "when evaluating gradients. Please call backward first to clear the graph or do this out side of "
-                    "a record section. Also note that you cannot use inplace operations like +=, *=, relu(x, out=x), "
+                    "Assigning to NDArrays that are already in a computational graph will cause "
+                    "undefined behavior "
+                    "when evaluating gradients. Please call backward first to clear the graph or "
+                    "do this out side of "
+                    "a record section. Also note that you cannot use inplace operations like +=, "
+                    "*=, relu(x, out=x), "
                     "y[idx]=x, etc inside a record section.");
     return -1;
   }
@@ -89,7 +93,8 @@ int before_write_slow(Array* target) {
   return target->storage->saved ? saved_snapshot(target) : 0;
 }
 
-// Saves the outputs that the rule needs. They are kept without their node, else it would hold itself alive.
+// Saves the outputs that the rule needs. They are kept without their node, else it would hold
+// itself alive.
 static int save_outputs(Node* node, std::span<Array* const> outs) {
   for (size_t i = 0; i < outs.size() && i < 2; ++i) {
     uint8_t bit = kSaveOut0 << i;
@@ -153,7 +158,8 @@ LeafExtra* leaf_of(Array* a) {
 int attach_grad(Array* a, ArrayRef grad, int req) {
   if (!is_inexact(a->dtype)) {
     PyErr_Format(PyExc_TypeError,
-                 "gradients exist for real and complex arrays only, this one has dtype %s: convert it first, as in "
+                 "gradients exist for real and complex arrays only, this one has dtype %s: convert "
+                 "it first, as in "
                  "x.astype(float)",
                  kDTypeName[index(a->dtype)]);
     return -1;

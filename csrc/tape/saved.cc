@@ -7,7 +7,8 @@ namespace {
 
 // `like` again, at the same distance from the start of another storage.
 Array* alias_in(Array* like, Array* bytes, int64_t shift) {
-  Array* a = array_view(bytes, like->dtype, like->ndim, like->shape, like->strides, like->data + shift);
+  Array* a =
+      array_view(bytes, like->dtype, like->ndim, like->shape, like->strides, like->data + shift);
   if (a) Py_CLEAR(a->base);
   return a;
 }
@@ -20,8 +21,11 @@ int move_record(Saved& s, Array* replacement) {
   return 0;
 }
 
-// Also the target itself when it is empty: it is about to get a history that may include the record's node.
-bool affected(const Saved* s, const Array* target) { return s->array == target || array_may_overlap(s->array, target); }
+// Also the target itself when it is empty: it is about to get a history that may include the
+// record's node.
+bool affected(const Saved* s, const Array* target) {
+  return s->array == target || array_may_overlap(s->array, target);
+}
 
 }  // namespace
 
@@ -46,7 +50,8 @@ int saved_snapshot(Array* target) {
   for (Saved *s = storage->saved, *next; s && status == 0; s = next) {
     next = s->next;
     if (!affected(s, target)) continue;
-    status = move_record(*s, copy ? alias_in(s->array, copy.get(), copy->data - storage->data) : array_copy(s->array, 'K'));
+    status = move_record(*s, copy ? alias_in(s->array, copy.get(), copy->data - storage->data)
+                                  : array_copy(s->array, 'K'));
   }
   decref(storage);
   return status;

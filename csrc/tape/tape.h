@@ -1,14 +1,16 @@
 // The tape: which arrays have a gradient history, and how operators extend it.
 // An operator that computes `outs` from `ins` does:
 //     NodeRef node = tape::begin(op, ins, attrs);        // null when nothing has to be recorded
-//     if (tape::before_write(out) < 0) ...               // only when out already existed (out=, in-place)
+//     if (tape::before_write(out) < 0) ...               // only when out already existed (out=,
+//     in-place)
 //     ... compute ...
 //     if (tape::finish(node, outs) < 0) ...              // fresh outputs
-//     if (tape::finish_write(node, out) < 0) ...         // existing output (also with a null node!)
+//     if (tape::finish_write(node, out) < 0) ...         // existing output (also with a null
+//     node!)
 // `begin` must come before the write, since it saves the inputs' present values.
-// Rules R-V, R-S, R-G, R-T of docs/internals.md live behind these functions. Null entries in `ins` are
-// constants (Python scalars that no rule needs). Views need none of this: a view of a taped array has its
-// history from its root (tape_root), by its layout alone.
+// Rules R-V, R-S, R-G, R-T of docs/internals.md live behind these functions. Null entries in `ins`
+// are constants (Python scalars that no rule needs). Views need none of this: a view of a taped
+// array has its history from its root (tape_root), by its layout alone.
 #pragma once
 #include <span>
 
@@ -19,8 +21,9 @@
 
 namespace mp {
 
-// What an array knows of its history. For a root, `edge` says which node produced the present value; for a
-// view it is the cached View node of `source`, valid while the root's edge still equals `source`.
+// What an array knows of its history. For a root, `edge` says which node produced the present
+// value; for a view it is the cached View node of `source`, valid while the root's edge still
+// equals `source`.
 struct TapeInfo {
   Edge edge;
   Edge source;
@@ -53,19 +56,23 @@ inline bool should_record(Array* a, Array* b) { return state.recording && (taped
 NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs);
 inline NodeRef begin(const OpDef& op, std::span<Array* const> ins, Attrs attrs = {}) {
   if (!state.recording || op.zero_grad) return {};
-  for (Array* a : ins) if (a && taped(a)) return begin_slow(op, ins, std::move(attrs));
+  for (Array* a : ins)
+    if (a && taped(a)) return begin_slow(op, ins, std::move(attrs));
   return {};
 }
 
 int before_write_slow(Array* target);
 inline int before_write(Array* target) {
-  if (target->storage->saved || (state.recording && taped(target))) return before_write_slow(target);
+  if (target->storage->saved || (state.recording && taped(target)))
+    return before_write_slow(target);
   ++target->storage->version;
   return 0;
 }
 
 int finish_slow(const NodeRef& node, std::span<Array* const> outs);
-inline int finish(const NodeRef& node, std::span<Array* const> outs) { return node ? finish_slow(node, outs) : 0; }
+inline int finish(const NodeRef& node, std::span<Array* const> outs) {
+  return node ? finish_slow(node, outs) : 0;
+}
 int finish_write_slow(const NodeRef& node, Array* target);
 inline int finish_write(const NodeRef& node, Array* target) {
   return (node || (state.recording && taped(target))) ? finish_write_slow(node, target) : 0;
@@ -99,7 +106,8 @@ extern const OpDef op_leaf;
 LeafExtra* leaf_of(Array* a);  // null unless attach_grad made `a` a leaf
 int attach_grad(Array* a, ArrayRef grad, int req);
 ArrayRef detach(Array* a);
-// A detached view of `a` that is a variable of its own: derivatives with respect to it go no further.
+// A detached view of `a` that is a variable of its own: derivatives with respect to it go no
+// further.
 ArrayRef make_variable(Array* a);
 
 }  // namespace tape

@@ -16,7 +16,8 @@ std::vector<int> axes_by_stride(const Shape& shape, const Shape& strides) {
   std::vector<int> axes;
   for (int i = 0; i < shape.size(); ++i)
     if (shape[i] > 1) axes.push_back(i);
-  std::stable_sort(axes.begin(), axes.end(), [&](int x, int y) { return std::abs(strides[x]) < std::abs(strides[y]); });
+  std::stable_sort(axes.begin(), axes.end(),
+                   [&](int x, int y) { return std::abs(strides[x]) < std::abs(strides[y]); });
   return axes;
 }
 
@@ -31,7 +32,8 @@ bool is_injective(const Shape& shape, const Shape& strides, int64_t item) {
   return true;
 }
 
-// Whether the elements tile one block of memory, lowest element first: array_new_strided's condition.
+// Whether the elements tile one block of memory, lowest element first: array_new_strided's
+// condition.
 bool is_dense(const Shape& shape, const Shape& strides, int64_t item) {
   int64_t expect = item;
   for (int axis : axes_by_stride(shape, strides)) {
@@ -54,10 +56,12 @@ std::pair<int64_t, int64_t> extent(const Shape& shape, const Shape& strides, int
 
 bool differentiable(const ViewExtra& l) {
   int64_t item = itemsize(l.root_dtype);
-  bool same_kind = l.dtype == l.root_dtype || (kind(l.dtype) != kind(l.root_dtype) &&
-                                               std::max(itemsize(l.dtype), itemsize(l.root_dtype)) ==
-                                                   2 * std::min(itemsize(l.dtype), itemsize(l.root_dtype)));
-  if (!same_kind || !is_inexact(l.dtype) || !is_injective(l.root_shape, l.root_strides, item)) return false;
+  bool same_kind =
+      l.dtype == l.root_dtype || (kind(l.dtype) != kind(l.root_dtype) &&
+                                  std::max(itemsize(l.dtype), itemsize(l.root_dtype)) ==
+                                      2 * std::min(itemsize(l.dtype), itemsize(l.root_dtype)));
+  if (!same_kind || !is_inexact(l.dtype) || !is_injective(l.root_shape, l.root_strides, item))
+    return false;
   auto [low, high] = extent(l.root_shape, l.root_strides, item);
   auto [view_low, view_high] = extent(l.shape, l.strides, itemsize(l.dtype));
   return view_low == view_high || (l.offset + view_low >= low && l.offset + view_high <= high);
@@ -73,8 +77,8 @@ ArrayRef new_in_root_layout(const ViewExtra& l) {
   int64_t nbytes = high - low;
   ArrayRef bytes = check(array_new(DType::U8, 1, &nbytes));
   std::memset(bytes->data, 0, static_cast<size_t>(nbytes));
-  ArrayRef out = check(
-      array_view(bytes.get(), l.root_dtype, ndim, l.root_shape.data(), l.root_strides.data(), bytes->data - low));
+  ArrayRef out = check(array_view(bytes.get(), l.root_dtype, ndim, l.root_shape.data(),
+                                  l.root_strides.data(), bytes->data - low));
   out->flags |= kDetached;  // it is a root; the bytes are only its memory
   return out;
 }
@@ -87,17 +91,19 @@ bool in_root_layout(const Array* a, const ViewExtra& l) {
 }
 
 ArrayRef view_in(const ArrayRef& root, const ViewExtra& l) {
-  return check(array_view(root.get(), l.dtype, l.shape.size(), l.shape.data(), l.strides.data(), root->data + l.offset));
+  return check(array_view(root.get(), l.dtype, l.shape.size(), l.shape.data(), l.strides.data(),
+                          root->data + l.offset));
 }
 
 ArrayRef zeros_in_root_layout(const ViewExtra& l) {
   ArrayRef z = new_in_root_layout(l);
-  std::memset(array_extent(z.get()).first, 0, array_extent(z.get()).second - array_extent(z.get()).first);
+  std::memset(array_extent(z.get()).first, 0,
+              array_extent(z.get()).second - array_extent(z.get()).first);
   return z;
 }
 
-// Where exactly one of root and view is complex, the pairing of real and imaginary parts in this gradient
-// convention conjugates the complex side.
+// Where exactly one of root and view is complex, the pairing of real and imaginary parts in this
+// gradient convention conjugates the complex side.
 ArrayRef conjugate_if(bool condition, const ArrayRef& a) {
   static Ufunc* conjugate = find_ufunc("conjugate");
   return condition ? api::unary(conjugate, a) : a;
@@ -141,15 +147,18 @@ ArrayRef scatter_overlapping(const ArrayRef& g, const ViewExtra& l) {
   int64_t item = itemsize(l.root_dtype);
   auto [low, high] = extent(l.root_shape, l.root_strides, item);
   int64_t count = (high - low) / item, total = l.shape.product();
-  ArrayRef block = api::scatter_add(api::reshape(g, {&total, 1}), flat_positions(l, low), {&count, 1});
-  ArrayRef root = check(array_view(block.get(), l.root_dtype, l.root_shape.size(), l.root_shape.data(),
-                                   l.root_strides.data(), block->data - low));
+  ArrayRef block =
+      api::scatter_add(api::reshape(g, {&total, 1}), flat_positions(l, low), {&count, 1});
+  ArrayRef root = check(array_view(block.get(), l.root_dtype, l.root_shape.size(),
+                                   l.root_shape.data(), l.root_strides.data(), block->data - low));
   return root;
 }
 
-// A view that is the whole root in another arrangement needs no zeros. Null when it is not such a view.
+// A view that is the whole root in another arrangement needs no zeros. Null when it is not such a
+// view.
 ArrayRef scatter_whole(const ArrayRef& g, const ViewExtra& l) {
-  if (l.offset != 0 || l.dtype != l.root_dtype || l.shape.product() != l.root_shape.product()) return {};
+  if (l.offset != 0 || l.dtype != l.root_dtype || l.shape.product() != l.root_shape.product())
+    return {};
   auto c_order = [&](const Shape& shape, const Shape& strides) {
     int64_t expect = itemsize(l.dtype);
     for (int i = shape.size() - 1; i >= 0; --i) {
@@ -158,14 +167,17 @@ ArrayRef scatter_whole(const ArrayRef& g, const ViewExtra& l) {
     }
     return true;
   };
-  if (c_order(l.shape, l.strides) && c_order(l.root_shape, l.root_strides)) return api::reshape(g, l.root_shape.span());
+  if (c_order(l.shape, l.strides) && c_order(l.root_shape, l.root_strides))
+    return api::reshape(g, l.root_shape.span());
   if (l.shape.size() != l.root_shape.size()) return {};
   std::vector<int> axes;  // axes[i]: the view's axis that is the root's axis i
   std::vector<bool> used(l.shape.size(), false);
   for (int i = 0; i < l.root_shape.size(); ++i) {
     int found = -1;
     for (int k = 0; k < l.shape.size() && found < 0; ++k)
-      if (!used[k] && l.shape[k] == l.root_shape[i] && (l.shape[k] == 1 || l.strides[k] == l.root_strides[i])) found = k;
+      if (!used[k] && l.shape[k] == l.root_shape[i] &&
+          (l.shape[k] == 1 || l.strides[k] == l.root_strides[i]))
+        found = k;
     if (found < 0) return {};
     used[found] = true;
     axes.push_back(found);
@@ -216,7 +228,8 @@ NodeRef make_view_node(const Edge& source, Array* root, Array* view) {
 
 NodeRef make_set_view_node(const Edge& before, const Edge& value, Array* root, Array* view) {
   auto layout = layout_of(root, view);
-  NodeRef node = NodeRef::steal(node_new(differentiable(*layout) ? op_set_view : op_opaque_view, 2));
+  NodeRef node =
+      NodeRef::steal(node_new(differentiable(*layout) ? op_set_view : op_opaque_view, 2));
   node->edges[0] = before;
   node->edges[1] = value;
   node_set_out(node.get(), 0, root);
@@ -239,7 +252,8 @@ ArrayRef view_scatter(const ArrayRef& view_value, const ViewExtra& layout) {
   if (ArrayRef whole = scatter_whole(view_value, layout)) return whole;
   ViewExtra l = layout;
   ArrayRef g = sum_repeated(view_value, l);
-  if (l.dtype == l.root_dtype && !is_injective(l.shape, l.strides, itemsize(l.dtype))) return scatter_overlapping(g, l);
+  if (l.dtype == l.root_dtype && !is_injective(l.shape, l.strides, itemsize(l.dtype)))
+    return scatter_overlapping(g, l);
   bool mixed = is_complex(l.root_dtype) != is_complex(l.dtype);
   ArrayRef root = zeros_in_root_layout(l);
   api::assign(view_in(root, l), conjugate_if(mixed && is_complex(l.dtype), g));

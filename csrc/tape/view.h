@@ -1,7 +1,7 @@
 // Gradients of views, by one rule for all of them (Note [A view differentiates by its layout]).
-// A View node selects bytes of its root's value; a SetView node is the root's value after a write through a
-// view. The derivative of View scatters into zeros with the root's memory layout, through the same view; the
-// derivative of that is View again, so that every order comes from these two.
+// A View node selects bytes of its root's value; a SetView node is the root's value after a write
+// through a view. The derivative of View scatters into zeros with the root's memory layout, through
+// the same view; the derivative of that is View again, so that every order comes from these two.
 #pragma once
 #include "graph/node.h"
 #include "tape/vjp.h"
@@ -23,7 +23,8 @@ NodeRef make_set_view_node(const Edge& before, const Edge& value, Array* root, A
 // Both take and give values, and record themselves while recording.
 ArrayRef view_gather(const ArrayRef& root_value, const ViewExtra& layout);
 ArrayRef view_scatter(const ArrayRef& view_value, const ViewExtra& layout);
-// into += view_scatter(value), in place, not recorded. False: `into` does not have the root's layout.
+// into += view_scatter(value), in place, not recorded. False: `into` does not have the root's
+// layout.
 bool view_scatter_add(Array* into, const ArrayRef& view_value, const ViewExtra& layout);
 
 }  // namespace mp::tape

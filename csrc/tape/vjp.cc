@@ -34,7 +34,8 @@ ArrayRef Vjp::revive(Array* saved, const Edge& edge) {
 ArrayRef Vjp::in(int i) { return revive(node_.saved_for(kSaveIn0 << i).array, node_.edges[i]); }
 
 ArrayRef Vjp::out(int i) {
-  return revive(node_.saved_for(kSaveOut0 << i).array, {NodeRef::borrow(&node_), static_cast<uint32_t>(i)});
+  return revive(node_.saved_for(kSaveOut0 << i).array,
+                {NodeRef::borrow(&node_), static_cast<uint32_t>(i)});
 }
 
 void Vjp::grad(int i, ArrayRef value) {

@@ -1,8 +1,8 @@
-// Vjp: what a gradient rule sees of one operator application, and where it puts the operands' gradients.
-// A rule is a function of the cotangents g(i) of the outputs, the saved in(i) and out(i), and attrs(). It
-// computes with csrc/ops/api.h only, so that it records itself when a higher derivative is wanted (R-H).
-// Complex gradients follow HIPS autograd and JAX: the derivative of a holomorphic f multiplies by f'(z),
-// without conjugation.
+// Vjp: what a gradient rule sees of one operator application, and where it puts the operands'
+// gradients. A rule is a function of the cotangents g(i) of the outputs, the saved in(i) and
+// out(i), and attrs(). It computes with csrc/ops/api.h only, so that it records itself when a
+// higher derivative is wanted (R-H). Complex gradients follow HIPS autograd and JAX: the derivative
+// of a holomorphic f multiplies by f'(z), without conjugation.
 #pragma once
 #include <span>
 
@@ -13,7 +13,8 @@ namespace mp {
 
 class Vjp {
  public:
-  // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the gradient.
+  // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the
+  // gradient.
   Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::span<ArrayRef> sums)
       : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums) {}
 
@@ -26,12 +27,14 @@ class Vjp {
   ArrayRef in(int i);
   ArrayRef out(int i = 0);
   const Meta& out_meta(int i = 0) const { return node_.outs[i]; }
-  const Meta& in_meta(int i) const { return node_.edges[i].node->outs[node_.edges[i].out]; }  // needs(i) only
+  const Meta& in_meta(int i) const {
+    return node_.edges[i].node->outs[node_.edges[i].out];
+  }  // needs(i) only
   const Attrs& attrs() const;
   Node& node() { return node_; }
 
-  // Adds `value` to the gradient of input i, summed to its shape and cast to its dtype (the real part for a
-  // real operand). Does nothing when the gradient is not needed.
+  // Adds `value` to the gradient of input i, summed to its shape and cast to its dtype (the real
+  // part for a real operand). Does nothing when the gradient is not needed.
   void grad(int i, ArrayRef value);
 
   // A saved array with the history it had: what in() and out() return.

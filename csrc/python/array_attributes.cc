@@ -8,6 +8,7 @@
 #include "ops/api.h"
 #include "ops/gradients.h"
 #include "ops/manip.h"
+#include "ops/statistics.h"
 #include "python/array_type.h"
 #include "python/convert.h"
 #include "python/fallback.h"
@@ -237,6 +238,8 @@ void array_tables_init() {
   append(*methods, manip_methods);
   append(*methods, reduce_methods);
   append(*methods, linalg_methods);
+  append(*methods, statistics_methods);
+  append(*methods, sorting_methods);
   append(*methods, tape_methods);
   methods->push_back({});
   ArrayType.tp_methods = methods->data();

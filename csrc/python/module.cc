@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 
 #include "ops/manip.h"
+#include "ops/statistics.h"
 #include "ops/ufunc.h"
 #include "python/array_type.h"
 #include "python/convert.h"
@@ -48,7 +49,8 @@ PYBIND11_MODULE(_core, m) {
       !tape_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
-  for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions, linalg_functions})
+  for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions, linalg_functions,
+                             statistics_functions, sorting_functions})
     add_functions(m, functions, table);
   m.attr("functions") = functions;
   m.attr("ufunc") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&UfuncType));

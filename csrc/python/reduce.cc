@@ -23,16 +23,7 @@ bool axis_in_range(int64_t axis, int ndim, uint64_t* mask) {
   return true;
 }
 
-bool is_default(PyObject* o) {
-  if (!o || o == Py_None) return true;
-  static PyObject* no_value = [] {
-    PyObject* m = PyImport_ImportModule("numpy");
-    PyObject* v = m ? PyObject_GetAttrString(m, "_NoValue") : nullptr;
-    PyErr_Clear();
-    return v;
-  }();
-  return o == no_value;
-}
+bool is_default(PyObject* o) { return !o || o == Py_None || is_no_value(o); }
 
 // What one reduction is called and how it works.
 struct Row {
@@ -131,6 +122,17 @@ constexpr PyMethodDef entry(const char* name) {
 }
 
 }  // namespace
+
+bool is_no_value(PyObject* o) {
+  static PyObject* no_value = [] {
+    PyObject* m = PyImport_ImportModule("numpy");
+    PyObject* v = m ? PyObject_GetAttrString(m, "_NoValue") : nullptr;
+    Py_XDECREF(m);
+    PyErr_Clear();
+    return v;
+  }();
+  return o == no_value;
+}
 
 bool parse_axes(PyObject* axis, int ndim, uint64_t* mask) {
   *mask = 0;

@@ -1,0 +1,225 @@
+#include "ops/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/error.h"
+#include "core/view.h"
+#include "cpu/kernels.h"
+#include "ops/gradients.h"
+#include "ops/manip.h"
+#include "ops/ufunc.h"
+#include "python/reduce.h"
+#include "python/scalar.h"
+#include "python/signature.h"
+#include "tape/tape.h"
+
+namespace mp {
+namespace {
+
+// The axes, the kept shape and the number of elements behind each result of a reduction.
+struct Plan {
+  uint64_t axes = 0;
+  bool keepdims = false;
+  int64_t count = 1;
+  int ndim = 0;
+  int64_t kept[kMaxDims];       // the result's shape
+  int64_t ones[kMaxDims];       // the input's shape with reduced axes of length 1
+  int64_t strides[kMaxDims];    // of a C-order result over the input's axes, 0 along reduced ones
+};
+
+bool read_bool(PyObject* o, bool* out) {
+  if (absent(o) || !PyBool_Check(o)) return absent(o) || is_no_value(o);
+  *out = o == Py_True;
+  return true;
+}
+
+bool make_plan(const Array* a, PyObject* axis, PyObject* keepdims, int64_t item, Plan* p) {
+  if (!read_bool(keepdims, &p->keepdims) || !parse_axes(axis, a->ndim, &p->axes)) return false;
+  for (int i = 0; i < a->ndim; ++i) {
+    bool gone = p->axes >> i & 1;
+    p->ones[i] = gone ? 1 : a->shape[i];
+    if (gone) p->count *= a->shape[i];
+    if (!gone || p->keepdims) p->kept[p->ndim++] = p->ones[i];
+  }
+  for (int i = a->ndim - 1; i >= 0; --i) {
+    p->strides[i] = p->axes >> i & 1 ? 0 : item;
+    item *= p->ones[i];
+  }
+  return true;
+}
+
+DType mean_dtype(DType in) { return is_inexact(in) ? in : DType::F64; }
+
+// Divides an array in place by a Python float, unrecorded.
+bool divide_in_place(Array* a, double by) {
+  static Ufunc* divide = find_ufunc("divide");
+  PyObject* number = PyFloat_FromDouble(by);
+  if (!number) return false;
+  PyObject* inputs[2] = {reinterpret_cast<PyObject*>(a), number};
+  tape::RecordingScope off(false);
+  PyObject* done = ufunc_call(divide, inputs, &a);
+  Py_DECREF(number);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+// v: a, axis, dtype, out, keepdims, where
+PyObject* mean(PyObject* const* v) {
+  if (!array_check(v[0]) || !absent(v[3]) || !(absent(v[5]) || is_no_value(v[5]))) return nullptr;
+  Array* a = reinterpret_cast<Array*>(v[0]);
+  DType result = mean_dtype(a->dtype);
+  if (!absent(v[2]) && (!parse_dtype(v[2], &result) || !is_inexact(result))) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  if (result == DType::F16 || result == DType::BF16) return nullptr;  // NumPy sums halves in float32
+  Plan p;
+  if (!make_plan(a, v[1], v[4], itemsize(result), &p) || p.count == 0 || a->size == 0) return nullptr;
+  NodeRef node;
+  if (tape::should_record(a)) {
+    if (result != a->dtype) return nullptr;
+    std::vector<int64_t> axes;
+    for (int i = 0; i < a->ndim; ++i)
+      if (p.axes >> i & 1) axes.push_back(i);
+    node = tape::begin(op_mean, {&a, 1}, {{"axes", std::move(axes)}, {"keepdims", p.keepdims}});
+  }
+  static Ufunc* add = find_ufunc("add");
+  ArrayRef out = ArrayRef::steal(ufunc_reduce(add, a, {.axes = p.axes, .keepdims = p.keepdims, .dtype = result}));
+  if (!out || !divide_in_place(out.get(), static_cast<double>(p.count))) return nullptr;
+  Array* o = out.get();
+  if (tape::finish(node, {&o, 1}) < 0) return nullptr;
+  return finish_result(out.release());
+}
+
+// v: a, axis, dtype, out, ddof, keepdims (the methods' order; functions add more that NumPy handles)
+template <bool kRoot>
+PyObject* variance(PyObject* const* v) {
+  if (!array_check(v[0]) || !absent(v[2]) || !absent(v[3])) return nullptr;
+  Array* a = reinterpret_cast<Array*>(v[0]);
+  if (is_complex(a->dtype) || a->dtype == DType::F16 || a->dtype == DType::BF16 || tape::should_record(a)) return nullptr;
+  int64_t ddof = 0;
+  if (v[4] && !read_int(v[4], &ddof)) return nullptr;
+  DType result = mean_dtype(a->dtype);
+  Plan p;
+  if (!make_plan(a, v[1], v[5], itemsize(result), &p) || p.count - ddof <= 0 || a->size == 0) return nullptr;
+  ArrayRef source = a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
+  ArrayRef center = ArrayRef::steal(array_new(result, p.ndim, p.kept));
+  ArrayRef out = ArrayRef::steal(array_new(result, p.ndim, p.kept));
+  if (!source || !center || !out) return nullptr;
+  fp_clear();
+  {
+    ReleaseGil gil(a->size);
+    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->data}, {result, a->ndim, p.ones, p.strides, out->data},
+                      cpu_view(source.get()))) {
+      return nullptr;
+    }
+  }
+  if (fp_report("reduce") < 0 || !divide_in_place(out.get(), static_cast<double>(p.count - ddof))) return nullptr;
+  if (kRoot) {
+    static Ufunc* root = find_ufunc("sqrt");
+    PyObject* input = out.object();
+    Array* target = out.get();
+    PyObject* done = ufunc_call(root, &input, &target);
+    Py_XDECREF(done);
+    if (!done) return nullptr;
+  }
+  return finish_result(out.release());
+}
+
+// v: a, axis, dtype, out
+template <bool kProduct>
+PyObject* running(PyObject* const* v) {
+  if (!array_check(v[0]) || !absent(v[2]) || !absent(v[3])) return nullptr;
+  Array* a = reinterpret_cast<Array*>(v[0]);
+  static Ufunc* f = find_ufunc(kProduct ? "multiply" : "add");
+  const Loop* loop = resolve_reduction(f, a->dtype, DType::Invalid);
+  if (!loop || a->ndim == 0) return nullptr;
+  int axis = 0;
+  ArrayRef source = ArrayRef::borrow(a);
+  if (absent(v[1])) {
+    if (a->ndim != 1) source = flattened(a);
+    if (!source) return nullptr;
+  } else if (!read_axis(v[1], a->ndim, &axis)) {
+    return nullptr;
+  }
+  Array* in = source.get();
+  NodeRef node = tape::begin(kProduct ? op_cumprod : op_cumsum, {&in, 1}, {{"axis", int64_t{axis}}});
+  ArrayRef out = ArrayRef::steal(array_new(loop->types[2], in->ndim, in->shape));
+  if (!out) return nullptr;
+  fp_clear();
+  if (in->size) {
+    ReleaseGil gil(in->size);
+    if (!cpu::scan(kProduct, axis, cpu_view(out.get()), cpu_view(in))) return nullptr;
+  }
+  Array* o = out.get();
+  if (fp_report("accumulate") < 0 || tape::finish(node, {&o, 1}) < 0) return nullptr;
+  return out.release_object();
+}
+
+// v: a, axis, keepdims
+PyObject* count_nonzero(PyObject* const* v) {
+  if (!array_check(v[0])) return nullptr;
+  Array* a = reinterpret_cast<Array*>(v[0]);
+  Plan p;
+  if (!make_plan(a, v[1], v[2], 8, &p) || a->size == 0) return nullptr;
+  if (absent(v[1]) && !p.keepdims) {
+    int64_t total;
+    ReleaseGil gil(a->size);
+    if (!cpu::reduce(cpu::Reduce::CountNonzero, {DType::I64, a->ndim, p.ones, p.strides, reinterpret_cast<char*>(&total)}, cpu_view(a)))
+      return nullptr;
+    return PyLong_FromLongLong(total);
+  }
+  ArrayRef out = ArrayRef::steal(array_new(DType::I64, p.ndim, p.kept));
+  if (!out || !cpu::reduce(cpu::Reduce::CountNonzero, {DType::I64, a->ndim, p.ones, p.strides, out->data}, cpu_view(a)))
+    return nullptr;
+  return finish_result(out.release());
+}
+
+// v: a, a_min, a_max, out
+PyObject* clip(PyObject* const* v) {
+  if (!array_check(v[0]) || !absent(v[3]) || absent(v[1]) || absent(v[2])) return nullptr;
+  static Ufunc *lower = find_ufunc("maximum"), *upper = find_ufunc("minimum");
+  PyObject* first[2] = {v[0], v[1]};
+  PyObject* raised = ufunc_call(lower, first, nullptr);
+  if (!raised) return nullptr;
+  PyObject* second[2] = {raised, v[2]};
+  PyObject* result = ufunc_call(upper, second, nullptr);
+  Py_DECREF(raised);
+  return result;
+}
+
+constexpr Signature kMean = {"mean", {"a", "axis", "dtype", "out", "keepdims", "where"}, 6, 1, 0, 5};
+constexpr Signature kMeanMethod = {"mean", {"axis", "dtype", "out", "keepdims", "where"}, 5, 0, 0, 4};
+constexpr Signature kVar = {"var", {"a", "axis", "dtype", "out", "ddof", "keepdims"}, 6, 1, 0, 6};
+constexpr Signature kVarMethod = {"var", {"axis", "dtype", "out", "ddof", "keepdims"}, 5, 0, 0, 5};
+constexpr Signature kStd = {"std", {"a", "axis", "dtype", "out", "ddof", "keepdims"}, 6, 1, 0, 6};
+constexpr Signature kStdMethod = {"std", {"axis", "dtype", "out", "ddof", "keepdims"}, 5, 0, 0, 5};
+constexpr Signature kCumsum = {"cumsum", {"a", "axis", "dtype", "out"}, 4, 1, 0, 4};
+constexpr Signature kCumsumMethod = {"cumsum", {"axis", "dtype", "out"}, 3, 0, 0, 3};
+constexpr Signature kCumprod = {"cumprod", {"a", "axis", "dtype", "out"}, 4, 1, 0, 4};
+constexpr Signature kCumprodMethod = {"cumprod", {"axis", "dtype", "out"}, 3, 0, 0, 3};
+constexpr Signature kCount = {"count_nonzero", {"a", "axis", "keepdims"}, 3, 1, 0, 2};
+constexpr Signature kClip = {"clip", {"a", "a_min", "a_max", "out"}, 4, 3, 0, 4};
+constexpr Signature kClipMethod = {"clip", {"min", "max", "out"}, 3, 2, 0, 3};
+
+}  // namespace
+
+PyMethodDef statistics_functions[] = {function_def<kMean, mean>(),
+                                      function_def<kVar, variance<false>>(),
+                                      function_def<kStd, variance<true>>(),
+                                      function_def<kCumsum, running<false>>(),
+                                      function_def<kCumprod, running<true>>(),
+                                      function_def<kCount, count_nonzero>(),
+                                      function_def<kClip, clip>(),
+                                      {}};
+PyMethodDef statistics_methods[] = {method_def<kMeanMethod, mean>(),
+                                    method_def<kVarMethod, variance<false>>(),
+                                    method_def<kStdMethod, variance<true>>(),
+                                    method_def<kCumsumMethod, running<false>>(),
+                                    method_def<kCumprodMethod, running<true>>(),
+                                    method_def<kClipMethod, clip>(),
+                                    {}};
+
+}  // namespace mp

@@ -18,7 +18,6 @@
 #define WEAK __attribute__((weak))
 namespace mp {
 namespace cpu {
-WEAK std::span<const LoopEntry> best_loops() { return {}; }
 WEAK bool reduce(Reduce, const View&, const View&) { return false; }
 WEAK bool arg_reduce(bool, int, const View&, const View&) { return false; }
 }

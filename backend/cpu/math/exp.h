@@ -143,11 +143,8 @@ struct Tanh : MathRow {
   MP_FN T f(T x) {
     const T a = mp_clamp(mp_abs(x), T(0), Range<T>::kTanhOne);
     const Sum<T> half = mp_half_expm1(a + a);
-    // h / (h + 1), h = (e^2a - 1) / 2, and the remainder of that division.
-    const Sum<T> h = mp_fast_two_sum(half.hi, half.lo), d = mp_two_sum(T(1), h.hi);
-    const T inverse = T(1) / d.hi, quotient = h.hi * inverse;
-    const T rest = mp_fma(-quotient, d.hi, h.hi) + mp_fma(-quotient, d.lo, h.lo);
-    const T y = mp_fma(rest, inverse, quotient);
+    const Sum<T> h = mp_fast_two_sum(half.hi, half.lo);  // (e^2a - 1) / 2
+    const T y = mp_divide(h, mp_two_sum(T(1), h.hi));
     return mp_copysign(a < T(0x1p-30) ? a : y, x);
   }
 };

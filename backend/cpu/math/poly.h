@@ -65,6 +65,19 @@ MP_FN Sum<T> mp_fast_two_sum(T a, T b) {
   return {hi, b - (hi - a)};
 }
 
+// (num.hi + num.lo) / (den.hi + den.lo), the quotient corrected once.
+template <class T>
+MP_FN T mp_divide(Sum<T> num, Sum<T> den) {
+#if defined(__FMA__) || defined(__aarch64__)
+  const T inverse = T(1) / den.hi, quotient = num.hi * inverse;
+  const T rest = mp_fma(-quotient, den.hi, num.hi) + mp_fma(-quotient, den.lo, num.lo);
+  return mp_fma(rest, inverse, quotient);
+#else
+  const T quotient = num.hi / den.hi;
+  return quotient + (num.lo - quotient * den.lo) / den.hi;
+#endif
+}
+
 // ln 2 with a short high part: k * hi is exact.
 MP_FN double mp_ln2_hi(double) { return 0x1.62e42fee00000p-1; }
 MP_FN double mp_ln2_lo(double) { return 0x1.a39ef35793c76p-33; }

@@ -109,11 +109,9 @@ struct Tan : DoubleRow {
     const Sum<double> s = mp_fast_two_sum(a.r, mp_sin_tail(a.r, a.tail)),
                       c = mp_cos_parts(a.r, a.tail);
     const bool swapped = (a.n & 1) != 0;
-    const double num = swapped ? -c.hi : s.hi, num_lo = swapped ? -c.lo : s.lo;
-    const double den = swapped ? s.hi : c.hi, den_lo = swapped ? s.lo : c.lo;
-    const double inverse = 1 / den, q = num * inverse;
-    const double rest = mp_fma(-q, den, num) + mp_fma(-q, den_lo, num_lo);
-    return x == 0 ? x : mp_fma(rest, inverse, q);
+    const Sum<double> num{swapped ? -c.hi : s.hi, swapped ? -c.lo : s.lo};
+    const double y = mp_divide(num, {swapped ? s.hi : c.hi, swapped ? s.lo : c.lo});
+    return x == 0 ? x : y;
   }
   MP_FN bool suspect(double x) { return mp_beyond_reduction(x); }
   MP_FN double special(double x) { return __builtin_tan(x); }

@@ -54,6 +54,7 @@ inline void contiguous(R* out, size_t n, const T* a) {
   auto* o = reinterpret_cast<Unaligned<R>*>(out);
   auto* x = reinterpret_cast<const Unaligned<T>*>(a);
 #pragma GCC ivdep
+#pragma GCC unroll 4
   for (size_t i = 0; i < n; ++i) o[i].v = Row::f(x[i].v);
 }
 
@@ -68,6 +69,7 @@ inline void contiguous(char* out, size_t n, const char* a, const char* b) {
   if constexpr (form == Form::FirstScalar) x0 = x[0].v;
   if constexpr (form == Form::SecondScalar) y0 = y[0].v;
 #pragma GCC ivdep
+#pragma GCC unroll 4
   for (size_t i = 0; i < n; ++i)
     o[i].v =
         Row::f(form == Form::FirstScalar ? x0 : x[i].v, form == Form::SecondScalar ? y0 : y[i].v);

@@ -5,8 +5,9 @@
 //   suspect(x..) -> bool   true where the result needs a second look, cheap; then one of
 //   flags(x..) -> int      the floating-point flags this element raises, or
 //   special(x..) -> T      the right result, raising its flags by itself
-// Rows marked kQuiet run with the flags guarded: only the second look and the narrowing raise any.
-// Tail vectors are padded with copies of the last element, which cannot raise anything new.
+// and  shortcut<S>(args, count, steps) -> bool  true when it has done the whole call in a faster
+// way. Rows marked kQuiet run with the flags guarded: only the second look and the narrowing raise
+// any. Tail vectors are padded with copies of the last element, which cannot raise anything new.
 #pragma once
 #include <type_traits>
 
@@ -107,8 +108,21 @@ __attribute__((noinline)) bool run_kernel(const C* const (&in)[3], R* out, size_
   return false;
 }
 
-template <class Row, class C, class R>
-__attribute__((noinline)) void second_look(const C* const (&in)[1], [[maybe_unused]] R* out,
+// Marks the suspect ones of n <= kBlock elements, raising nothing: comparisons with NaN would.
+template <class Row, class C, int nin>
+void mark_suspects(uint8_t* marks, const C* const (&in)[nin], size_t n) {
+  FlagGuard guard;
+  for (size_t i = 0; i < n; ++i) {
+    const C a = reinterpret_cast<const Unaligned<C>*>(in[0])[i].v;
+    if constexpr (nin == 1)
+      marks[i] = Row::suspect(a);
+    else
+      marks[i] = Row::suspect(a, reinterpret_cast<const Unaligned<C>*>(in[1])[i].v);
+  }
+}
+
+template <class Row, class C, class R, int nin>
+__attribute__((noinline)) void second_look(const C* const (&in)[nin], [[maybe_unused]] R* out,
                                            size_t n) {
   auto* x = reinterpret_cast<const Unaligned<C>*>(in[0]);
   if constexpr (requires(C a) { Row::flags(a); }) {
@@ -118,24 +132,19 @@ __attribute__((noinline)) void second_look(const C* const (&in)[1], [[maybe_unus
       for (size_t i = 0; i < n; ++i) all |= Row::flags(x[i].v);
     }
     raise(int(all));
-  } else if constexpr (HasSuspects<Row, C, 1>) {
-    for (size_t i = 0; i < n; ++i)
-      if (Row::suspect(x[i].v)) reinterpret_cast<Unaligned<R>*>(out)[i].v = Row::special(x[i].v);
+  } else if constexpr (HasSuspects<Row, C, nin>) {
+    uint8_t marks[kBlock];
+    mark_suspects<Row>(marks, in, n);
+    auto* o = reinterpret_cast<Unaligned<R>*>(out);
+    for (size_t i = 0; i < n; ++i) {
+      if (!marks[i]) continue;
+      if constexpr (nin == 1)
+        o[i].v = Row::special(x[i].v);
+      else
+        o[i].v = Row::special(x[i].v, reinterpret_cast<const Unaligned<C>*>(in[1])[i].v);
+    }
   }
 }
-
-template <class Row, class C, class R>
-__attribute__((noinline)) void second_look(const C* const (&in)[2], R* out, size_t n) {
-  auto* x = reinterpret_cast<const Unaligned<C>*>(in[0]);
-  auto* y = reinterpret_cast<const Unaligned<C>*>(in[1]);
-  if constexpr (HasSuspects<Row, C, 2>) {
-    for (size_t i = 0; i < n; ++i)
-      if (Row::suspect(x[i].v, y[i].v))
-        reinterpret_cast<Unaligned<R>*>(out)[i].v = Row::special(x[i].v, y[i].v);
-  }
-}
-template <class Row, class C, class R>
-void second_look(const C* const (&)[3], R*, size_t) {}
 
 // One loop call over nin operands stored as S, computed as C, results computed as CR and stored as
 // R.
@@ -206,7 +215,7 @@ class Blocked {
       }
       bad = run_kernel<Row, C, CR>(in, out, padded);
     }
-    if (bad) second_look<Row, C, CR>(in, out, m);
+    if (bad) second_look<Row, C, CR, nin>(in, out, m);
     if (out == out_) scatter<R>(target, steps_[nin], out_, m);
   }
 
@@ -254,6 +263,8 @@ void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, voi
   if constexpr (nin == 2 && sizeof(S) == 2 && std::is_same_v<S, R> && requires { Row::kFold; })
     if (steps[0] == 0 && steps[2] == 0 && args[0] == args[2])
       return fold_widened<Row, S>(args, n, steps);
+  if constexpr (requires { Row::template shortcut<S>(args, count, steps); })
+    if (Row::template shortcut<S>(args, count, steps)) return;
   Blocked<Row, nin, S, C, CR, R>(args, n, steps).run();
 }
 

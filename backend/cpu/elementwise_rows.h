@@ -5,6 +5,7 @@
 #pragma once
 #include "cpu/elementwise_blocked.h"
 #include "cpu/math/inverse.h"
+#include "cpu/math/power.h"
 #include "cpu/math/trig.h"
 
 namespace mp::cpu::MP_ISA {
@@ -13,10 +14,18 @@ template <class... T>
 struct List {};
 using INTS = List<int8_t, uint8_t, int16_t, uint16_t, int32_t, uint32_t, int64_t, uint64_t>;
 using FLOATS = List<float, double, float16, bfloat16>;
+using SHORT_INTS = List<int8_t, uint8_t, int16_t, uint16_t>;
+using HALVES = List<float16, bfloat16>;
+using WIDE_FLOATS = List<float, double>;
 using BOOL = List<bool>;
+template <class S>
+struct Raw {};  // the bits of a 16-bit float
+using HALF_BITS = List<Raw<float16>, Raw<bfloat16>>;
 
 template <class S>
 inline constexpr char kChar = kTypeChar[index(DTypeOf<S>::value)];
+template <class S>
+inline constexpr char kChar<Raw<S>> = kChar<S>;
 template <char in, int nin, char out>
 struct Types {
   static constexpr char text[] = {in, nin > 1 ? in : out,
@@ -35,6 +44,10 @@ inline constexpr bool kSixteenBit<bfloat16> = true;
 template <class S>
 struct StoredAs {
   using type = S;
+};
+template <class S>
+struct StoredAs<Raw<S>> {
+  using type = uint16_t;
 };
 template <>
 struct StoredAs<bool> {
@@ -57,7 +70,8 @@ struct Table {
      ...);
   }
 
-  // Math rows compute double, and float where the row has a float version of its own.
+  // Math rows compute in double, or in float where they can (kFloat); the types narrower than
+  // double take the shorter version ForFloat where there is one.
   template <class Row, int nin, class... S>
   constexpr void math(const char* op, List<S...>) {
     (push(op, Types<kChar<S>, nin, kChar<S>>::text, math_loop<Row, nin, S>()), ...);
@@ -81,8 +95,14 @@ struct Table {
   }
   template <class Row, int nin, class S>
   static constexpr LoopFn math_loop() {
-    using C = std::conditional_t<std::is_same_v<S, double> || !Row::kFloat, double, float>;
-    return &blocked_loop<Row, nin, S, C, C, S>;
+    if constexpr (std::is_same_v<S, double>)
+      return &blocked_loop<Row, nin, S, double, double, S>;
+    else if constexpr (Row::kFloat)
+      return &blocked_loop<Row, nin, S, float, float, S>;
+    else if constexpr (requires { typename Row::ForFloat; })
+      return &blocked_loop<typename Row::ForFloat, nin, S, double, double, S>;
+    else
+      return &blocked_loop<Row, nin, S, double, double, S>;
   }
 };
 

@@ -48,14 +48,32 @@ inline double mp_abs(double a) {
   return __builtin_fabs(a);
 }
 
-// A NaN on either side wins; the first one of two.
+// A NaN on either side wins. Vector types too.
 template <class T>
 MP_FN T mp_max(T a, T b) {
-  return ((a > b) | (a != a)) ? a : b;
+  const T larger = a > b ? a : b;
+  return a != a ? a : larger;
 }
 template <class T>
 MP_FN T mp_min(T a, T b) {
-  return ((a < b) | (a != a)) ? a : b;
+  const T smaller = a < b ? a : b;
+  return a != a ? a : smaller;
+}
+// A NaN on either side loses.
+template <class T>
+MP_FN T mp_fmax(T a, T b) {
+  const T larger = a > b ? a : b;
+  return b != b ? a : larger;
+}
+template <class T>
+MP_FN T mp_fmin(T a, T b) {
+  const T smaller = a < b ? a : b;
+  return b != b ? a : smaller;
+}
+template <class T>
+MP_FN T mp_sign_of_integer(T a) {
+  const T positive = a > 0 ? T(1) : T(0), negative = a < 0 ? T(1) : T(0);
+  return T(positive - negative);
 }
 template <class T>
 MP_FN T mp_sign(T a) {
@@ -75,12 +93,4 @@ MP_FN T mp_shift_left(T a, T b) {
   const bool inside = (b >= 0) & (b < kWidth);
   return inside ? T(a << (b & T(kWidth - 1))) : T(0);
 }
-template <class T>
-MP_FN T mp_shift_right(T a, T b) {
-  constexpr T kWidth = T(8 * sizeof(T));
-  const bool inside = (b >= 0) & (b < kWidth);
-  return T(a >> (inside ? (b & T(kWidth - 1)) : T(kWidth - 1))) &
-         (inside | (T(-1) < 0) ? T(-1) : T(0));
-}
-
 }  // namespace mp::cpu::MP_ISA

@@ -72,7 +72,18 @@ struct Arcsin : ArcRow {
     return mp_copysign(h.far ? far : h.t + rest, x);
   }
 };
+struct ArccosF : ArcRow {
+  MP_FN double f(double x) {
+    const double a = mp_abs(x);
+    const bool far = a > 0.5;
+    const double z = far ? 0.5 - 0.5 * a : a * a, t = far ? mp_sqrt(z) : a;
+    const double angle = mp_fma(t, mp_asin_tail(z), t);  // arcsin of t
+    const double positive = far ? 2 * angle : kPi / 2 - angle;
+    return x < 0 ? kPi - positive : positive;
+  }
+};
 struct Arccos : ArcRow {
+  using ForFloat = ArccosF;
   MP_FN double f(double x) {
     const HalfAngle h = mp_half_angle(mp_abs(x));
     const double rest = mp_fma(h.t, mp_asin_tail(h.z), h.t_lo);
@@ -85,7 +96,35 @@ struct Arccos : ArcRow {
   }
 };
 
+struct ArcsinhF : DoubleRow {
+  MP_FN double f(double x) {
+    const double a = mp_abs(x), root = mp_sqrt(a * a + 1);
+    const double y = a < 0x1p-10 ? a - a * a * a * (1.0 / 6) : mp_log2_short(a + root) * kLn2;
+    return a < kInfinity<double> ? mp_copysign(y, x) : x;
+  }
+};
+struct ArccoshF : DoubleRow {
+  MP_FN double f(double x) {
+    const double y = mp_log2_short(x + mp_sqrt((x - 1) * (x + 1))) * kLn2;
+    return x < 1 ? double(__builtin_nan("")) : x < kInfinity<double> ? y : x;
+  }
+  MP_FN bool suspect(double x) { return x < 1; }
+  MP_FN int flags(double x) { return x < 1 ? kInvalid : 0; }
+};
+struct ArctanhF : DoubleRow {
+  MP_FN double f(double x) {
+    const double a = mp_abs(x), inside = a < 1 ? a : 0.5;
+    const double far = mp_log2_short((1 + inside) / (1 - inside)) * (0.5 * kLn2);
+    const double y = a < 0x1p-10 ? a + a * a * a * (1.0 / 3) : far;
+    const double edge = a == 1 ? kInfinity<double> : double(__builtin_nan(""));
+    return mp_copysign((a < 1) ? y : (a != a) ? a : edge, x);
+  }
+  MP_FN bool suspect(double x) { return mp_abs(x) >= 1; }
+  MP_FN int flags(double x) { return mp_abs(x) == 1 ? kDivide : mp_abs(x) > 1 ? kInvalid : 0; }
+};
+
 struct Arcsinh : DoubleRow {
+  using ForFloat = ArcsinhF;
   MP_FN double f(double x) {
     const double a = mp_abs(x), capped = a < 0x1p500 ? a : 0x1p500, square = capped * capped;
     const double small = mp_log1p(a < 0x1p28 ? capped + square / (1 + mp_sqrt(square + 1)) : 1.0);
@@ -94,6 +133,7 @@ struct Arcsinh : DoubleRow {
   }
 };
 struct Arccosh : DoubleRow {
+  using ForFloat = ArccoshF;
   MP_FN double f(double x) {
     const double t = x - 1, capped = t < 0x1p28 ? t : 0.0;
     const double near = mp_log1p(capped + mp_sqrt(2 * capped + capped * capped));
@@ -104,6 +144,7 @@ struct Arccosh : DoubleRow {
   MP_FN int flags(double x) { return x < 1 ? kInvalid : 0; }
 };
 struct Arctanh : DoubleRow {
+  using ForFloat = ArctanhF;
   MP_FN double f(double x) {
     const double a = mp_abs(x), inside = a < 1 ? a : 0.5;
     const double y = 0.5 * mp_log1p(2 * inside / (1 - inside));

@@ -77,7 +77,28 @@ MP_FN Sum<double> mp_log_mantissa(double m) {
   return {hi, ((a - hi) - half_square) + s * (half_square + mp_log_tail(s * s))};
 }
 
+// log2 x to 2^-36, for positive finite x: what float results need.
+MP_FN double mp_log2_short(double x) {
+  const Log2Parts p = mp_split(x);
+  const double a = p.m - 1, s = a / (2 + a), z = s * s;
+  const double series =
+      mp_horner(z, 0x1.71547652b82fep+1, 0x1.71547652b82fep+1 / 3, 0x1.71547652b82fep+1 / 5,
+                0x1.71547652b82fep+1 / 7, 0x1.71547652b82fep+1 / 9, 0x1.71547652b82fep+1 / 11,
+                0x1.71547652b82fep+1 / 13);
+  return mp_fma(s, series, p.k);
+}
+inline constexpr double kLn2 = 0x1.62e42fefa39efp-1, kLog10Of2 = 0x1.34413509f79ffp-2;
+
+// The versions ...F compute double accurate enough for results in float.
+struct Log2F : LogRow {
+  MP_FN double f(double x) { return mp_log_edges(x, mp_log2_short(x)); }
+};
+struct Log10F : LogRow {
+  MP_FN double f(double x) { return mp_log_edges(x, mp_log2_short(x) * kLog10Of2); }
+};
+
 struct Log2 : LogRow {
+  using ForFloat = Log2F;
   MP_FN double f(double x) {
     const Log2Parts p = mp_split(x);
     const Sum<double> log = mp_log_mantissa(p.m);
@@ -89,6 +110,7 @@ struct Log2 : LogRow {
 };
 
 struct Log10 : LogRow {
+  using ForFloat = Log10F;
   MP_FN double f(double x) {
     const Log2Parts p = mp_split(x);
     const Sum<double> log = mp_log_mantissa(p.m);
@@ -109,13 +131,26 @@ MP_FN double mp_log1p(double x) {
   return mp_abs(x) < 0x1p-54 ? x : y;
 }
 
-struct Log1p : DoubleRow {
+template <class Value>
+struct Log1pRow : DoubleRow {
   MP_FN double f(double x) {
-    const double inside = x < kInfinity<double> ? mp_log1p(x) : x;
+    const double inside = x < kInfinity<double> ? Value::of(x) : x;
     return (x > -1) | (x != x) ? inside : x == -1 ? -kInfinity<double> : double(__builtin_nan(""));
   }
   MP_FN bool suspect(double x) { return x <= -1; }
   MP_FN int flags(double x) { return x == -1 ? kDivide : x < -1 ? kInvalid : 0; }
+};
+struct Log1pValue {
+  MP_FN double of(double x) { return mp_log1p(x); }
+};
+struct Log1pShort {
+  MP_FN double of(double x) {
+    const double series = x * mp_horner(x, 1.0, -0.5, 1.0 / 3);
+    return mp_abs(x) < 0x1p-13 ? series : mp_log2_short(1 + x) * kLn2;
+  }
+};
+struct Log1p : Log1pRow<Log1pValue> {
+  using ForFloat = Log1pRow<Log1pShort>;
 };
 
 }  // namespace mp::cpu::MP_ISA

@@ -106,8 +106,8 @@ struct Cos : MathRow {
 struct Tan : DoubleRow {
   MP_FN double f(double x) {
     const Octant a = mp_reduce_angle(x);
-    const Sum<double> s = mp_fast_two_sum(a.r, mp_sin_tail(a.r, a.tail)),
-                      c = mp_cos_parts(a.r, a.tail);
+    const Sum<double> s = mp_fast_two_sum(a.r, mp_sin_tail(a.r, a.tail));
+    const Sum<double> parts = mp_cos_parts(a.r, a.tail), c = mp_fast_two_sum(parts.hi, parts.lo);
     const bool swapped = (a.n & 1) != 0;
     const Sum<double> num{swapped ? -c.hi : s.hi, swapped ? -c.lo : s.lo};
     const double y = mp_divide(num, {swapped ? s.hi : c.hi, swapped ? s.lo : c.lo});

@@ -1,0 +1,7 @@
+#define MP_EW_COMPARE
+#define MP_EW_NATURAL 0
+#include "cpu/elementwise_rows.h"
+
+namespace mp::cpu::MP_ISA {
+const LoopList compare_loops = MP_EW_LIST;
+}  // namespace mp::cpu::MP_ISA

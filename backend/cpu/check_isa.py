@@ -12,7 +12,9 @@ def leaks(nm, path):
     command = [nm, "--extern-only", "--defined-only", path]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     names = (line.split()[-1] for line in output.splitlines() if line)
-    return [name for name in names if "3cpu6isa_v" not in name and "3cpu8isa_base" not in name]
+    # DW.ref.* are pointers to the exception personality routine: data, the same in every copy.
+    allowed = ("3cpu6isa_v", "3cpu8isa_base", "DW.ref.")
+    return [name for name in names if not any(mark in name for mark in allowed)]
 
 
 def main():

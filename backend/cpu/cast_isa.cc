@@ -1,54 +1,8 @@
 #include "cpu/copy_loops.h"
-#include "cpu/half.h"
+#include "cpu/element.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {
-
-// Element types by what is in memory. Bool is a byte that is 0 or 1; a complex number is a pair.
-struct Bool {
-  uint8_t v;
-};
-struct Half {
-  uint16_t bits;
-};
-struct BHalf {
-  uint16_t bits;
-};
-template <class R>
-struct Complex {
-  R re, im;
-};
-
-template <class T>
-struct Kind {
-  static constexpr bool is_float = false, is_complex = false;
-};
-template <>
-struct Kind<float> {
-  static constexpr bool is_float = true, is_complex = false;
-};
-template <>
-struct Kind<double> {
-  static constexpr bool is_float = true, is_complex = false;
-};
-template <class R>
-struct Kind<Complex<R>> {
-  static constexpr bool is_float = false, is_complex = true;
-};
-
-template <class A, class B>
-inline constexpr bool kSame = false;
-template <class A>
-inline constexpr bool kSame<A, A> = true;
-
-// The value in the type that conversions start from.
-template <class S>
-MP_INLINE auto value(S s) {
-  return s;
-}
-MP_INLINE uint8_t value(Bool s) { return s.v; }
-MP_INLINE float value(Half s) { return half_to_float(s.bits); }
-MP_INLINE float value(BHalf s) { return bfloat_to_float(s.bits); }
 
 // Out-of-range floats become what the C conversion on x86-64 makes of them: the low bits of the
 // int32 or the "indefinite" integer.

@@ -13,7 +13,7 @@ namespace mp::cpu {
 // 2, 3 or 4 on x86-64, 0 elsewhere. MINPY_ISA=v2|v3|v4 lowers it, never raises it.
 int isa_level();
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MP_ONE_ISA)
 #define MP_DECLARE_PER_ISA(Type, name) \
   namespace isa_v2 {                   \
   extern const Type name;              \

@@ -4,7 +4,7 @@
 
 namespace mp::cpu {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(MP_ONE_ISA)
 namespace {
 
 int detect() {

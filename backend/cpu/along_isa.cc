@@ -1,0 +1,217 @@
+#include "cpu/along_loops.h"
+#include "cpu/fp_flags.h"
+#include "cpu/widened.h"
+
+namespace mp::cpu::MP_ISA {
+namespace {
+
+template <class V>
+MP_INLINE bool is_nan(V v) {
+  if constexpr (Kind<V>::is_float) return v != v;
+  else return false;
+}
+
+template <class S, bool kMax>
+struct Arg {
+  using V = decltype(value(S{}));
+  static constexpr int64_t kSize = sizeof(S), kLanes = 32 / sizeof(S);
+  static MP_INLINE bool beats(V a, V b) { return kMax ? a > b : a < b; }
+
+  static int64_t find(const char* p, int64_t stride, int64_t n) {
+    const KeepFpFlags keep;
+    V best = value(load<S>(p));
+    if (is_nan(best)) return 0;
+    int64_t at = 0, i = 1;
+    if constexpr (kSame<S, V>)
+      if (stride == kSize) {
+        for (; i + 8 * kLanes <= n; i += 8 * kLanes)
+          if (block_beats(p + i * kSize, best)) {
+            const int64_t hit = scan(p, stride, i, i + 8 * kLanes, at, best);
+            if (hit >= 0) return hit;
+          }
+      }
+    const int64_t hit = scan(p, stride, i, n, at, best);
+    return hit >= 0 ? hit : at;
+  }
+
+ private:
+  // Element by element; returns the position of a NaN, else -1 with at and best brought forward.
+  static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at, V& best) {
+    for (; i < end; ++i) {
+      const V x = value(load<S>(p + i * stride));
+      if (is_nan(x)) return i;
+      if (beats(x, best)) best = x, at = i;
+    }
+    return -1;
+  }
+  // Whether some element of eight vectors beats best or is NaN: "not (x <= best)".
+  static MP_INLINE bool block_beats(const char* p, V best) {
+    using W = Vec<V, kLanes>;
+    const W b = best - W{};
+    auto worse = ~(b != b);
+    for (int k = 0; k < 8; ++k) {
+      const W x = load<W>(p + k * kLanes * kSize);
+      if constexpr (kMax) worse &= x <= b;
+      else worse &= x >= b;
+    }
+    const auto words = reinterpret_cast<Vec<uint64_t, 4>>(worse);
+    return (words[0] & words[1] & words[2] & words[3]) != ~uint64_t{0};
+  }
+};
+
+template <class S, bool kProduct>
+struct Scan {
+  using Out = typename Widened<S>::Out;
+  using Acc = typename Widened<S>::Acc;
+  static MP_INLINE Acc get(const char* p) { return static_cast<Acc>(value(load<S>(p))); }
+  static MP_INLINE Acc combine(Acc a, Acc b) {
+    if constexpr (kSame<Acc, int64_t>)
+      return static_cast<Acc>(kProduct ? static_cast<uint64_t>(a) * static_cast<uint64_t>(b)
+                                       : static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+    else if constexpr (kProduct)
+      return a * b;
+    else
+      return a + b;
+  }
+  static void run(char* out, int64_t o0, int64_t o1, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1) {
+    constexpr int64_t kIn = sizeof(S), kOut = sizeof(Out);
+    if (n1 > 1 && s1 == kIn && o1 == kOut) {
+      for (int64_t j = 0; j < n1; ++j) store<Out>(out + j * kOut, element<Out>(get(in + j * kIn)));
+      for (int64_t i = 1; i < n0; ++i) {
+        char* row = out + i * o0;
+        for (int64_t j = 0; j < n1; ++j)
+          store<Out>(row + j * kOut, element<Out>(combine(value(load<Out>(row - o0 + j * kOut)),
+                                                          get(in + i * s0 + j * kIn))));
+      }
+      return;
+    }
+    for (int64_t j = 0; j < n1; ++j) column(out + j * o1, o0, in + j * s1, s0, n0);
+  }
+
+ private:
+  static MP_INLINE void column(char* out, int64_t o0, const char* in, int64_t s0, int64_t n) {
+    Acc acc = get(in);
+    store<Out>(out, element<Out>(acc));
+    for (int64_t i = 1; i < n; ++i) {
+      // Each step rounds to the result's type, as NumPy's does.
+      const Out rounded = element<Out>(combine(acc, get(in + i * s0)));
+      store<Out>(out + i * o0, rounded);
+      acc = value(rounded);
+    }
+  }
+};
+
+template <class U>
+MP_INLINE U pick(uint8_t c, U a, U b) {
+  if constexpr (kSame<U, Bytes16>) {
+    return c ? a : b;
+  } else {
+    const U mask = static_cast<U>(-static_cast<U>(c != 0));
+    return static_cast<U>((a & mask) | (b & ~mask));
+  }
+}
+
+// A and B say whether the operand advances (dense) or stays (a scalar).
+template <class U, bool A, bool B>
+MP_INLINE void select_dense(char* out, const char* c, const char* a, const char* b, int64_t n) {
+  constexpr int64_t S = sizeof(U);
+  const U a0 = load<U>(a), b0 = load<U>(b);
+  for (int64_t i = 0; i < n; ++i)
+    store<U>(out + i * S,
+             pick<U>(load<uint8_t>(c + i), A ? load<U>(a + i * S) : a0, B ? load<U>(b + i * S) : b0));
+}
+
+template <class U>
+void select(char* out, int64_t so, const char* c, int64_t sc, const char* a, int64_t sa, const char* b, int64_t sb,
+            int64_t n) {
+  constexpr int64_t S = sizeof(U);
+  if (so == S && sc == 1) {
+    if (sa == S && sb == S) return select_dense<U, true, true>(out, c, a, b, n);
+    if (sa == S && sb == 0) return select_dense<U, true, false>(out, c, a, b, n);
+    if (sa == 0 && sb == S) return select_dense<U, false, true>(out, c, a, b, n);
+    if (sa == 0 && sb == 0) return select_dense<U, false, false>(out, c, a, b, n);
+  }
+  for (int64_t i = 0; i < n; ++i)
+    store<U>(out + i * so, load<uint8_t>(c + i * sc) ? load<U>(a + i * sa) : load<U>(b + i * sb));
+}
+
+// Whether x sorts before y: NaN last.
+template <class V>
+MP_INLINE bool before(V x, V y) {
+  if constexpr (Kind<V>::is_float) return __builtin_isless(x, y) | ((y != y) & (x == x));
+  else return x < y;
+}
+
+// Eight searches side by side, branch-free, so that their cache misses overlap.
+template <class S, bool kRight>
+void search_side(const char* sorted, int64_t n, const char* values, int64_t m, int64_t* out) {
+  constexpr int64_t kSize = sizeof(S), kGroup = 8;
+  auto at = [&](int64_t i) { return value(load<S>(sorted + i * kSize)); };
+  auto goes_right = [](auto key, auto x) { return kRight ? !before(x, key) : before(key, x); };
+  for (int64_t g = 0; g < m; g += kGroup) {
+    const int64_t k = smaller(kGroup, m - g);
+    decltype(value(S{})) x[kGroup];
+    int64_t base[kGroup];
+    for (int64_t j = 0; j < kGroup; ++j) {
+      x[j] = value(load<S>(values + (g + smaller(j, k - 1)) * kSize));
+      base[j] = 0;
+    }
+    int64_t length = n;
+    for (; length > 1; length -= length / 2)
+      for (int64_t j = 0; j < kGroup; ++j)
+        base[j] += goes_right(at(base[j] + length / 2 - 1), x[j]) ? length / 2 : 0;
+    for (int64_t j = 0; j < k; ++j) out[g + j] = base[j] + (n > 0 && goes_right(at(base[j]), x[j]));
+  }
+}
+template <class S>
+void search(const char* sorted, int64_t n, const char* values, int64_t m, bool right, int64_t* out) {
+  if (right) search_side<S, true>(sorted, n, values, m, out);
+  else search_side<S, false>(sorted, n, values, m, out);
+}
+
+template <class S>
+void add_at(char* dst, int64_t stride, int64_t inner, const int64_t* idx, int64_t n, const char* src, int64_t step) {
+  constexpr int64_t kSize = sizeof(S);
+  for (int64_t r = 0; r < n; ++r) {
+    char* d = dst + idx[r] * stride;
+    const char* s = src + r * step;
+    for (int64_t j = 0; j < inner; ++j) {
+      const S x = load<S>(d + j * kSize), y = load<S>(s + j * kSize);
+      if constexpr (kSame<S, Bool>) store<S>(d + j * kSize, {static_cast<uint8_t>(x.v | y.v)});
+      else if constexpr (Kind<S>::is_complex) store<S>(d + j * kSize, x + y);
+      else if constexpr (Kind<S>::is_float || kSame<S, Half> || kSame<S, BHalf>)
+        store<S>(d + j * kSize, element<S>(value(x) + value(y)));
+      else store<S>(d + j * kSize, static_cast<S>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y)));
+    }
+  }
+}
+
+template <class S, bool kMax>
+constexpr AlongLoops::Arg arg_entry() {
+  if constexpr (Kind<S>::is_complex) return nullptr;
+  else return Arg<S, kMax>::find;
+}
+template <class S>
+constexpr AlongLoops::Search search_entry() {
+  if constexpr (Kind<S>::is_complex) return nullptr;
+  else return search<S>;
+}
+
+#define MP_ARG_MIN(S) arg_entry<S, false>()
+#define MP_ARG_MAX(S) arg_entry<S, true>()
+#define MP_SCAN_SUM(S) AlongLoops::ScanEntry{Scan<S, false>::run, Widened<S>::dtype}
+#define MP_SCAN_PROD(S) AlongLoops::ScanEntry{Scan<S, true>::run, Widened<S>::dtype}
+#define MP_SEARCH(S) search_entry<S>()
+#define MP_ADD(S) add_at<S>
+
+}  // namespace
+
+extern const AlongLoops along_loops;
+const AlongLoops along_loops = {{{MP_ALL_TYPES(MP_ARG_MIN)}, {MP_ALL_TYPES(MP_ARG_MAX)}},
+                                {{MP_ALL_TYPES(MP_SCAN_SUM)}, {MP_ALL_TYPES(MP_SCAN_PROD)}},
+                                {select<uint8_t>, select<uint16_t>, select<uint32_t>, select<uint64_t>,
+                                 select<Bytes16>},
+                                {MP_ALL_TYPES(MP_SEARCH)},
+                                {MP_ALL_TYPES(MP_ADD)}};
+
+}  // namespace mp::cpu::MP_ISA

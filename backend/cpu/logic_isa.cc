@@ -1,0 +1,82 @@
+#include "cpu/reduce_loops.h"
+#include "cpu/reduce_shape.h"
+
+namespace mp::cpu::MP_ISA {
+namespace {
+
+template <class S>
+struct Truth {
+  using In = S;
+  using Out = Bool;
+  using Acc = uint8_t;
+  static MP_INLINE Acc get(In s) { return nonzero(s); }
+  static MP_INLINE Acc read(Out o) { return o.v; }
+  static MP_INLINE Out write(Acc a) { return {a}; }
+};
+
+// In blocks, so that a decided row ends early. kAll looks for a zero, otherwise for a nonzero element.
+template <class S, bool kAll>
+struct Quantify : Truth<S> {
+  static MP_INLINE uint8_t combine(uint8_t a, uint8_t b) { return kAll ? a & b : a | b; }
+  static MP_INLINE uint8_t row(const char* p, int64_t stride, int64_t n) {
+    constexpr int64_t kSize = sizeof(S), kBlock = 1024 / kSize;
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t end = smaller(n, i + kBlock);
+      uint8_t found = 0;
+      if (stride == kSize) {
+        for (int64_t j = i; j < end; ++j) found |= nonzero(load<S>(p + j * kSize)) ^ kAll;
+      } else {
+        for (int64_t j = i; j < end; ++j) found |= nonzero(load<S>(p + j * stride)) ^ kAll;
+      }
+      if (found) return !kAll;
+    }
+    return kAll;
+  }
+};
+
+template <class S>
+struct Count {
+  using In = S;
+  using Out = int64_t;
+  using Acc = int64_t;
+  static MP_INLINE Acc get(In s) { return nonzero(s); }
+  static MP_INLINE Acc read(Out o) { return o; }
+  static MP_INLINE Out write(Acc a) { return a; }
+  static MP_INLINE Acc combine(Acc a, Acc b) { return a + b; }
+  static MP_INLINE Acc row(const char* p, int64_t stride, int64_t n) {
+    int64_t count = 0, i = 0;
+    if constexpr (!Kind<S>::is_complex)
+      if (stride == int64_t{sizeof(S)}) count = dense(p, n, i);
+    for (; i < n; ++i) count += nonzero(load<S>(p + i * stride));
+    return count;
+  }
+
+ private:
+  // Counts in lanes of the element's width, added up before they can overflow.
+  static MP_INLINE int64_t dense(const char* p, int64_t n, int64_t& i) {
+    using U = UInt<sizeof(S)>;
+    constexpr int kLanes = 32 / sizeof(S), kRounds = sizeof(S) == 1 ? 255 : 4096;
+    using V = Vec<U, kLanes>;
+    int64_t total = 0;
+    while (i + kLanes <= n) {
+      V lanes = {};
+      for (int r = 0; r < kRounds && i + kLanes <= n; ++r, i += kLanes) {
+        V x = load<V>(p + i * int64_t{sizeof(S)});
+        if constexpr (kSame<S, Half> || kSame<S, BHalf> || Kind<S>::is_float) x += x;  // drops the sign
+        lanes -= reinterpret_cast<V>(x != 0);
+      }
+      for (int k = 0; k < kLanes; ++k) total += lanes[k];
+    }
+    return total;
+  }
+};
+#define MP_ANY(S) ReduceEntry{reduce_inner<Quantify<S, false>>, reduce_outer<Quantify<S, false>>, DType::Bool}
+#define MP_EVERY(S) ReduceEntry{reduce_inner<Quantify<S, true>>, reduce_outer<Quantify<S, true>>, DType::Bool}
+#define MP_COUNT(S) ReduceEntry{reduce_inner<Count<S>>, reduce_outer<Count<S>>, DType::I64}
+
+}  // namespace
+
+extern const LogicLoops logic_loops;
+const LogicLoops logic_loops = {{{MP_ALL_TYPES(MP_ANY)}, {MP_ALL_TYPES(MP_EVERY)}, {MP_ALL_TYPES(MP_COUNT)}}};
+
+}  // namespace mp::cpu::MP_ISA

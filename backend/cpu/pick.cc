@@ -1,0 +1,187 @@
+// Selection by masks and indices, and sorting: moves of whole elements, the same on every instruction set.
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "cpu/kernels.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace mp::cpu {
+namespace {
+
+
+struct Bytes16 {
+  uint64_t lo, hi;
+};
+
+// 64 mask bytes (0 or not) as bits.
+uint64_t mask_bits(const char* mask) {
+#if defined(__SSE2__)
+  uint64_t bits = 0;
+  for (int k = 0; k < 4; ++k) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask + 16 * k));
+    const unsigned zero = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128()));
+    bits |= uint64_t{~zero & 0xffffu} << (16 * k);
+  }
+  return bits;
+#else
+  uint64_t bits = 0;
+  for (int k = 0; k < 64; ++k) bits |= uint64_t{mask[k] != 0} << k;
+  return bits;
+#endif
+}
+uint64_t mask_bits(const char* mask, int64_t n) {
+  if (n >= 64) return mask_bits(mask);
+  uint64_t bits = 0;
+  for (int64_t k = 0; k < n; ++k) bits |= uint64_t{mask[k] != 0} << k;
+  return bits;
+}
+
+// Calls move(i) for every set position of the mask, in order; whole(i) for 64 set positions from i.
+template <class Move, class Whole>
+void for_set(const char* mask, int64_t n, Move&& move, Whole&& whole) {
+  for (int64_t i = 0; i < n; i += 64) {
+    uint64_t bits = mask_bits(mask + i, n - i);
+    if (bits == ~uint64_t{0}) {
+      whole(i);
+    } else {
+      for (; bits; bits &= bits - 1) move(i + std::countr_zero(bits));
+    }
+  }
+}
+
+// Runs f with a type of `size` bytes, or with void when there is none.
+template <class F>
+auto with_size(int64_t size, F&& f) {
+  switch (size) {
+    case 1: return f.template operator()<uint8_t>();
+    case 2: return f.template operator()<uint16_t>();
+    case 4: return f.template operator()<uint32_t>();
+    case 8: return f.template operator()<uint64_t>();
+    case 16: return f.template operator()<Bytes16>();
+    default: return f.template operator()<void>();
+  }
+}
+
+template <class T>
+void copy_one(char* dst, const char* src, int64_t size) {
+  if constexpr (std::is_void_v<T>)
+    std::memcpy(dst, src, size);
+  else
+    std::memcpy(dst, src, sizeof(T));
+}
+
+}  // namespace
+
+int64_t count_true(const char* mask, int64_t n) {
+  int64_t count = 0;
+  View in{DType::Bool, 1, &n, nullptr, const_cast<char*>(mask)};
+  const int64_t step = 1, none = 0;
+  in.strides = &step;
+  if (n > 0) reduce(Reduce::CountNonzero, {DType::I64, 1, &n, &none, reinterpret_cast<char*>(&count)}, in);
+  return count;
+}
+
+int64_t compress(char* dst, const char* src, int64_t stride, int size, const char* mask, int64_t n) {
+  return with_size(size, [&]<class T>() {
+    char* d = dst;
+    auto one = [&](int64_t i) {
+      copy_one<T>(d, src + i * stride, size);
+      d += size;
+    };
+    for_set(mask, n, one, [&](int64_t i) {
+      if (stride == size) {
+        std::memcpy(d, src + i * stride, int64_t{64} * size);
+        d += int64_t{64} * size;
+      } else {
+        for (int k = 0; k < 64; ++k) one(i + k);
+      }
+    });
+    return static_cast<int64_t>((d - dst) / size);
+  });
+}
+
+int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n, const char* src, int64_t src_stride) {
+  return with_size(size, [&]<class T>() {
+    int64_t count = 0;
+    auto one = [&](int64_t i) { copy_one<T>(dst + i * stride, src + count++ * src_stride, size); };
+    for_set(mask, n, one, [&](int64_t i) {
+      for (int k = 0; k < 64; ++k) one(i + k);
+    });
+    return count;
+  });
+}
+
+void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx, int64_t n) {
+  with_size(inner, [&]<class T>() {
+    for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * inner, src + idx[r] * src_stride, inner);
+  });
+}
+
+void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n, const char* src,
+             int64_t src_step) {
+  with_size(inner, [&]<class T>() {
+    for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + idx[r] * dst_stride, src + r * src_step, inner);
+  });
+}
+
+namespace {
+
+// Insertion sort for a handful, counting for bytes; NumPy's vectorised sorts are faster for the rest.
+template <class T>
+bool sort_few(char* keys, int64_t n) {
+  constexpr int64_t kFew = 16;
+  if (n > kFew) return false;
+  T v[kFew];
+  std::memcpy(v, keys, n * sizeof(T));
+  auto before = [](T x, T y) {
+    if constexpr (std::is_floating_point_v<T>) return __builtin_isless(x, y) || (y != y && x == x);
+    else return x < y;
+  };
+  for (int64_t i = 1; i < n; ++i) {
+    const T x = v[i];
+    int64_t j = i;
+    for (; j > 0 && before(x, v[j - 1]); --j) v[j] = v[j - 1];
+    v[j] = x;
+  }
+  std::memcpy(keys, v, n * sizeof(T));
+  return true;
+}
+
+// Bytes in the order of `key ^ flip` (0x80 for signed).
+bool sort_bytes(char* keys, int64_t n, unsigned flip) {
+  int64_t count[256] = {};
+  for (int64_t i = 0; i < n; ++i) ++count[static_cast<uint8_t>(keys[i]) ^ flip];
+  for (unsigned k = 0; k < 256; ++k) {
+    std::memset(keys, static_cast<int>(k ^ flip), count[k]);
+    keys += count[k];
+  }
+  return true;
+}
+
+}  // namespace
+
+bool sort(DType dtype, char* keys, int64_t n) {
+  switch (dtype) {
+    case DType::Bool:
+    case DType::U8: return n <= 16 ? sort_few<uint8_t>(keys, n) : sort_bytes(keys, n, 0);
+    case DType::I8: return n <= 16 ? sort_few<int8_t>(keys, n) : sort_bytes(keys, n, 0x80);
+    case DType::I16: return sort_few<int16_t>(keys, n);
+    case DType::U16: return sort_few<uint16_t>(keys, n);
+    case DType::I32: return sort_few<int32_t>(keys, n);
+    case DType::U32: return sort_few<uint32_t>(keys, n);
+    case DType::I64: return sort_few<int64_t>(keys, n);
+    case DType::U64: return sort_few<uint64_t>(keys, n);
+    case DType::F32: return sort_few<float>(keys, n);
+    case DType::F64: return sort_few<double>(keys, n);
+    default: return false;
+  }
+}
+
+bool argsort(DType, const char*, int64_t*, int64_t, bool) { return false; }
+
+}  // namespace mp::cpu

@@ -1,0 +1,148 @@
+#include "cpu/kernels.h"
+#include "cpu/nest.h"
+#include "cpu/reduce_loops.h"
+
+namespace mp::cpu {
+namespace {
+
+const SumLoops& sums = MP_BEST_ISA(sum_loops);
+const ExtremeLoops& extremes = MP_BEST_ISA(extreme_loops);
+const LogicLoops& logic = MP_BEST_ISA(logic_loops);
+
+const ReduceEntry& entry_of(Reduce op, DType in) {
+  const int t = index(in);
+  switch (op) {
+    case Reduce::Sum: return sums.table[0][t];
+    case Reduce::Prod: return sums.table[1][t];
+    case Reduce::Min: return extremes.table[0][t];
+    case Reduce::Max: return extremes.table[1][t];
+    case Reduce::Any: return logic.table[0][t];
+    case Reduce::All: return logic.table[1][t];
+    case Reduce::CountNonzero: break;
+  }
+  return logic.table[2][t];
+}
+
+// The value of an empty reduction; false for Min and Max, which have none.
+bool fill_identity(Reduce op, const View& out) {
+  if (op == Reduce::Min || op == Reduce::Max) return false;
+  int64_t shape[kNestDims];
+  for (int d = 0; d < out.ndim; ++d) shape[d] = out.strides[d] ? out.shape[d] : 1;
+  char one[16];
+  int64_t value = op == Reduce::Prod || op == Reduce::All;
+  copy({out.dtype, 0, nullptr, nullptr, one}, {DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+  fill({out.dtype, out.ndim, shape, out.strides, out.data}, one);
+  return true;
+}
+
+// A nest over (in, out[, mean]) brought into one of two shapes: the last dimension is reduced (and the one
+// before it, of any sort, is the loop over rows), or the last one is kept and the one before it is reduced.
+template <int K>
+struct Plan {
+  Nest<K> nest;  // operand 0 is the input, 1 the output
+  bool inner;
+  int loops;  // dimensions that the loop function handles: 1 or 2
+
+  bool reduced(int d) const { return nest.strides[1][d] == 0; }
+  void make() {
+    const int last = nest.ndim - 1;
+    inner = nest.ndim == 0 || reduced(last);
+    loops = last < 1 ? nest.ndim : 2;
+    if (inner || last < 1) return;
+    for (int d = last - 1; d >= 0; --d)
+      if (reduced(d)) {
+        nest.move_last(d);
+        nest.swap_dims(last - 1, last);
+        return;
+      }
+    loops = 1;
+  }
+  // f(pointers, first) for each call of the loop function.
+  template <class F>
+  void run(F&& f) {
+    const int outer = nest.ndim - loops;
+    bool outer_reduced = false;
+    for (int d = 0; d < outer; ++d) outer_reduced |= reduced(d);
+    if (!outer_reduced) return nest.for_outer(loops, [&](char** p) { f(p, true); });
+    // Reduced outer dimensions first: `first` holds for the pass at their origin only.
+    int kept = 0;
+    for (int d = 0; d < outer; ++d)
+      if (!reduced(d)) {
+        for (int e = d; e > kept; --e) nest.swap_dims(e - 1, e);
+        ++kept;
+      }
+    int64_t passes = 1, done = 0;
+    for (int d = kept; d < outer; ++d) passes *= nest.shape[d];
+    nest.for_outer(loops, [&](char** p) { f(p, done++ % passes == 0); });
+  }
+  int64_t n1() const { return nest.ndim ? nest.shape[nest.ndim - 1] : 1; }
+  int64_t n0() const { return loops == 2 ? nest.shape[(nest.ndim - 2) & (kNestDims - 1)] : 1; }
+  int64_t s1(int k) const { return nest.ndim ? nest.strides[k][nest.ndim - 1] : 0; }
+  int64_t s0(int k) const { return loops == 2 ? nest.strides[k][(nest.ndim - 2) & (kNestDims - 1)] : 0; }
+};
+
+bool keeps_zero(const View& out) {
+  for (int d = 0; d < out.ndim; ++d)
+    if (out.shape[d] == 0 && out.strides[d] != 0) return true;
+  return false;
+}
+bool has_zero(const View& v) {
+  for (int d = 0; d < v.ndim; ++d)
+    if (v.shape[d] == 0) return true;
+  return false;
+}
+
+}  // namespace
+
+bool reduce(Reduce op, const View& out, const View& in) {
+  const ReduceEntry& entry = entry_of(op, in.dtype);
+  if (!entry.inner || entry.out != out.dtype) return false;
+  if (in.ndim == 1 && out.strides[0] == 0 && in.shape[0] > 0) {
+    const bool backwards = in.strides[0] < 0;
+    entry.inner(out.data, 0, backwards ? in.data + in.strides[0] * (in.shape[0] - 1) : in.data, 0,
+                backwards ? -in.strides[0] : in.strides[0], 1, in.shape[0], true);
+    return true;
+  }
+  if (has_zero(in)) return keeps_zero(out) || fill_identity(op, out);
+  Plan<2> plan;
+  plan.nest.make(in.ndim, in.shape, {&in, &out});
+  plan.make();
+  plan.run([&](char** p, bool first) {
+    if (plan.inner)
+      entry.inner(p[1], plan.s0(1), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+    else
+      entry.outer(p[1], plan.s1(1), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+  });
+  return true;
+}
+
+bool moments(const View& mean, const View& sumsq, const View& in) {
+  const bool is_float = in.dtype == DType::F32;
+  if ((!is_float && in.dtype != DType::F64) || mean.dtype != in.dtype || sumsq.dtype != in.dtype) return false;
+  if (has_zero(in) || !reduce(Reduce::Sum, mean, in)) return false;
+  int64_t count = 1;
+  for (int d = 0; d < in.ndim; ++d) count *= mean.strides[d] == 0 ? in.shape[d] : 1;
+  int64_t shape[kNestDims];
+  for (int d = 0; d < in.ndim; ++d) shape[d] = mean.strides[d] == 0 ? 1 : in.shape[d];
+  Nest<1> means;
+  means.make(in.ndim, shape, {&mean});
+  means.for_outer(0, [&](char** p) {
+    if (is_float)
+      *reinterpret_cast<float*>(p[0]) /= static_cast<float>(count);
+    else
+      *reinterpret_cast<double*>(p[0]) /= static_cast<double>(count);
+  });
+  const DeviationEntry& entry = sums.deviation[!is_float];
+  Plan<3> plan;
+  plan.nest.make(in.ndim, in.shape, {&in, &sumsq, &mean});
+  plan.make();
+  plan.run([&](char** p, bool first) {
+    if (plan.inner)
+      entry.inner(p[1], plan.s0(1), p[2], plan.s0(2), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+    else
+      entry.outer(p[1], plan.s1(1), p[2], plan.s1(2), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+  });
+  return true;
+}
+
+}  // namespace mp::cpu

@@ -1,7 +1,6 @@
-#include "cpu/along_loops.h"
-
 #include <bit>
 
+#include "cpu/along_loops.h"
 #include "cpu/kernels.h"
 #include "cpu/nest.h"
 
@@ -64,7 +63,8 @@ bool scan(bool product, int axis, const View& out, const View& in) {
 
 bool select(const View& out, const View& cond, const View& a, const View& b) {
   if (cond.dtype != DType::Bool || a.dtype != out.dtype || b.dtype != out.dtype) return false;
-  const AlongLoops::Select fn = loops.select[std::countr_zero(static_cast<unsigned>(itemsize(out.dtype)))];
+  const AlongLoops::Select fn =
+      loops.select[std::countr_zero(static_cast<unsigned>(itemsize(out.dtype)))];
   Nest<4> nest;
   nest.make(out.ndim, out.shape, {&out, &cond, &a, &b});
   if (nest.empty) return true;
@@ -78,15 +78,15 @@ bool select(const View& out, const View& cond, const View& a, const View& b) {
   return true;
 }
 
-bool searchsorted(DType dtype, const char* sorted, int64_t n, const char* values, int64_t m, bool right,
-                  int64_t* out) {
+bool searchsorted(DType dtype, const char* sorted, int64_t n, const char* values, int64_t m,
+                  bool right, int64_t* out) {
   const AlongLoops::Search fn = loops.search[index(dtype)];
   if (fn) fn(sorted, n, values, m, right, out);
   return fn;
 }
 
-bool scatter_add(DType dtype, char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
-                 const char* src, int64_t src_step) {
+bool scatter_add(DType dtype, char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx,
+                 int64_t n, const char* src, int64_t src_step) {
   loops.add[index(dtype)](dst, dst_stride, inner, idx, n, src, src_step);
   return true;
 }

@@ -7,14 +7,16 @@ namespace {
 
 template <class V>
 MP_INLINE bool is_nan(V v) {
-  if constexpr (Kind<V>::is_float) return v != v;
-  else return false;
+  if constexpr (Kind<V>::is_float)
+    return v != v;
+  else
+    return false;
 }
 
 template <class S, bool kMax>
 struct Arg {
   using V = decltype(value(S{}));
-  static constexpr int64_t kSize = sizeof(S), kLanes = 32 / sizeof(S);
+  static constexpr int64_t kSize = sizeof(S), kLanes = 32 / sizeof(S), kStep = 4 * kLanes;
   static MP_INLINE bool beats(V a, V b) { return kMax ? a > b : a < b; }
 
   static int64_t find(const char* p, int64_t stride, int64_t n) {
@@ -24,11 +26,17 @@ struct Arg {
     int64_t at = 0, i = 1;
     if constexpr (kSame<S, V>)
       if (stride == kSize) {
-        for (; i + 8 * kLanes <= n; i += 8 * kLanes)
-          if (block_beats(p + i * kSize, best)) {
-            const int64_t hit = scan(p, stride, i, i + 8 * kLanes, at, best);
-            if (hit >= 0) return hit;
+        while (n - i >= kStep) {
+          const int64_t end = i + smaller<int64_t>(n - i, 64 * kStep) / kStep * kStep;
+          bool has_nan = false;
+          const V block = block_best(p + i * kSize, end - i, has_nan);
+          if (has_nan) return scan(p, stride, i, end, at, best);
+          if (beats(block, best)) {
+            best = block;
+            at = i + position(p + i * kSize, block);
           }
+          i = end;
+        }
       }
     const int64_t hit = scan(p, stride, i, n, at, best);
     return hit >= 0 ? hit : at;
@@ -36,7 +44,8 @@ struct Arg {
 
  private:
   // Element by element; returns the position of a NaN, else -1 with at and best brought forward.
-  static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at, V& best) {
+  static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at,
+                                V& best) {
     for (; i < end; ++i) {
       const V x = value(load<S>(p + i * stride));
       if (is_nan(x)) return i;
@@ -44,18 +53,40 @@ struct Arg {
     }
     return -1;
   }
-  // Whether some element of eight vectors beats best or is NaN: "not (x <= best)".
-  static MP_INLINE bool block_beats(const char* p, V best) {
-    using W = Vec<V, kLanes>;
-    const W b = best - W{};
-    auto worse = ~(b != b);
-    for (int k = 0; k < 8; ++k) {
-      const W x = load<W>(p + k * kLanes * kSize);
-      if constexpr (kMax) worse &= x <= b;
-      else worse &= x >= b;
-    }
-    const auto words = reinterpret_cast<Vec<uint64_t, 4>>(worse);
-    return (words[0] & words[1] & words[2] & words[3]) != ~uint64_t{0};
+  using W = Vec<V, kLanes>;
+  // The extreme of n elements, a multiple of kStep.
+  static MP_INLINE V block_best(const char* p, int64_t n, bool& has_nan) {
+    W m[4];
+    for (int k = 0; k < 4; ++k) m[k] = load<W>(p + k * kLanes * kSize);
+    auto nan = m[0] != m[0];
+    for (int k = 1; k < 4; ++k) nan |= m[k] != m[k];
+    for (int64_t i = kStep; i < n; i += kStep)
+      for (int k = 0; k < 4; ++k) {
+        const W x = load<W>(p + (i + k * kLanes) * kSize);
+        if constexpr (kMax)
+          m[k] = x > m[k] ? x : m[k];
+        else
+          m[k] = x < m[k] ? x : m[k];
+        if constexpr (Kind<V>::is_float) nan |= x != x;
+      }
+    V best = m[0][0];
+    for (int k = 0; k < 4; ++k)
+      for (int lane = 0; lane < kLanes; ++lane) best = beats(m[k][lane], best) ? m[k][lane] : best;
+    if constexpr (Kind<V>::is_float) has_nan = any(nan);
+    return best;
+  }
+  // Where the first element equal to x is; there is one.
+  static MP_INLINE int64_t position(const char* p, V x) {
+    const W all = x - W{};
+    int64_t i = 0;
+    while (!any(load<W>(p + i * kSize) == all)) i += kLanes;
+    while (load<V>(p + i * kSize) != x) ++i;
+    return i;
+  }
+  template <class M>
+  static MP_INLINE bool any(M mask) {
+    const auto words = reinterpret_cast<Vec<uint64_t, 4>>(mask);
+    return (words[0] | words[1] | words[2] | words[3]) != 0;
   }
 };
 
@@ -73,7 +104,8 @@ struct Scan {
     else
       return a + b;
   }
-  static void run(char* out, int64_t o0, int64_t o1, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1) {
+  static void run(char* out, int64_t o0, int64_t o1, const char* in, int64_t s0, int64_t s1,
+                  int64_t n0, int64_t n1) {
     constexpr int64_t kIn = sizeof(S), kOut = sizeof(Out);
     if (n1 > 1 && s1 == kIn && o1 == kOut) {
       for (int64_t j = 0; j < n1; ++j) store<Out>(out + j * kOut, element<Out>(get(in + j * kIn)));
@@ -117,13 +149,13 @@ MP_INLINE void select_dense(char* out, const char* c, const char* a, const char*
   constexpr int64_t S = sizeof(U);
   const U a0 = load<U>(a), b0 = load<U>(b);
   for (int64_t i = 0; i < n; ++i)
-    store<U>(out + i * S,
-             pick<U>(load<uint8_t>(c + i), A ? load<U>(a + i * S) : a0, B ? load<U>(b + i * S) : b0));
+    store<U>(out + i * S, pick<U>(load<uint8_t>(c + i), A ? load<U>(a + i * S) : a0,
+                                  B ? load<U>(b + i * S) : b0));
 }
 
 template <class U>
-void select(char* out, int64_t so, const char* c, int64_t sc, const char* a, int64_t sa, const char* b, int64_t sb,
-            int64_t n) {
+void select(char* out, int64_t so, const char* c, int64_t sc, const char* a, int64_t sa,
+            const char* b, int64_t sb, int64_t n) {
   constexpr int64_t S = sizeof(U);
   if (so == S && sc == 1) {
     if (sa == S && sb == S) return select_dense<U, true, true>(out, c, a, b, n);
@@ -138,8 +170,10 @@ void select(char* out, int64_t so, const char* c, int64_t sc, const char* a, int
 // Whether x sorts before y: NaN last.
 template <class V>
 MP_INLINE bool before(V x, V y) {
-  if constexpr (Kind<V>::is_float) return __builtin_isless(x, y) | ((y != y) & (x == x));
-  else return x < y;
+  if constexpr (Kind<V>::is_float)
+    return __builtin_isless(x, y) | ((y != y) & (x == x));
+  else
+    return x < y;
 }
 
 // Eight searches side by side, branch-free, so that their cache misses overlap.
@@ -164,54 +198,68 @@ void search_side(const char* sorted, int64_t n, const char* values, int64_t m, i
   }
 }
 template <class S>
-void search(const char* sorted, int64_t n, const char* values, int64_t m, bool right, int64_t* out) {
-  if (right) search_side<S, true>(sorted, n, values, m, out);
-  else search_side<S, false>(sorted, n, values, m, out);
+void search(const char* sorted, int64_t n, const char* values, int64_t m, bool right,
+            int64_t* out) {
+  if (right)
+    search_side<S, true>(sorted, n, values, m, out);
+  else
+    search_side<S, false>(sorted, n, values, m, out);
 }
 
 template <class S>
-void add_at(char* dst, int64_t stride, int64_t inner, const int64_t* idx, int64_t n, const char* src, int64_t step) {
+void add_at(char* dst, int64_t stride, int64_t inner, const int64_t* idx, int64_t n,
+            const char* src, int64_t step) {
   constexpr int64_t kSize = sizeof(S);
   for (int64_t r = 0; r < n; ++r) {
     char* d = dst + idx[r] * stride;
     const char* s = src + r * step;
     for (int64_t j = 0; j < inner; ++j) {
       const S x = load<S>(d + j * kSize), y = load<S>(s + j * kSize);
-      if constexpr (kSame<S, Bool>) store<S>(d + j * kSize, {static_cast<uint8_t>(x.v | y.v)});
-      else if constexpr (Kind<S>::is_complex) store<S>(d + j * kSize, x + y);
+      if constexpr (kSame<S, Bool>)
+        store<S>(d + j * kSize, {static_cast<uint8_t>(x.v | y.v)});
+      else if constexpr (Kind<S>::is_complex)
+        store<S>(d + j * kSize, x + y);
       else if constexpr (Kind<S>::is_float || kSame<S, Half> || kSame<S, BHalf>)
         store<S>(d + j * kSize, element<S>(value(x) + value(y)));
-      else store<S>(d + j * kSize, static_cast<S>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y)));
+      else
+        store<S>(d + j * kSize,
+                 static_cast<S>(static_cast<uint64_t>(x) + static_cast<uint64_t>(y)));
     }
   }
 }
 
 template <class S, bool kMax>
 constexpr AlongLoops::Arg arg_entry() {
-  if constexpr (Kind<S>::is_complex) return nullptr;
-  else return Arg<S, kMax>::find;
+  if constexpr (Kind<S>::is_complex)
+    return nullptr;
+  else
+    return Arg<S, kMax>::find;
 }
 template <class S>
 constexpr AlongLoops::Search search_entry() {
-  if constexpr (Kind<S>::is_complex) return nullptr;
-  else return search<S>;
+  if constexpr (Kind<S>::is_complex)
+    return nullptr;
+  else
+    return search<S>;
 }
 
 #define MP_ARG_MIN(S) arg_entry<S, false>()
 #define MP_ARG_MAX(S) arg_entry<S, true>()
-#define MP_SCAN_SUM(S) AlongLoops::ScanEntry{Scan<S, false>::run, Widened<S>::dtype}
-#define MP_SCAN_PROD(S) AlongLoops::ScanEntry{Scan<S, true>::run, Widened<S>::dtype}
+#define MP_SCAN_SUM(S) \
+  AlongLoops::ScanEntry { Scan<S, false>::run, Widened<S>::dtype }
+#define MP_SCAN_PROD(S) \
+  AlongLoops::ScanEntry { Scan<S, true>::run, Widened<S>::dtype }
 #define MP_SEARCH(S) search_entry<S>()
 #define MP_ADD(S) add_at<S>
 
 }  // namespace
 
 extern const AlongLoops along_loops;
-const AlongLoops along_loops = {{{MP_ALL_TYPES(MP_ARG_MIN)}, {MP_ALL_TYPES(MP_ARG_MAX)}},
-                                {{MP_ALL_TYPES(MP_SCAN_SUM)}, {MP_ALL_TYPES(MP_SCAN_PROD)}},
-                                {select<uint8_t>, select<uint16_t>, select<uint32_t>, select<uint64_t>,
-                                 select<Bytes16>},
-                                {MP_ALL_TYPES(MP_SEARCH)},
-                                {MP_ALL_TYPES(MP_ADD)}};
+const AlongLoops along_loops = {
+    {{MP_ALL_TYPES(MP_ARG_MIN)}, {MP_ALL_TYPES(MP_ARG_MAX)}},
+    {{MP_ALL_TYPES(MP_SCAN_SUM)}, {MP_ALL_TYPES(MP_SCAN_PROD)}},
+    {select<uint8_t>, select<uint16_t>, select<uint32_t>, select<uint64_t>, select<Bytes16>},
+    {MP_ALL_TYPES(MP_SEARCH)},
+    {MP_ALL_TYPES(MP_ADD)}};
 
 }  // namespace mp::cpu::MP_ISA

@@ -7,12 +7,30 @@ namespace {
 
 template <class T, bool kMax>
 MP_INLINE auto beats(T a, T b) {
-  if constexpr (kMax) return a > b;
-  else return a < b;
+  if constexpr (kMax)
+    return a > b;
+  else
+    return a < b;
 }
 
+// Types whose combination the compiler does not vectorise by itself.
 template <class S, bool kMax>
-struct Extreme {
+struct Vectors {};
+template <class S, bool kMax>
+  requires(Kind<S>::is_float || kSame<S, int64_t> || kSame<S, uint64_t> || kSame<S, int32_t> ||
+           kSame<S, uint32_t>)
+struct Vectors<S, kMax> {
+  using V = Vec<S, 32 / sizeof(S)>;
+  static MP_INLINE V combine_vectors(V a, V b) {
+    if constexpr (Kind<S>::is_float)
+      return (beats<V, kMax>(a, b) | (a != a)) ? a : b;
+    else
+      return beats<V, kMax>(a, b) ? a : b;
+  }
+};
+
+template <class S, bool kMax>
+struct Extreme : Vectors<S, kMax> {
   using In = S;
   using Out = S;
   using Acc = decltype(value(S{}));
@@ -20,8 +38,10 @@ struct Extreme {
   static MP_INLINE Acc read(Out o) { return value(o); }
   static MP_INLINE Out write(Acc a) { return element<Out>(a); }
   static MP_INLINE Acc combine(Acc a, Acc b) {
-    if constexpr (Kind<Acc>::is_float) return (beats<Acc, kMax>(a, b) | (a != a)) ? a : b;
-    else return beats<Acc, kMax>(a, b) ? a : b;
+    if constexpr (Kind<Acc>::is_float)
+      return (beats<Acc, kMax>(a, b) | (a != a)) ? a : b;
+    else
+      return beats<Acc, kMax>(a, b) ? a : b;
   }
   static MP_INLINE Acc row(const char* p, int64_t stride, int64_t n) {
     constexpr int64_t kSize = sizeof(S);
@@ -34,19 +54,19 @@ struct Extreme {
 
  private:
   static constexpr int kLanes = 32 / sizeof(Acc);
-  using V = Vec<Acc, kLanes>;
-  static MP_INLINE V best(V a, V b) { return beats<V, kMax>(a, b) ? a : b; }
+  using W = Vec<Acc, kLanes>;
+  static MP_INLINE W best(W a, W b) { return beats<W, kMax>(a, b) ? a : b; }
   // Four vectors side by side; a NaN is noticed in pairs and looked for at the end.
   static MP_INLINE Acc dense(const char* p, int64_t n) {
     constexpr int64_t kSize = sizeof(S);
-    V m[4];
-    for (int k = 0; k < 4; ++k) m[k] = load<V>(p + k * kLanes * kSize);
+    W m[4];
+    for (int k = 0; k < 4; ++k) m[k] = load<W>(p + k * kLanes * kSize);
     auto nan = m[0] != m[0];
     for (int k = 1; k < 4; ++k) nan |= m[k] != m[k];
     int64_t i = 4 * kLanes;
     for (; i + 4 * kLanes <= n; i += 4 * kLanes)
       for (int k = 0; k < 4; ++k) {
-        const V x = load<V>(p + (i + k * kLanes) * kSize);
+        const W x = load<W>(p + (i + k * kLanes) * kSize);
         m[k] = best(x, m[k]);
         if constexpr (Kind<S>::is_float) nan |= x != x;
       }
@@ -66,12 +86,14 @@ struct Extreme {
 };
 
 template <class Op>
-void extreme_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1, bool first) {
+void extreme_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                   int64_t n1, bool first) {
   const KeepFpFlags keep;
   reduce_inner<Op>(out, os, in, s0, s1, n0, n1, first);
 }
 template <class Op>
-void extreme_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1, bool first) {
+void extreme_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                   int64_t n1, bool first) {
   const KeepFpFlags keep;
   reduce_outer<Op>(out, os, in, s0, s1, n0, n1, first);
 }

@@ -1,5 +1,5 @@
-// Puts the floating-point status back at the end of a scope: comparisons with NaN raise "invalid" on the way
-// to results for which NumPy raises nothing.
+// Puts the floating-point status back at the end of a scope: comparisons with NaN raise "invalid"
+// on the way to results for which NumPy raises nothing.
 #pragma once
 #if defined(__SSE__)
 #include <xmmintrin.h>

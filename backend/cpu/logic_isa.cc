@@ -14,7 +14,8 @@ struct Truth {
   static MP_INLINE Out write(Acc a) { return {a}; }
 };
 
-// In blocks, so that a decided row ends early. kAll looks for a zero, otherwise for a nonzero element.
+// In blocks, so that a decided row ends early. kAll looks for a zero, otherwise for a nonzero
+// element.
 template <class S, bool kAll>
 struct Quantify : Truth<S> {
   static MP_INLINE uint8_t combine(uint8_t a, uint8_t b) { return kAll ? a & b : a | b; }
@@ -62,7 +63,8 @@ struct Count {
       V lanes = {};
       for (int r = 0; r < kRounds && i + kLanes <= n; ++r, i += kLanes) {
         V x = load<V>(p + i * int64_t{sizeof(S)});
-        if constexpr (kSame<S, Half> || kSame<S, BHalf> || Kind<S>::is_float) x += x;  // drops the sign
+        if constexpr (kSame<S, Half> || kSame<S, BHalf> || Kind<S>::is_float)
+          x += x;  // drops the sign
         lanes -= reinterpret_cast<V>(x != 0);
       }
       for (int k = 0; k < kLanes; ++k) total += lanes[k];
@@ -70,13 +72,17 @@ struct Count {
     return total;
   }
 };
-#define MP_ANY(S) ReduceEntry{reduce_inner<Quantify<S, false>>, reduce_outer<Quantify<S, false>>, DType::Bool}
-#define MP_EVERY(S) ReduceEntry{reduce_inner<Quantify<S, true>>, reduce_outer<Quantify<S, true>>, DType::Bool}
-#define MP_COUNT(S) ReduceEntry{reduce_inner<Count<S>>, reduce_outer<Count<S>>, DType::I64}
+#define MP_ANY(S) \
+  ReduceEntry { reduce_inner<Quantify<S, false>>, reduce_outer<Quantify<S, false>>, DType::Bool }
+#define MP_EVERY(S) \
+  ReduceEntry { reduce_inner<Quantify<S, true>>, reduce_outer<Quantify<S, true>>, DType::Bool }
+#define MP_COUNT(S) \
+  ReduceEntry { reduce_inner<Count<S>>, reduce_outer<Count<S>>, DType::I64 }
 
 }  // namespace
 
 extern const LogicLoops logic_loops;
-const LogicLoops logic_loops = {{{MP_ALL_TYPES(MP_ANY)}, {MP_ALL_TYPES(MP_EVERY)}, {MP_ALL_TYPES(MP_COUNT)}}};
+const LogicLoops logic_loops = {
+    {{MP_ALL_TYPES(MP_ANY)}, {MP_ALL_TYPES(MP_EVERY)}, {MP_ALL_TYPES(MP_COUNT)}}};
 
 }  // namespace mp::cpu::MP_ISA

@@ -1,6 +1,7 @@
-// Sums of floats in NumPy's order: up to 128 elements go into eight interleaved partial sums, more are split
-// in halves (at a multiple of eight). Four leaves of the tree run side by side to hide the latency of additions;
-// the rounding is exactly that of the tree. Map is applied to each element first.
+// Sums of floats in NumPy's order: up to 128 elements go into eight interleaved partial sums, more
+// are split in halves (at a multiple of eight). Four leaves of the tree run side by side to hide
+// the latency of additions; the rounding is exactly that of the tree. Map is applied to each
+// element first.
 #pragma once
 #include "cpu/element.h"
 
@@ -9,7 +10,9 @@ namespace mp::cpu::MP_ISA {
 template <class T>
 struct Plain {
   template <class V>
-  MP_INLINE V operator()(V x) const { return x; }
+  MP_INLINE V operator()(V x) const {
+    return x;
+  }
 };
 template <class T>
 struct SquaredDeviation {
@@ -21,28 +24,55 @@ struct SquaredDeviation {
   }
 };
 
+// Eight partial sums. Vectors wider than the registers are split by hand: the compiler does it
+// through memory.
+template <class T>
+struct Eight;
+template <>
+struct Eight<float> {
+  Vec<float, 8> v;
+  MP_INLINE Eight& operator+=(Eight o) {
+    v += o.v;
+    return *this;
+  }
+};
+template <>
+struct Eight<double> {
+  Vec<double, 4> lo, hi;
+  MP_INLINE Eight& operator+=(Eight o) {
+    lo += o.lo;
+    hi += o.hi;
+    return *this;
+  }
+};
+template <class T, class Map>
+MP_INLINE Eight<T> load_eight(const char* p, Map f) {
+  if constexpr (sizeof(T) == 4)
+    return {f(load<Vec<float, 8>>(p))};
+  else
+    return {f(load<Vec<double, 4>>(p)), f(load<Vec<double, 4>>(p + 32))};
+}
+
 inline constexpr int64_t kLeaf = 128;
 MP_INLINE int64_t first_half(int64_t n) { return n / 2 / 8 * 8; }
 
-template <class T>
-MP_INLINE T add_lanes(Vec<T, 8> r) {
-  return ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
-}
-MP_INLINE float add_lanes(Vec<float, 8> r) {
+MP_INLINE float add_lanes(Eight<float> e) {
   typedef int32_t I __attribute__((vector_size(32)));
+  Vec<float, 8> r = e.v;
   r += MP_SHUFFLE(I, r, r, 1, 0, 3, 2, 5, 4, 7, 6);
   r += MP_SHUFFLE(I, r, r, 2, 3, 0, 1, 6, 7, 4, 5);
   return r[0] + r[4];
 }
+MP_INLINE double add_lanes(Eight<double> e) {
+  return ((e.lo[0] + e.lo[1]) + (e.lo[2] + e.lo[3])) + ((e.hi[0] + e.hi[1]) + (e.hi[2] + e.hi[3]));
+}
 
 // Elements `done` to n of a leaf, whose first ones are in r.
 template <class T, class Map>
-MP_INLINE T finish_leaf(const char* p, int64_t done, int64_t n, Vec<T, 8> r, Map f) {
+MP_INLINE T finish_leaf(const char* p, int64_t done, int64_t n, Eight<T> r, Map f) {
   constexpr int64_t S = sizeof(T);
-  for (; done + 8 <= n; done += 8) r += f(load<Vec<T, 8>>(p + done * S));
-  T sum;
-  if constexpr (sizeof(T) == 4) sum = add_lanes(r);
-  else sum = add_lanes<T>(r);
+  for (; done + 8 <= n; done += 8) r += load_eight<T>(p + done * S, f);
+  T sum = add_lanes(r);
   for (; done < n; ++done) sum += f(load<T>(p + done * S));
   return sum;
 }
@@ -55,20 +85,20 @@ MP_INLINE T sum_leaf(const char* p, int64_t n, Map f) {
     for (int64_t i = 1; i < n; ++i) sum += f(load<T>(p + i * S));
     return sum;
   }
-  return finish_leaf<T>(p, 8, n, f(load<Vec<T, 8>>(p)), f);
+  return finish_leaf<T>(p, 8, n, load_eight<T>(p, f), f);
 }
 
 template <class T, class Map>
 MP_INLINE T sum_four_leaves(const char* const (&p)[4], const int64_t (&n)[4], Map f) {
-  using V = Vec<T, 8>;
   constexpr int64_t S = sizeof(T);
   const int64_t common = smaller(smaller(n[0], n[1]), smaller(n[2], n[3])) / 8 * 8;
-  V a = f(load<V>(p[0])), b = f(load<V>(p[1])), c = f(load<V>(p[2])), d = f(load<V>(p[3]));
+  Eight<T> a = load_eight<T>(p[0], f), b = load_eight<T>(p[1], f), c = load_eight<T>(p[2], f),
+           d = load_eight<T>(p[3], f);
   for (int64_t i = 8; i < common; i += 8) {
-    a += f(load<V>(p[0] + i * S));
-    b += f(load<V>(p[1] + i * S));
-    c += f(load<V>(p[2] + i * S));
-    d += f(load<V>(p[3] + i * S));
+    a += load_eight<T>(p[0] + i * S, f);
+    b += load_eight<T>(p[1] + i * S, f);
+    c += load_eight<T>(p[2] + i * S, f);
+    d += load_eight<T>(p[3] + i * S, f);
   }
   return (finish_leaf<T>(p[0], common, n[0], a, f) + finish_leaf<T>(p[1], common, n[1], b, f)) +
          (finish_leaf<T>(p[2], common, n[2], c, f) + finish_leaf<T>(p[3], common, n[3], d, f));
@@ -82,7 +112,8 @@ T sum_tree(const char* p, int64_t n, Map f) {
   if (half > kLeaf && n <= 4 * kLeaf) {
     const int64_t l = first_half(half), r = first_half(n - half), rest = n - half - r;
     if (rest <= kLeaf)
-      return sum_four_leaves<T>({p, p + l * S, p + half * S, p + (half + r) * S}, {l, half - l, r, rest}, f);
+      return sum_four_leaves<T>({p, p + l * S, p + half * S, p + (half + r) * S},
+                                {l, half - l, r, rest}, f);
   }
   return sum_tree<T>(p, half, f) + sum_tree<T>(p + half * S, n - half, f);
 }
@@ -106,7 +137,8 @@ Acc sum_strided(const char* p, int64_t stride, int64_t n, Read get) {
     return sum;
   }
   const int64_t half = first_half(n);
-  return sum_strided<Acc>(p, stride, half, get) + sum_strided<Acc>(p + half * stride, stride, n - half, get);
+  return sum_strided<Acc>(p, stride, half, get) +
+         sum_strided<Acc>(p + half * stride, stride, n - half, get);
 }
 
 // Complex numbers: NumPy's tree counts real numbers, so that its leaves are half as long.

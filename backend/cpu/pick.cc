@@ -1,4 +1,5 @@
-// Selection by masks and indices, and sorting: moves of whole elements, the same on every instruction set.
+// Selection by masks and indices, and sorting: moves of whole elements, the same on every
+// instruction set.
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -12,7 +13,6 @@
 
 namespace mp::cpu {
 namespace {
-
 
 struct Bytes16 {
   uint64_t lo, hi;
@@ -58,12 +58,18 @@ void for_set(const char* mask, int64_t n, Move&& move, Whole&& whole) {
 template <class F>
 auto with_size(int64_t size, F&& f) {
   switch (size) {
-    case 1: return f.template operator()<uint8_t>();
-    case 2: return f.template operator()<uint16_t>();
-    case 4: return f.template operator()<uint32_t>();
-    case 8: return f.template operator()<uint64_t>();
-    case 16: return f.template operator()<Bytes16>();
-    default: return f.template operator()<void>();
+    case 1:
+      return f.template operator()<uint8_t>();
+    case 2:
+      return f.template operator()<uint16_t>();
+    case 4:
+      return f.template operator()<uint32_t>();
+    case 8:
+      return f.template operator()<uint64_t>();
+    case 16:
+      return f.template operator()<Bytes16>();
+    default:
+      return f.template operator()<void>();
   }
 }
 
@@ -82,11 +88,13 @@ int64_t count_true(const char* mask, int64_t n) {
   View in{DType::Bool, 1, &n, nullptr, const_cast<char*>(mask)};
   const int64_t step = 1, none = 0;
   in.strides = &step;
-  if (n > 0) reduce(Reduce::CountNonzero, {DType::I64, 1, &n, &none, reinterpret_cast<char*>(&count)}, in);
+  if (n > 0)
+    reduce(Reduce::CountNonzero, {DType::I64, 1, &n, &none, reinterpret_cast<char*>(&count)}, in);
   return count;
 }
 
-int64_t compress(char* dst, const char* src, int64_t stride, int size, const char* mask, int64_t n) {
+int64_t compress(char* dst, const char* src, int64_t stride, int size, const char* mask,
+                 int64_t n) {
   return with_size(size, [&]<class T>() {
     char* d = dst;
     auto one = [&](int64_t i) {
@@ -105,7 +113,8 @@ int64_t compress(char* dst, const char* src, int64_t stride, int size, const cha
   });
 }
 
-int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n, const char* src, int64_t src_stride) {
+int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n, const char* src,
+               int64_t src_stride) {
   return with_size(size, [&]<class T>() {
     int64_t count = 0;
     auto one = [&](int64_t i) { copy_one<T>(dst + i * stride, src + count++ * src_stride, size); };
@@ -116,22 +125,25 @@ int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n,
   });
 }
 
-void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx, int64_t n) {
+void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
+            int64_t n) {
   with_size(inner, [&]<class T>() {
     for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * inner, src + idx[r] * src_stride, inner);
   });
 }
 
-void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n, const char* src,
-             int64_t src_step) {
+void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
+             const char* src, int64_t src_step) {
   with_size(inner, [&]<class T>() {
-    for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + idx[r] * dst_stride, src + r * src_step, inner);
+    for (int64_t r = 0; r < n; ++r)
+      copy_one<T>(dst + idx[r] * dst_stride, src + r * src_step, inner);
   });
 }
 
 namespace {
 
-// Insertion sort for a handful, counting for bytes; NumPy's vectorised sorts are faster for the rest.
+// Insertion sort for a handful, counting for bytes; NumPy's vectorised sorts are faster for the
+// rest.
 template <class T>
 bool sort_few(char* keys, int64_t n) {
   constexpr int64_t kFew = 16;
@@ -139,8 +151,10 @@ bool sort_few(char* keys, int64_t n) {
   T v[kFew];
   std::memcpy(v, keys, n * sizeof(T));
   auto before = [](T x, T y) {
-    if constexpr (std::is_floating_point_v<T>) return __builtin_isless(x, y) || (y != y && x == x);
-    else return x < y;
+    if constexpr (std::is_floating_point_v<T>)
+      return __builtin_isless(x, y) || (y != y && x == x);
+    else
+      return x < y;
   };
   for (int64_t i = 1; i < n; ++i) {
     const T x = v[i];
@@ -168,17 +182,28 @@ bool sort_bytes(char* keys, int64_t n, unsigned flip) {
 bool sort(DType dtype, char* keys, int64_t n) {
   switch (dtype) {
     case DType::Bool:
-    case DType::U8: return n <= 16 ? sort_few<uint8_t>(keys, n) : sort_bytes(keys, n, 0);
-    case DType::I8: return n <= 16 ? sort_few<int8_t>(keys, n) : sort_bytes(keys, n, 0x80);
-    case DType::I16: return sort_few<int16_t>(keys, n);
-    case DType::U16: return sort_few<uint16_t>(keys, n);
-    case DType::I32: return sort_few<int32_t>(keys, n);
-    case DType::U32: return sort_few<uint32_t>(keys, n);
-    case DType::I64: return sort_few<int64_t>(keys, n);
-    case DType::U64: return sort_few<uint64_t>(keys, n);
-    case DType::F32: return sort_few<float>(keys, n);
-    case DType::F64: return sort_few<double>(keys, n);
-    default: return false;
+    case DType::U8:
+      return n <= 16 ? sort_few<uint8_t>(keys, n) : sort_bytes(keys, n, 0);
+    case DType::I8:
+      return n <= 16 ? sort_few<int8_t>(keys, n) : sort_bytes(keys, n, 0x80);
+    case DType::I16:
+      return sort_few<int16_t>(keys, n);
+    case DType::U16:
+      return sort_few<uint16_t>(keys, n);
+    case DType::I32:
+      return sort_few<int32_t>(keys, n);
+    case DType::U32:
+      return sort_few<uint32_t>(keys, n);
+    case DType::I64:
+      return sort_few<int64_t>(keys, n);
+    case DType::U64:
+      return sort_few<uint64_t>(keys, n);
+    case DType::F32:
+      return sort_few<float>(keys, n);
+    case DType::F64:
+      return sort_few<double>(keys, n);
+    default:
+      return false;
   }
 }
 

@@ -12,13 +12,20 @@ const LogicLoops& logic = MP_BEST_ISA(logic_loops);
 const ReduceEntry& entry_of(Reduce op, DType in) {
   const int t = index(in);
   switch (op) {
-    case Reduce::Sum: return sums.table[0][t];
-    case Reduce::Prod: return sums.table[1][t];
-    case Reduce::Min: return extremes.table[0][t];
-    case Reduce::Max: return extremes.table[1][t];
-    case Reduce::Any: return logic.table[0][t];
-    case Reduce::All: return logic.table[1][t];
-    case Reduce::CountNonzero: break;
+    case Reduce::Sum:
+      return sums.table[0][t];
+    case Reduce::Prod:
+      return sums.table[1][t];
+    case Reduce::Min:
+      return extremes.table[0][t];
+    case Reduce::Max:
+      return extremes.table[1][t];
+    case Reduce::Any:
+      return logic.table[0][t];
+    case Reduce::All:
+      return logic.table[1][t];
+    case Reduce::CountNonzero:
+      break;
   }
   return logic.table[2][t];
 }
@@ -30,13 +37,15 @@ bool fill_identity(Reduce op, const View& out) {
   for (int d = 0; d < out.ndim; ++d) shape[d] = out.strides[d] ? out.shape[d] : 1;
   char one[16];
   int64_t value = op == Reduce::Prod || op == Reduce::All;
-  copy({out.dtype, 0, nullptr, nullptr, one}, {DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+  copy({out.dtype, 0, nullptr, nullptr, one},
+       {DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
   fill({out.dtype, out.ndim, shape, out.strides, out.data}, one);
   return true;
 }
 
-// A nest over (in, out[, mean]) brought into one of two shapes: the last dimension is reduced (and the one
-// before it, of any sort, is the loop over rows), or the last one is kept and the one before it is reduced.
+// A nest over (in, out[, mean]) brought into one of two shapes: the last dimension is reduced (and
+// the one before it, of any sort, is the loop over rows), or the last one is kept and the one
+// before it is reduced.
 template <int K>
 struct Plan {
   Nest<K> nest;  // operand 0 is the input, 1 the output
@@ -78,7 +87,9 @@ struct Plan {
   int64_t n1() const { return nest.ndim ? nest.shape[nest.ndim - 1] : 1; }
   int64_t n0() const { return loops == 2 ? nest.shape[(nest.ndim - 2) & (kNestDims - 1)] : 1; }
   int64_t s1(int k) const { return nest.ndim ? nest.strides[k][nest.ndim - 1] : 0; }
-  int64_t s0(int k) const { return loops == 2 ? nest.strides[k][(nest.ndim - 2) & (kNestDims - 1)] : 0; }
+  int64_t s0(int k) const {
+    return loops == 2 ? nest.strides[k][(nest.ndim - 2) & (kNestDims - 1)] : 0;
+  }
 };
 
 bool keeps_zero(const View& out) {
@@ -118,7 +129,8 @@ bool reduce(Reduce op, const View& out, const View& in) {
 
 bool moments(const View& mean, const View& sumsq, const View& in) {
   const bool is_float = in.dtype == DType::F32;
-  if ((!is_float && in.dtype != DType::F64) || mean.dtype != in.dtype || sumsq.dtype != in.dtype) return false;
+  if ((!is_float && in.dtype != DType::F64) || mean.dtype != in.dtype || sumsq.dtype != in.dtype)
+    return false;
   if (has_zero(in) || !reduce(Reduce::Sum, mean, in)) return false;
   int64_t count = 1;
   for (int d = 0; d < in.ndim; ++d) count *= mean.strides[d] == 0 ? in.shape[d] : 1;
@@ -138,9 +150,11 @@ bool moments(const View& mean, const View& sumsq, const View& in) {
   plan.make();
   plan.run([&](char** p, bool first) {
     if (plan.inner)
-      entry.inner(p[1], plan.s0(1), p[2], plan.s0(2), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+      entry.inner(p[1], plan.s0(1), p[2], plan.s0(2), p[0], plan.s0(0), plan.s1(0), plan.n0(),
+                  plan.n1(), first);
     else
-      entry.outer(p[1], plan.s1(1), p[2], plan.s1(2), p[0], plan.s0(0), plan.s1(0), plan.n0(), plan.n1(), first);
+      entry.outer(p[1], plan.s1(1), p[2], plan.s1(2), p[0], plan.s0(0), plan.s1(0), plan.n0(),
+                  plan.n1(), first);
   });
   return true;
 }

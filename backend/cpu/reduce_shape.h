@@ -1,24 +1,28 @@
-// Generic bodies of the reduction loops. An operation Op says: In and Out (memory types), Acc, get(In) -> Acc,
-// read(Out) -> Acc, combine(Acc, Acc), write(Acc) -> Out, and row(p, stride, n) -> Acc for n >= 1 elements.
+// Generic bodies of the reduction loops. An operation Op says: In and Out (memory types), Acc,
+// get(In) -> Acc, read(Out) -> Acc, combine(Acc, Acc), write(Acc) -> Out, and row(p, stride, n) ->
+// Acc for n >= 1 elements; where In is Acc it may offer V and combine_vectors, for what the
+// compiler does not vectorise.
 #pragma once
 #include "cpu/element.h"
 
 namespace mp::cpu::MP_ISA {
 
 template <class Op>
-void reduce_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1,
-                  bool first) {
+void reduce_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                  int64_t n1, bool first) {
   for (int64_t i = 0; i < n0; ++i, out += os, in += s0) {
     auto acc = Op::row(in, s1, n1);
-    if (!(first && (i == 0 || os != 0))) acc = Op::combine(Op::read(load<typename Op::Out>(out)), acc);
+    if (!(first && (i == 0 || os != 0)))
+      acc = Op::combine(Op::read(load<typename Op::Out>(out)), acc);
     store<typename Op::Out>(out, Op::write(acc));
   }
 }
 
-// One tile of columns: the accumulators stay in the first-level cache while four rows at a time pass.
+// One tile of columns: the accumulators stay in the first-level cache while four rows at a time
+// pass.
 template <class Op, bool kDense>
-MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t m,
-                          bool first) {
+MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                          int64_t m, bool first) {
   using In = typename Op::In;
   constexpr int64_t S = sizeof(In);
   typename Op::Acc acc[256];
@@ -31,7 +35,17 @@ MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int
   }
   for (; i + 4 <= n0; i += 4) {
     const char* p = in + i * s0;
-    for (int64_t j = 0; j < m; ++j) {
+    int64_t j = 0;
+    if constexpr (kDense && requires { typename Op::V; }) {
+      using V = typename Op::V;
+      constexpr int64_t kLanes = sizeof(V) / S;
+      for (; j + kLanes <= m; j += kLanes) {
+        V a = load<V>(reinterpret_cast<const char*>(acc + j));
+        for (int k = 0; k < 4; ++k) a = Op::combine_vectors(a, load<V>(p + j * S + k * s0));
+        store<V>(reinterpret_cast<char*>(acc + j), a);
+      }
+    }
+    for (; j < m; ++j) {
       const char* q = p + j * (kDense ? S : s1);
       auto a = Op::combine(acc[j], Op::get(load<In>(q)));
       a = Op::combine(a, Op::get(load<In>(q + s0)));
@@ -47,7 +61,8 @@ MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int
 
 // M columns at a time with their accumulators in registers, for few columns and many rows.
 template <class Op, int M>
-void outer_narrow(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, bool first) {
+void outer_narrow(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                  bool first) {
   typename Op::Acc acc[M];
   for (int j = 0; j < M; ++j)
     acc[j] = first ? Op::get(load<typename Op::In>(in + j * s1))
@@ -59,12 +74,13 @@ void outer_narrow(char* out, int64_t os, const char* in, int64_t s0, int64_t s1,
 }
 
 template <class Op>
-void reduce_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0, int64_t n1,
-                  bool first) {
+void reduce_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+                  int64_t n1, bool first) {
   constexpr int64_t S = sizeof(typename Op::In);
   if (n1 < 16 && n0 > 1) {
     int64_t j = 0;
-    for (; j + 4 <= n1; j += 4) outer_narrow<Op, 4>(out + j * os, os, in + j * s1, s0, s1, n0, first);
+    for (; j + 4 <= n1; j += 4)
+      outer_narrow<Op, 4>(out + j * os, os, in + j * s1, s0, s1, n0, first);
     if (n1 & 2) outer_narrow<Op, 2>(out + j * os, os, in + j * s1, s0, s1, n0, first), j += 2;
     if (n1 & 1) outer_narrow<Op, 1>(out + j * os, os, in + j * s1, s0, s1, n0, first);
     return;

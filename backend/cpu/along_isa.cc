@@ -20,7 +20,15 @@ struct Arg {
   static MP_INLINE bool beats(V a, V b) { return kMax ? a > b : a < b; }
 
   static int64_t find(const char* p, int64_t stride, int64_t n) {
-    const KeepFpFlags keep;
+    if constexpr (!Kind<V>::is_float) return search(p, stride, n);
+    const FpFlags before = fp_flags();
+    const int64_t at = search(p, stride, n);
+    restore_fp_flags(before);
+    return at;
+  }
+
+ private:
+  static MP_INLINE int64_t search(const char* p, int64_t stride, int64_t n) {
     V best = value(load<S>(p));
     if (is_nan(best)) return 0;
     int64_t at = 0, i = 1;
@@ -41,8 +49,6 @@ struct Arg {
     const int64_t hit = scan(p, stride, i, n, at, best);
     return hit >= 0 ? hit : at;
   }
-
- private:
   // Element by element; returns the position of a NaN, else -1 with at and best brought forward.
   static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at,
                                 V& best) {

@@ -88,14 +88,16 @@ struct Extreme : Vectors<S, kMax> {
 template <class Op>
 void extreme_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
                    int64_t n1, bool first) {
-  const KeepFpFlags keep;
+  const FpFlags before = fp_flags();
   reduce_inner<Op>(out, os, in, s0, s1, n0, n1, first);
+  restore_fp_flags(before);
 }
 template <class Op>
 void extreme_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
                    int64_t n1, bool first) {
-  const KeepFpFlags keep;
+  const FpFlags before = fp_flags();
   reduce_outer<Op>(out, os, in, s0, s1, n0, n1, first);
+  restore_fp_flags(before);
 }
 
 template <class S, bool kMax>

@@ -17,9 +17,9 @@ struct Nest {
   int64_t shape[kNestDims];
   int64_t strides[K][kNestDims];
 
-  // ops[k] supplies strides and data; the shape is common.
+  // ops[k] supplies strides and data; the shape is common. turn = false leaves negative strides as they are.
   template <class V>
-  void make(int nd, const int64_t* dims, const V* const (&ops)[K]) {
+  void make(int nd, const int64_t* dims, const V* const (&ops)[K], bool turn = true) {
     for (int k = 0; k < K; ++k) ptr[k] = ops[k]->data;
     for (int d = 0; d < nd; ++d) {
       if (dims[d] == 1) continue;
@@ -29,7 +29,7 @@ struct Nest {
       ++ndim;
     }
     if (empty) return;
-    turn_negative();
+    if (turn) turn_negative();
     if (ndim > 1) sort(), merge();
   }
 

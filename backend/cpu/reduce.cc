@@ -108,15 +108,17 @@ bool has_zero(const View& v) {
 bool reduce(Reduce op, const View& out, const View& in) {
   const ReduceEntry& entry = entry_of(op, in.dtype);
   if (!entry.inner || entry.out != out.dtype) return false;
+  // NumPy adds and multiplies in the direction of the array, not of memory: rounding depends on it.
+  const bool turn = !is_inexact(in.dtype) || (op != Reduce::Sum && op != Reduce::Prod);
   if (in.ndim == 1 && out.strides[0] == 0 && in.shape[0] > 0) {
-    const bool backwards = in.strides[0] < 0;
+    const bool backwards = turn && in.strides[0] < 0;
     entry.inner(out.data, 0, backwards ? in.data + in.strides[0] * (in.shape[0] - 1) : in.data, 0,
                 backwards ? -in.strides[0] : in.strides[0], 1, in.shape[0], true);
     return true;
   }
   if (has_zero(in)) return keeps_zero(out) || fill_identity(op, out);
   Plan<2> plan;
-  plan.nest.make(in.ndim, in.shape, {&in, &out});
+  plan.nest.make(in.ndim, in.shape, {&in, &out}, turn);
   plan.make();
   plan.run([&](char** p, bool first) {
     if (plan.inner)
@@ -146,7 +148,7 @@ bool moments(const View& mean, const View& sumsq, const View& in) {
   });
   const DeviationEntry& entry = sums.deviation[!is_float];
   Plan<3> plan;
-  plan.nest.make(in.ndim, in.shape, {&in, &sumsq, &mean});
+  plan.nest.make(in.ndim, in.shape, {&in, &sumsq, &mean}, false);
   plan.make();
   plan.run([&](char** p, bool first) {
     if (plan.inner)

@@ -61,6 +61,20 @@ def test_stubs_are_up_to_date():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_cited_notes_exist():
+    root = DOCS.parent
+    files = [
+        p
+        for folder in ("csrc", "backend", "minpy", "tests")
+        for p in (root / folder).rglob("*")
+        if p.suffix in (".h", ".cc", ".inc", ".py")
+    ]
+    cited = {note for path in files for note in re.findall(r"Note \[([\w' -]+)\]", path.read_text())}
+    defined = re.findall(r"^### Note \[([^]]+)\]", (DOCS / "internals.md").read_text(), re.MULTILINE)
+    assert cited and cited <= set(defined)
+    assert len(defined) == len(set(defined))
+
+
 def write_idx(path, array):
     data = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)

@@ -17,7 +17,8 @@ struct Nest {
   int64_t shape[kNestDims];
   int64_t strides[K][kNestDims];
 
-  // ops[k] supplies strides and data; the shape is common. turn = false leaves negative strides as they are.
+  // ops[k] supplies strides and data; the shape is common. turn = false leaves negative strides as
+  // they are.
   template <class V>
   void make(int nd, const int64_t* dims, const V* const (&ops)[K], bool turn = true) {
     for (int k = 0; k < K; ++k) ptr[k] = ops[k]->data;

@@ -232,12 +232,15 @@ ArrayRef where_array(const ArrayRef& condition, const ArrayRef& x, const ArrayRe
   int ndim, order[kMaxDims];
   int64_t shape[kMaxDims], strides[4][kMaxDims], step = itemsize(dtype);
   if (!common_shape(arrays, &ndim, shape)) return {};
+  // The layout follows the operands as they came: a cast may have laid a repeated axis out anew.
+  Array* came[] = {condition.get(), x.get(), y.get()};
   const int64_t* operands[3];
   for (int i = 0; i < 3; ++i) {
-    broadcast_strides(arrays[i], ndim, shape, strides[i]);
+    broadcast_strides(came[i], ndim, shape, strides[i]);
     operands[i] = strides[i];
   }
   iteration_order(ndim, shape, operands, 3, order);
+  for (int i = 0; i < 3; ++i) broadcast_strides(arrays[i], ndim, shape, strides[i]);
   for (int k = ndim - 1; k >= 0; --k) {
     strides[3][order[k]] = step;
     step *= std::max<int64_t>(shape[order[k]], 1);

@@ -42,7 +42,20 @@ def same_bits(got, want):
     onp.testing.assert_array_equal(got, want)
 
 
-SHAPES = ((1,), (7,), (16,), (129,), (1000,), (4099,), (3, 5), (40, 33), (500, 3), (3, 500), (6, 7, 20), (3, 4, 5, 6))
+SHAPES = (
+    (1,),
+    (7,),
+    (16,),
+    (129,),
+    (1000,),
+    (4099,),
+    (3, 5),
+    (40, 33),
+    (500, 3),
+    (3, 500),
+    (6, 7, 20),
+    (3, 4, 5, 6),
+)
 
 
 @pytest.mark.filterwarnings("ignore:(overflow|invalid):RuntimeWarning")
@@ -71,7 +84,9 @@ def test_reductions_equal_numpy(dtype, layout):
 
 
 @pytest.mark.parametrize("dtype", "fd")
-@pytest.mark.parametrize("n", [1, 7, 8, 9, 127, 128, 129, 136, 255, 257, 511, 512, 513, 1000, 1037, 4096, 99991])
+@pytest.mark.parametrize(
+    "n", [1, 7, 8, 9, 127, 128, 129, 136, 255, 257, 511, 512, 513, 1000, 1037, 4096, 99991]
+)
 def test_sum_of_a_row_has_numpys_bits(dtype, n):
     rng = onp.random.default_rng(n)
     a = (rng.standard_normal((3, n)) * 10.0 ** rng.integers(-6, 6, (3, n))).astype(dtype)
@@ -186,5 +201,6 @@ def test_sort_and_search(dtype):
         ordered, keys = onp.sort(a), onp.concatenate([a, sample(rng, dtype, 9)])
         for side in ("left", "right"):
             same_bits(
-                np.searchsorted(np.asarray(ordered), np.asarray(keys), side=side), onp.searchsorted(ordered, keys, side)
+                np.searchsorted(np.asarray(ordered), np.asarray(keys), side=side),
+                onp.searchsorted(ordered, keys, side),
             )

@@ -94,11 +94,13 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
 }
 
 // x.flat = v, x.real = v, x.imag = v: NumPy assigns on the same memory.
-int set_values(PyObject* self, PyObject* value, void* name) {
+int set_values(PyObject* self, PyObject* value, void* closure) {
   Array* a = as_self(self);
-  bool imag = std::strcmp(static_cast<const char*>(name), "imag") == 0;
+  bool flat = std::strchr(static_cast<const char*>(closure), ':');  // the closure names the getter's class
+  const char* name = flat ? "flat" : static_cast<const char*>(closure);
+  bool imag = std::strcmp(name, "imag") == 0;
   if (value && (is_complex(a->dtype) || (tape::state.recording && !imag))) {
-    PyObject* part = PyObject_GetAttrString(self, static_cast<const char*>(name));
+    PyObject* part = PyObject_GetAttrString(self, name);
     int status = part ? PyObject_SetItem(part, Py_Ellipsis, value) : -1;
     Py_XDECREF(part);
     return status;
@@ -106,7 +108,7 @@ int set_values(PyObject* self, PyObject* value, void* name) {
   if (tape::before_write(a) < 0) return -1;
   PyObject* np = to_numpy(a);
   PyObject* plain = np && value ? unwrap(value) : nullptr;
-  int status = np && (plain || !value) ? PyObject_SetAttrString(np, static_cast<const char*>(name), plain) : -1;
+  int status = np && (plain || !value) ? PyObject_SetAttrString(np, name, plain) : -1;
   Py_XDECREF(plain);
   Py_XDECREF(np);
   return status;

@@ -42,32 +42,44 @@ bool defers(PyObject* self, PyObject* other) {
 // method come first; without one of its own NumPy calls the ufunc, which comes back to us.
 bool is_numpy_subclass(PyObject* other) { return PyArray_Check(other) && !PyArray_CheckExact(other); }
 
-#define MP_BINARY(slot, ufunc)                                                  \
-  PyObject* slot(PyObject* a, PyObject* b) {                                    \
-    static Ufunc* f = find_ufunc(ufunc);                                        \
-    if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;        \
-    PyObject* inputs[2] = {a, b};                                               \
-    return ufunc_call(f, inputs, nullptr);                                      \
-  }                                                                             \
-  [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {         \
-    static Ufunc* f = find_ufunc(ufunc);                                        \
-    if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;                                 \
-    return ufunc_inplace(f, a, b);                                              \
+PyObject* power_of_two_operands(PyObject* a, PyObject* b) { return PyNumber_Power(a, b, Py_None); }
+
+// Such a class gave the operation to us, because it does not know our type (matrix.__mul__): it gets a
+// numpy.ndarray instead.
+PyObject* on_numpys_side(PyObject* (*number)(PyObject*, PyObject*), PyObject* a, PyObject* b) {
+  PyObject* plain = unwrap(b);
+  PyObject* result = plain ? number(a, plain) : nullptr;
+  Py_XDECREF(plain);
+  return wrap(result);
+}
+
+#define MP_BINARY(slot, ufunc, number)                                                            \
+  PyObject* slot(PyObject* a, PyObject* b) {                                                      \
+    static Ufunc* f = find_ufunc(ufunc);                                                          \
+    if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(number, a, b);             \
+    if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;       \
+    PyObject* inputs[2] = {a, b};                                                                 \
+    return ufunc_call(f, inputs, nullptr);                                                        \
+  }                                                                                               \
+  [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {                           \
+    static Ufunc* f = find_ufunc(ufunc);                                                          \
+    if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;                                                   \
+    return ufunc_inplace(f, a, b);                                                                \
   }
 
-MP_BINARY(nb_add, "add")
-MP_BINARY(nb_subtract, "subtract")
-MP_BINARY(nb_multiply, "multiply")
-MP_BINARY(nb_true_divide, "divide")
-MP_BINARY(nb_floor_divide, "floor_divide")
-MP_BINARY(nb_remainder, "remainder")
-MP_BINARY(nb_divmod, "divmod")
-MP_BINARY(nb_lshift, "left_shift")
-MP_BINARY(nb_rshift, "right_shift")
-MP_BINARY(nb_and, "bitwise_and")
-MP_BINARY(nb_or, "bitwise_or")
-MP_BINARY(nb_xor, "bitwise_xor")
-MP_BINARY(nb_power2, "power")
+MP_BINARY(nb_add, "add", PyNumber_Add)
+MP_BINARY(nb_subtract, "subtract", PyNumber_Subtract)
+MP_BINARY(nb_multiply, "multiply", PyNumber_Multiply)
+MP_BINARY(nb_true_divide, "divide", PyNumber_TrueDivide)
+MP_BINARY(nb_floor_divide, "floor_divide", PyNumber_FloorDivide)
+MP_BINARY(nb_remainder, "remainder", PyNumber_Remainder)
+MP_BINARY(nb_divmod, "divmod", PyNumber_Divmod)
+MP_BINARY(nb_lshift, "left_shift", PyNumber_Lshift)
+MP_BINARY(nb_rshift, "right_shift", PyNumber_Rshift)
+MP_BINARY(nb_and, "bitwise_and", PyNumber_And)
+MP_BINARY(nb_or, "bitwise_or", PyNumber_Or)
+MP_BINARY(nb_xor, "bitwise_xor", PyNumber_Xor)
+MP_BINARY(nb_power2, "power", power_of_two_operands)
 
 // NumPy's shortcuts for scalar exponents: exact and faster than pow.
 Ufunc* power_shortcut(PyObject* a, PyObject* b) {
@@ -121,6 +133,7 @@ MP_UNARY(nb_absolute, "absolute")
 MP_UNARY(nb_invert, "invert")
 
 PyObject* nb_matmul(PyObject* a, PyObject* b) {
+  if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(PyNumber_MatrixMultiply, a, b);
   if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;
   if (current_policy() == Policy::OnlyNumPy) {
     PyObject* args[2] = {a, b};

@@ -107,6 +107,19 @@ int before_mutation(PyObject* o) {
   return 0;
 }
 
+// Whether `result` is a NumPy array that the caller gave as out=: it gets that object back.
+bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  bool is_ufunc = Py_TYPE(target) == &PyUFunc_Type;
+  for (Py_ssize_t i = is_ufunc ? reinterpret_cast<PyUFuncObject*>(target)->nin : nargs; i < nargs; ++i)
+    if (args[i] == result) return true;
+  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") != 0) continue;
+    PyObject* out = args[nargs + i];
+    return out == result || (PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1 && PyTuple_GET_ITEM(out, 0) == result);
+  }
+  return false;
+}
+
 // Calls `target` on unwrapped arguments and wraps the result.
 PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int mutates) {
   Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = nargs + nkw;
@@ -125,8 +138,9 @@ PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, 
     if (!ok) break;
   }
   if (ok) result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+  bool is_out = result && PyArray_CheckExact(result) && passed_as_out(result, target, args, nargs, kwnames);
   // Wrapping while the arguments are alive keeps their identity: a returned `out` is the caller's array.
-  result = wrap(result);
+  if (!is_out) result = wrap(result);
   for (Py_ssize_t i = 0; i < done; ++i) Py_DECREF(stack[i + 1]);
   if (stack != small) PyMem_Free(stack);
   return result;

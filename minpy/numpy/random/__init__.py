@@ -11,33 +11,29 @@ import numpy.random as _source
 from minpy import _core
 from minpy.numpy import _namespace
 
-_IN_PLACE = ("shuffle",)
 
-
-def _writes_back(name, function):
-    """numpy's shuffle: lists must be shuffled themselves, even when they hold our arrays."""
-    on_arrays = _core.make_fallback(name, function, function.__name__ == "shuffle" and "." in name[7:])
+def _shuffle(name, function, position):
+    """numpy's shuffle. Lists must be shuffled themselves, even when they hold our arrays."""
+    on_arrays = _core.make_fallback(name, function, position)
 
     def shuffle(*args, **kwargs):
         takes_array = any(isinstance(value, _core.ndarray) for value in (*args, *kwargs.values()))
         return (on_arrays if takes_array else function)(*args, **kwargs)
 
-    shuffle.__doc__ = function.__doc__
     return shuffle
 
 
-def _wrapped_methods(original):
-    methods = {}
-    for name in dir(original):
-        method = getattr(original, name)
-        if name[0] == "_" or not callable(method):
-            continue
-        dotted = f"random.{original.__name__}.{name}"
-        if name in _IN_PLACE:
-            methods[name] = _writes_back(dotted, method)
-        elif name not in ("get_state", "set_state", "seed", "spawn", "bytes"):
-            methods[name] = _core.make_fallback(dotted, method, -1)
-    return methods
+def _wrapped_method(original, name):
+    # The call goes to a plain generator: NumPy's methods call each other and expect NumPy's arrays.
+    dotted, method = f"random.{original.__name__}.{name}", getattr(original, name)
+    run = _shuffle(dotted, method, 1) if name == "shuffle" else _core.make_fallback(dotted, method, -1)
+
+    def call(self, *args, **kwargs):
+        return run(self._plain, *args, **kwargs)
+
+    call.__name__, call.__doc__, call.__wrapped__ = name, method.__doc__, method
+    call.__qualname__ = f"{original.__name__}.{name}"
+    return call
 
 
 def _rebuild(kind, bit_generator, state):
@@ -50,18 +46,61 @@ def _rebuild(kind, bit_generator, state):
 def _wrapped_class(original):
     """A subclass of `original` whose methods return our arrays."""
 
+    def __init__(self, *args, **kwargs):
+        original.__init__(self, *_core.to_numpy(args), **_core.to_numpy(kwargs))
+        self._plain = original(self._bit_generator)
+
     def __reduce__(self):
-        state = self.get_state(legacy=False) if hasattr(self, "get_state") else None
+        state = self._plain.get_state(legacy=False) if original is _source.RandomState else None
         return _rebuild, (type(self), self._bit_generator, state)
 
-    namespace = {**_wrapped_methods(original), "__reduce__": __reduce__, "__doc__": original.__doc__}
+    def spawn(self, n_children):
+        return [type(self)(child.bit_generator) for child in self._plain.spawn(n_children)]
+
+    spawn.__doc__ = getattr(original, "spawn", spawn).__doc__
+    names = [name for name in dir(original) if name[0] != "_" and callable(getattr(original, name))]
+    namespace = {name: _wrapped_method(original, name) for name in names}
+    if "spawn" in names:
+        namespace["spawn"] = spawn
+    namespace |= {"__init__": __init__, "__reduce__": __reduce__, "__doc__": original.__doc__}
     namespace["__module__"] = "minpy.numpy.random"
     return _namespace.register_twin(original, type(original.__name__, (original,), namespace))
 
 
+class _TakesOurArrays(type):
+    """The metatype of the seeding classes: their instances are NumPy's own, made from our arrays too."""
+
+    def __call__(cls, *args, **kwargs):
+        return cls.__wrapped__(*_core.to_numpy(args), **_core.to_numpy(kwargs))
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, cls.__wrapped__)
+
+    def __subclasscheck__(cls, candidate):
+        return issubclass(candidate, cls.__wrapped__)
+
+    def __mro_entries__(cls, bases):
+        return (cls.__wrapped__,)
+
+    def __getattr__(cls, name):
+        return getattr(cls.__wrapped__, name)
+
+
+def _seeding_class(original):
+    namespace = {"__doc__": original.__doc__, "__module__": "minpy.numpy.random", "__wrapped__": original}
+    return _TakesOurArrays(original.__name__, (), namespace)
+
+
+MT19937 = _seeding_class(_source.MT19937)
+PCG64 = _seeding_class(_source.PCG64)
+PCG64DXSM = _seeding_class(_source.PCG64DXSM)
+Philox = _seeding_class(_source.Philox)
+SFC64 = _seeding_class(_source.SFC64)
+SeedSequence = _seeding_class(_source.SeedSequence)
 Generator = _wrapped_class(_source.Generator)
 RandomState = _wrapped_class(_source.RandomState)
-shuffle = _writes_back("random.shuffle", _source.shuffle)
+shuffle = _shuffle("random.shuffle", _source.shuffle, 0)
+shuffle.__doc__ = _source.shuffle.__doc__
 
 
 def default_rng(seed=None):

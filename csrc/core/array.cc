@@ -74,7 +74,7 @@ Array* discard(Array* a) {
 
 bool attach_fresh_storage(Array* a, int64_t nbytes) {
   a->storage = storage_new(static_cast<size_t>(nbytes));
-  if (!a->storage) return false;
+  if (!a->storage) return raise_no_memory(a);
   a->data = a->storage->data;
   return true;
 }

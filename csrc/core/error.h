@@ -25,4 +25,7 @@ inline void check(int status) { if (status < 0) throw PythonError{}; }
 inline ArrayRef check(Array* a) { if (!a) throw PythonError{}; return ArrayRef::steal(a); }
 inline PyObject* check(PyObject* o) { if (!o) throw PythonError{}; return o; }
 
+// NumPy's MemoryError, which names the shape and the dtype. Always false.
+bool raise_no_memory(const Array* a);
+
 }  // namespace mp

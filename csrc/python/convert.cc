@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/error.h"
 #include "python/fallback.h"
 #include "python/numpy_api.h"
 #include "tape/tape.h"
@@ -163,6 +164,22 @@ ArrayRef as_array(PyObject* o) {
     return {};
   }
   return ArrayRef::steal(ours);
+}
+
+bool raise_no_memory(const Array* a) {
+  PyErr_Clear();
+  PyObject* module = PyImport_ImportModule("numpy._core._exceptions");
+  if (!module) {
+    PyErr_Clear();
+    module = PyImport_ImportModule("numpy.core._exceptions");  // numpy 1
+  }
+  PyObject* type = module ? PyObject_GetAttrString(module, "_ArrayMemoryError") : nullptr;
+  PyObject* details = Py_BuildValue("NN", shape_tuple(a->shape, a->ndim), descr_of(a->dtype));
+  if (type && details) PyErr_SetObject(type, details);
+  Py_XDECREF(details);
+  Py_XDECREF(type);
+  Py_XDECREF(module);
+  return false;
 }
 
 int parse_ints(PyObject* o, int64_t* out, int capacity) {

@@ -156,8 +156,10 @@ bool refuse_resize(Array* a, PyObject* refcheck) {
   int check_references = refcheck ? PyObject_IsTrue(refcheck) : 1;
   if (check_references < 0) return true;
   const char* text = nullptr;
-  if (a->base || !(a->flags & (kCContig | kFContig)))
-    text = a->base ? "cannot resize this array: it does not own its data" : "resize only works on single-segment arrays";
+  if (!(a->flags & (kCContig | kFContig)))
+    text = "resize only works on single-segment arrays";
+  else if (a->base)
+    text = "cannot resize this array: it does not own its data";
   else if (a->weakrefs || a->storage->refs > 1)
     text = "cannot resize an array that references or is referenced\nby another array in this way. Use the np.resize function.";
   else if (check_references && Py_REFCNT(reinterpret_cast<PyObject*>(a)) > 2)

@@ -18,8 +18,18 @@ if not any(entry.startswith("_core.") for entry in os.listdir(__path__[0])):
 
 
 _DISPATCH_NAMES = frozenset(
-    """OnlyMXNetPolicy OnlyNativePolicy OnlyNumPyPolicy PreferMXNetPolicy PreferNativePolicy op_stat
-    reset_op_stat set_global_policy show_op_stat wrap_policy""".split()
+    [
+        "OnlyMXNetPolicy",
+        "OnlyNativePolicy",
+        "OnlyNumPyPolicy",
+        "PreferMXNetPolicy",
+        "PreferNativePolicy",
+        "op_stat",
+        "reset_op_stat",
+        "set_global_policy",
+        "show_op_stat",
+        "wrap_policy",
+    ]
 )
 
 

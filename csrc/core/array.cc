@@ -132,7 +132,10 @@ inline Array* new_c_order(DType dtype, int ndim, const int64_t* shape) {
   int64_t nbytes = set_c_layout(a, dtype, shape);
   if (nbytes < 0) return discard(a);
   a->storage = kAllocate(static_cast<size_t>(nbytes));
-  if (!a->storage) return discard(a);
+  if (!a->storage) {
+    raise_no_memory(a);
+    return discard(a);
+  }
   a->data = a->storage->data;
   a->flags = kCContig | kWriteable | kAligned;
   int long_axes = 0;

@@ -15,8 +15,10 @@ PyObject* meta_instancecheck(PyObject* self, PyObject* instance) {
   PyObject* type = PyObject_GetAttrString(instance, "__class__");
   if (!type) return nullptr;
   bool yes = type != reinterpret_cast<PyObject*>(Py_TYPE(instance)) && PyType_Check(type) &&
-             (PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), reinterpret_cast<PyTypeObject*>(self)) ||
-              (is_ndarray(self) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), &PyArray_Type)));
+             (PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type),
+                               reinterpret_cast<PyTypeObject*>(self)) ||
+              (is_ndarray(self) &&
+               PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), &PyArray_Type)));
   Py_DECREF(type);
   return PyBool_FromLong(yes);
 }
@@ -34,10 +36,14 @@ PyObject* meta_subclasscheck(PyObject* self, PyObject* candidate) {
 // class Sub(ndarray): the base becomes minpy.numpy's subclass of numpy.ndarray.
 PyObject* meta_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   PyObject *name, *bases, *dict;
-  if (!PyArg_ParseTuple(args, "UO!O!:ndarray", &name, &PyTuple_Type, &bases, &PyDict_Type, &dict)) return nullptr;
+  if (!PyArg_ParseTuple(args, "UO!O!:ndarray", &name, &PyTuple_Type, &bases, &PyDict_Type, &dict))
+    return nullptr;
   PyObject* module = PyImport_ImportModule("minpy.numpy._subclass");
-  bool overrides = PyDict_GetItemString(dict, "__array_ufunc__") || PyDict_GetItemString(dict, "__array_function__");
-  PyObject* base = module ? PyObject_GetAttrString(module, overrides ? "overriding_ndarray" : "ndarray") : nullptr;
+  bool overrides = PyDict_GetItemString(dict, "__array_ufunc__") ||
+                   PyDict_GetItemString(dict, "__array_function__");
+  PyObject* base =
+      module ? PyObject_GetAttrString(module, overrides ? "overriding_ndarray" : "ndarray")
+             : nullptr;
   Py_XDECREF(module);
   Py_ssize_t n = PyTuple_GET_SIZE(bases);
   PyObject* replaced = base ? PyTuple_New(n) : nullptr;
@@ -48,7 +54,9 @@ PyObject* meta_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   Py_XDECREF(base);
   PyObject* type_args = replaced ? PyTuple_Pack(3, name, replaced, dict) : nullptr;
   Py_XDECREF(replaced);
-  PyObject* result = type_args ? PyObject_Call(reinterpret_cast<PyObject*>(&PyType_Type), type_args, kwargs) : nullptr;
+  PyObject* result =
+      type_args ? PyObject_Call(reinterpret_cast<PyObject*>(&PyType_Type), type_args, kwargs)
+                : nullptr;
   Py_XDECREF(type_args);
   return result;
 }

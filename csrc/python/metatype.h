@@ -1,6 +1,7 @@
-// The metatype of ndarray. It makes isinstance(x, ndarray) true for NumPy's own arrays too (those of object,
-// string, datetime and structured dtypes, matrix, masked arrays, user subclasses), and turns a Python class
-// statement `class Sub(np.ndarray)` into a subclass of numpy.ndarray: see Note [Subclasses are NumPy's].
+// The metatype of ndarray. It makes isinstance(x, ndarray) true for NumPy's own arrays too (those
+// of object, string, datetime and structured dtypes, matrix, masked arrays, user subclasses), and
+// turns a Python class statement `class Sub(np.ndarray)` into a subclass of numpy.ndarray: see Note
+// [Subclasses are NumPy's].
 #pragma once
 #include <Python.h>
 

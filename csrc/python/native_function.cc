@@ -17,8 +17,7 @@ namespace {
 using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
 
 struct NativeFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   vectorcallfunc own;  // what vectorcall is, unless the policy sends every call to NumPy
   FastCall call;
   const char* path;  // of NumPy's callable: "sum", "ndarray.sum"
@@ -28,7 +27,8 @@ struct NativeFunction {
 
 NativeFunction* as_native(PyObject* o) { return reinterpret_cast<NativeFunction*>(o); }
 
-PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                            PyObject* kwnames) {
   NativeFunction* f = as_native(self);
   ++f->calls;
   return f->call(nullptr, args, PyVectorcall_NARGS(nargsf), kwnames);
@@ -41,7 +41,8 @@ PyObject* native_in_numpy(PyObject* self, PyObject* const* args, size_t nargsf, 
 }
 
 // Methods take the array as their first argument. Arrays that are NumPy's own run NumPy's method.
-PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                            PyObject* kwnames) {
   NativeFunction* f = as_native(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   ++f->calls;
@@ -54,16 +55,25 @@ const char* last_part(const NativeFunction* f) {
   return dot ? dot + 1 : f->path;
 }
 
-PyObject* native_repr(PyObject* self) { return PyUnicode_FromFormat("<function %s at %p>", as_native(self)->path, self); }
-PyObject* native_name(PyObject* self, void*) { return PyUnicode_FromString(last_part(as_native(self))); }
-PyObject* native_qualname(PyObject* self, void*) { return PyUnicode_FromString(as_native(self)->path); }
-PyObject* native_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_native(self)->calls); }
+PyObject* native_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<function %s at %p>", as_native(self)->path, self);
+}
+PyObject* native_name(PyObject* self, void*) {
+  return PyUnicode_FromString(last_part(as_native(self)));
+}
+PyObject* native_qualname(PyObject* self, void*) {
+  return PyUnicode_FromString(as_native(self)->path);
+}
+PyObject* native_calls(PyObject* self, void*) {
+  return PyLong_FromLongLong(as_native(self)->calls);
+}
 PyObject* native_reduce(PyObject* self, PyObject*) { return native_qualname(self, nullptr); }
 
 PyObject* native_wrapped(PyObject* self, void*) {
   PyObject* numpy = PyImport_ImportModule("numpy");
   const char* name = last_part(as_native(self));
-  if (numpy && name != as_native(self)->path) Py_SETREF(numpy, Py_NewRef(reinterpret_cast<PyObject*>(&PyArray_Type)));
+  if (numpy && name != as_native(self)->path)
+    Py_SETREF(numpy, Py_NewRef(reinterpret_cast<PyObject*>(&PyArray_Type)));
   PyObject* f = numpy ? PyObject_GetAttrString(numpy, name) : nullptr;
   Py_XDECREF(numpy);
   return f;
@@ -76,7 +86,8 @@ PyObject* native_doc(PyObject* self, void*) {
   return doc;
 }
 
-// Attributes that we do not have (such as __signature__, __defaults__, __code__) are those of NumPy's function.
+// Attributes that we do not have (such as __signature__, __defaults__, __code__) are those of
+// NumPy's function.
 PyObject* native_getattro(PyObject* self, PyObject* name) {
   PyObject* found = PyObject_GenericGetAttr(self, name);
   if (found || !PyErr_ExceptionMatches(PyExc_AttributeError)) return found;
@@ -91,13 +102,14 @@ PyObject* native_descr_get(PyObject* self, PyObject* instance, PyObject*) {
   return instance && instance != Py_None ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
-PyGetSetDef native_getset[] = {{"__name__", native_name, nullptr, nullptr, nullptr},
-                               {"__qualname__", native_qualname, nullptr, nullptr, nullptr},
-                               {"__doc__", native_doc, nullptr, nullptr, nullptr},
-                               {"__module__", module_attribute, nullptr, nullptr, nullptr},
-                               {"__wrapped__", native_wrapped, nullptr, "NumPy's function.", nullptr},
-                               {"calls", native_calls, nullptr, "Number of calls so far.", nullptr},
-                               {}};
+PyGetSetDef native_getset[] = {
+    {"__name__", native_name, nullptr, nullptr, nullptr},
+    {"__qualname__", native_qualname, nullptr, nullptr, nullptr},
+    {"__doc__", native_doc, nullptr, nullptr, nullptr},
+    {"__module__", module_attribute, nullptr, nullptr, nullptr},
+    {"__wrapped__", native_wrapped, nullptr, "NumPy's function.", nullptr},
+    {"calls", native_calls, nullptr, "Number of calls so far.", nullptr},
+    {}};
 PyMethodDef native_methods[] = {{"__reduce__", native_reduce, METH_NOARGS, nullptr}, {}};
 
 Policy policy = Policy::PreferNative;
@@ -110,7 +122,8 @@ PyTypeObject NativeFunctionType = {PyVarObject_HEAD_INIT(nullptr, 0)};
 bool native_function_init() {
   NativeFunctionType.tp_name = "minpy.numpy.native_function";
   NativeFunctionType.tp_basicsize = sizeof(NativeFunction);
-  NativeFunctionType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+  NativeFunctionType.tp_flags =
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
   NativeFunctionType.tp_vectorcall_offset = offsetof(NativeFunction, vectorcall);
   NativeFunctionType.tp_call = PyVectorcall_Call;
   NativeFunctionType.tp_repr = native_repr;

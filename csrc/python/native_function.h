@@ -1,7 +1,6 @@
-// NativeFunction: the callable of minpy.numpy that stands for one natively implemented NumPy function,
-// or method of ndarray.
-// It counts its calls, obeys the dispatch policy, and presents itself (name, doc, signature) as NumPy's
-// function does. See Note [Policies].
+// NativeFunction: the callable of minpy.numpy that stands for one natively implemented NumPy
+// function, or method of ndarray. It counts its calls, obeys the dispatch policy, and presents
+// itself (name, doc, signature) as NumPy's function does. See Note [Policies].
 #pragma once
 #include <Python.h>
 

@@ -61,7 +61,8 @@ PyObject* array_function(PyObject* self, PyObject* args) {
 PyObject* array_namespace(PyObject*, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"api_version", nullptr};
   PyObject* version = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:__array_namespace__", const_cast<char**>(names), &version))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:__array_namespace__",
+                                   const_cast<char**>(names), &version))
     return nullptr;
   PyObject* f = dispatch_function("array_namespace");
   PyObject* result = f ? PyObject_CallOneArg(f, version) : nullptr;
@@ -85,7 +86,8 @@ bool buffer_writeable(PyObject* owner) {
   return ok;
 }
 
-// Whether setting WRITEABLE is allowed: the memory is ours, or some owner down the chain lets us write.
+// Whether setting WRITEABLE is allowed: the memory is ours, or some owner down the chain lets us
+// write.
 bool may_become_writeable(const Array* a) {
   PyObject* owner = a->base;
   while (owner) {
@@ -129,9 +131,11 @@ int set_aligned(Array* a, bool on) {
 PyObject* array_setflags(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"write", "align", "uic", nullptr};
   PyObject *write = Py_None, *align = Py_None, *uic = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:setflags", const_cast<char**>(names), &write, &align, &uic))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:setflags", const_cast<char**>(names), &write,
+                                   &align, &uic))
     return nullptr;
-  int aligned = align == Py_None ? 0 : PyObject_IsTrue(align), writes = write == Py_None ? 0 : PyObject_IsTrue(write);
+  int aligned = align == Py_None ? 0 : PyObject_IsTrue(align),
+      writes = write == Py_None ? 0 : PyObject_IsTrue(write);
   int copies = uic == Py_None ? 0 : PyObject_IsTrue(uic);
   if (aligned < 0 || writes < 0 || copies < 0) return nullptr;
   if (align != Py_None && set_aligned(as_self(self), aligned) < 0) return nullptr;
@@ -161,10 +165,13 @@ bool refuse_resize(Array* a, PyObject* refcheck) {
   else if (a->base)
     text = "cannot resize this array: it does not own its data";
   else if (a->weakrefs || a->storage->refs > 1)
-    text = "cannot resize an array that references or is referenced\nby another array in this way. Use the np.resize function.";
+    text =
+        "cannot resize an array that references or is referenced\nby another array in this way. "
+        "Use the np.resize function.";
   else if (check_references && Py_REFCNT(reinterpret_cast<PyObject*>(a)) > 2)
-    text = "cannot resize an array that references or is referenced\nby another array in this way.\n"
-           "Use the np.resize function or refcheck=False";
+    text =
+        "cannot resize an array that references or is referenced\nby another array in this way.\n"
+        "Use the np.resize function or refcheck=False";
   if (text) PyErr_SetString(PyExc_ValueError, text);
   return text != nullptr;
 }
@@ -185,7 +192,8 @@ void adopt(Array* a, Array* fresh) {
   if (inline_a) point_inside(fresh);
 }
 
-// resize(new_shape, refcheck=True): in place, keeping the bytes in memory order and filling with zeros.
+// resize(new_shape, refcheck=True): in place, keeping the bytes in memory order and filling with
+// zeros.
 PyObject* array_resize(PyObject* self, PyObject* args, PyObject* kwargs) {
   Array* a = as_self(self);
   PyObject* refcheck = nullptr;
@@ -240,8 +248,10 @@ PyObject* core_before_write(PyObject*, PyObject* a) {
 
 }  // namespace
 
-#define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
-#define MP_KEYWORDS(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_VARARGS | METH_KEYWORDS
+#define MP_FASTCALL(f) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
+#define MP_KEYWORDS(f) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_VARARGS | METH_KEYWORDS
 PyMethodDef protocol_methods[] = {
     {"__array_ufunc__", MP_FASTCALL(array_ufunc), nullptr},
     {"__array_function__", array_function, METH_VARARGS, nullptr},
@@ -252,8 +262,10 @@ PyMethodDef protocol_methods[] = {
     {}};
 PyMethodDef flag_functions[] = {
     {"_flags", core_flags, METH_O, "The array's flags as NumPy numbers them."},
-    {"is_recorded", core_is_recorded, METH_O, "Whether the array has a gradient history that is being recorded."},
-    {"before_write", core_before_write, METH_O, "Must precede writes into the array's memory by other means."},
+    {"is_recorded", core_is_recorded, METH_O,
+     "Whether the array has a gradient history that is being recorded."},
+    {"before_write", core_before_write, METH_O,
+     "Must precede writes into the array's memory by other means."},
     {}};
 
 }  // namespace mp

@@ -160,7 +160,9 @@ def op_stat():
     for counts in (operators, functions):
         for name, count in counts.items():
             called[name] = max(called.get(name, 0), count)
-    return OpStat((name, (count - in_numpy.get(name, 0), in_numpy.get(name, 0))) for name, count in called.items())
+    return OpStat(
+        (name, (count - in_numpy.get(name, 0), in_numpy.get(name, 0))) for name, count in called.items()
+    )
 
 
 def reset_op_stat():

@@ -29,7 +29,9 @@ class Flags:
     owndata = property(lambda self: bool(self.num & _OWN))
     behaved = property(lambda self: self.num & _BEHAVED == _BEHAVED)
     carray = property(lambda self: self.num & (_BEHAVED | _C) == _BEHAVED | _C)
-    farray = property(lambda self: bool(self.num & (_BEHAVED | _F)) and not self.num & _C)  # as NumPy computes it
+    farray = property(
+        lambda self: bool(self.num & (_BEHAVED | _F)) and not self.num & _C
+    )  # as NumPy computes it
     fnc = property(lambda self: self.num & (_F | _C) == _F)
     forc = property(lambda self: bool(self.num & (_F | _C)))
 

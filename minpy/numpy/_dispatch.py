@@ -1,5 +1,6 @@
 """NumPy's protocols: which of our functions serves a call that NumPy hands over to our arrays."""
 
+import contextlib
 import importlib
 
 import numpy
@@ -16,10 +17,8 @@ def function_twin(function):
     module = getattr(function, "__module__", None) or "numpy"
     name = getattr(function, "__name__", repr(function))
     if module.startswith("numpy."):
-        try:  # a module that was not asked for yet, such as numpy.linalg
+        with contextlib.suppress(ModuleNotFoundError):  # perhaps a module that was not asked for yet
             importlib.import_module(f"minpy.{module}")
-        except ModuleNotFoundError:
-            pass
         found = known_twin(function)
         if found is not None:
             return found
@@ -38,10 +37,7 @@ def ufunc_twin(ufunc, method):
 
 
 def _holds_ours_plainly(args, kwargs):
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, (_core.ndarray, list, tuple)):
-            return True
-    return False
+    return any(isinstance(value, (_core.ndarray, list, tuple)) for value in (*args, *kwargs.values()))
 
 
 def array_function(function, types, args, kwargs):

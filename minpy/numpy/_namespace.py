@@ -26,15 +26,74 @@ MUTATED_ARGUMENT = {
 }
 # Functions that neither take nor return arrays, or that call back with the caller's own arguments.
 PASSED_THROUGH = frozenset(
-    """base_repr binary_repr broadcast_shapes datetime_data format_float_positional format_float_scientific
-    get_include get_printoptions getbufsize geterr geterrcall info isdtype isfortran issubdtype iterable mintypecode
-    printoptions promote_types set_printoptions setbufsize seterr seterrcall show_config show_runtime typename
-    frompyfunc nested_iters find_common_type deprecate deprecate_with_doc byte_bounds disp issubclass_ obj2sctype
-    sctype2char maximum_sctype cast who safe_eval source lookfor issctype set_string_function add_newdoc
-    add_docstring add_newdoc_ufunc compare_chararrays""".split()
+    [
+        "base_repr",
+        "binary_repr",
+        "broadcast_shapes",
+        "datetime_data",
+        "format_float_positional",
+        "format_float_scientific",
+        "get_include",
+        "get_printoptions",
+        "getbufsize",
+        "geterr",
+        "geterrcall",
+        "info",
+        "isdtype",
+        "isfortran",
+        "issubdtype",
+        "iterable",
+        "mintypecode",
+        "printoptions",
+        "promote_types",
+        "set_printoptions",
+        "setbufsize",
+        "seterr",
+        "seterrcall",
+        "show_config",
+        "show_runtime",
+        "typename",
+        "frompyfunc",
+        "nested_iters",
+        "find_common_type",
+        "deprecate",
+        "deprecate_with_doc",
+        "byte_bounds",
+        "disp",
+        "issubclass_",
+        "obj2sctype",
+        "sctype2char",
+        "maximum_sctype",
+        "cast",
+        "who",
+        "safe_eval",
+        "source",
+        "lookfor",
+        "issctype",
+        "set_string_function",
+        "add_newdoc",
+        "add_docstring",
+        "add_newdoc_ufunc",
+        "compare_chararrays",
+    ]
 )
 # Modules whose functions take or return arrays; others are NumPy's own.
-TWIN_MODULES = frozenset("linalg fft random testing lib polynomial ma char strings matlib rec emath".split())
+TWIN_MODULES = frozenset(
+    [
+        "linalg",
+        "fft",
+        "random",
+        "testing",
+        "lib",
+        "polynomial",
+        "ma",
+        "char",
+        "strings",
+        "matlib",
+        "rec",
+        "emath",
+    ]
+)
 
 _FUNCTION_TYPES = (
     types.FunctionType,
@@ -75,7 +134,11 @@ def twin(name, value):
         return found
     if not is_function(value) or name.rpartition(".")[2] in PASSED_THROUGH:
         return value
-    if name.startswith("testing.") and not name.startswith("testing.assert_a") and name != "testing.assert_equal":
+    if (
+        name.startswith("testing.")
+        and not name.startswith("testing.assert_a")
+        and name != "testing.assert_equal"
+    ):
         return value
     return register_twin(value, make_fallback(name, value))
 
@@ -113,7 +176,11 @@ def fill_module(module, source, name):
 
     def __getattr__(key):
         value = getattr(source, key)
-        if isinstance(value, types.ModuleType) and value.__name__ == f"{source.__name__}.{key}" and key[0] != "_":
+        if (
+            isinstance(value, types.ModuleType)
+            and value.__name__ == f"{source.__name__}.{key}"
+            and key[0] != "_"
+        ):
             return importlib.import_module(f"{module.__name__}.{key}")
         return numpy_to_twin_module(value)
 

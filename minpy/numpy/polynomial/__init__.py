@@ -19,13 +19,22 @@ def _returning_ours(name, original):
 
 
 def _wrapped_class(original):
-    methods = {name: _returning_ours(name, getattr(original, name)) for name in ("__call__", "roots", "linspace")}
+    methods = {
+        name: _returning_ours(name, getattr(original, name)) for name in ("__call__", "roots", "linspace")
+    }
     namespace = {**methods, "__doc__": original.__doc__, "__module__": "minpy.numpy.polynomial"}
     return _namespace.register_twin(original, type(original)(original.__name__, (original,), namespace))
 
 
 Polynomial, Chebyshev, Hermite, HermiteE, Laguerre, Legendre = map(
     _wrapped_class,
-    (_source.Polynomial, _source.Chebyshev, _source.Hermite, _source.HermiteE, _source.Laguerre, _source.Legendre),
+    (
+        _source.Polynomial,
+        _source.Chebyshev,
+        _source.Hermite,
+        _source.HermiteE,
+        _source.Laguerre,
+        _source.Legendre,
+    ),
 )
 _namespace.fill_module(sys.modules[__name__], _source, "polynomial")

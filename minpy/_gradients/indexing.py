@@ -53,16 +53,46 @@ _writer("copyto fill_diagonal", 1)
 _writer("put place putmask put_along_axis ndarray.put ndarray.__setitem__", 2)
 
 
-@direct("random.shuffle", "random.mtrand.shuffle")
-def shuffle(fallback, x, *args, **kwargs):
+# --- Random order: the generator draws once, for the elements' numbers ---
+
+
+@direct("random.shuffle")
+def shuffle(fallback, x):
     order = numpy.arange(len(x))
-    fallback.call_numpy(order, *args, **kwargs)
+    fallback.call_numpy(order)
     x[...] = x[np.asarray(order)]
 
 
-@direct("random.permutation")
-def permutation(fallback, x):
-    return x[fallback.call_numpy(len(x))]
+@direct("random.RandomState.shuffle", "random.Generator.shuffle")
+def shuffle_method(fallback, generator, x, axis=0):
+    order = numpy.arange(x.shape[axis])
+    fallback.call_numpy(generator, order)
+    x[...] = np.take(x, np.asarray(order), axis=axis)
+
+
+def _numbered(fallback, before, a, args, kwargs):
+    a = np.asarray(a)
+    codes = fallback.call_numpy(*before, numpy.arange(a.size).reshape(a.shape), *args, **kwargs)
+    return np.ravel(a)[codes]
+
+
+@direct("random.permutation", "random.choice")
+def drawn(fallback, a, *args, **kwargs):
+    return _numbered(fallback, (), a, args, kwargs)
+
+
+_METHODS = (
+    "RandomState.permutation",
+    "RandomState.choice",
+    "Generator.permutation",
+    "Generator.choice",
+    "Generator.permuted",
+)
+
+
+@direct(*(f"random.{name}" for name in _METHODS))
+def drawn_by(fallback, generator, a, *args, **kwargs):
+    return _numbered(fallback, (generator,), a, args, kwargs)
 
 
 # --- Functions that call back ---
@@ -73,16 +103,33 @@ def _given(function):
     return getattr(function, "on_our_arrays", function)
 
 
-def vectorized(function, signature, args):
-    """What numpy.vectorize does, with arrays (of no dimensions, without a signature) for the function."""
-    cores = [()] * len(args) if signature is None else _core_dimensions(signature)
-    args = [np.asarray(a) for a in args]
-    lead = numpy.broadcast_shapes(*(a.shape[: a.ndim - len(core)] for a, core in zip(args, cores)))
-    args = [np.broadcast_to(a, lead + a.shape[a.ndim - len(core) :]) for a, core in zip(args, cores)]
-    results = [function(*(a[at] for a in args)) for at in numpy.ndindex(*lead)]
+def vectorized(vectorize, args, kwargs):
+    """What numpy.vectorize does, but the function gets recorded elements (or sub-arrays, with a signature)."""
+    names, signature = list(kwargs), vectorize.signature
+    excluded = vectorize.excluded
+    places = [i for i in (*range(len(args)), *names) if i not in excluded]
+    if signature is not None and kwargs:
+        places = [i for i in places if i not in names]
+    given = dict(enumerate(args)) | kwargs
+    cores = [()] * len(places) if signature is None else _core_dimensions(signature)
+    arrays = [np.asarray(given[i]) for i in places]
+    lead = numpy.broadcast_shapes(*(a.shape[: a.ndim - len(core)] for a, core in zip(arrays, cores)))
+    arrays = [np.broadcast_to(a, lead + a.shape[a.ndim - len(core) :]) for a, core in zip(arrays, cores)]
+    if 0 in lead:
+        return _core.from_numpy(
+            numpy.vectorize.__call__(vectorize, *_core.to_numpy(args), **_core.to_numpy(kwargs))
+        )
+    function = _given(vectorize.pyfunc)
+    results = []
+    for at in numpy.ndindex(*lead):
+        given.update(zip(places, (a[at] for a in arrays)))
+        results.append(
+            function(*(given[i] for i in range(len(args))), **{name: given[name] for name in names})
+        )
+    otypes = vectorize.otypes or None
     if not isinstance(results[0], tuple):
-        return _stacked(results, lead)
-    return tuple(_stacked(part, lead) for part in zip(*results))
+        return _stacked(results, lead, otypes and otypes[0])
+    return tuple(_stacked(part, lead, otypes and otypes[i]) for i, part in enumerate(zip(*results)))
 
 
 def _core_dimensions(signature):
@@ -91,9 +138,20 @@ def _core_dimensions(signature):
     return [tuple(filter(None, part.split(","))) for part in inputs.strip("()").split("),(")]
 
 
-def _stacked(results, lead):
-    stacked = np.stack([np.asarray(r) for r in results])
+def _stacked(results, lead, dtype=None):
+    """The results as one array of the first one's dtype, like NumPy."""
+    if any(map(_core.is_taped, results)):
+        arrays = [np.asarray(r) for r in results]
+        stacked = np.stack([a.astype(dtype or arrays[0].dtype) for a in arrays])
+    else:
+        plain = [numpy.asarray(_core.to_numpy(r)) for r in results]
+        stacked = _core.from_numpy(numpy.stack(plain).astype(dtype or plain[0].dtype))
     return np.reshape(stacked, lead + stacked.shape[1:])
+
+
+@direct("fromfunction")
+def fromfunction(fallback, function, shape, *, dtype=float, like=None, **kwargs):
+    return _given(function)(*np.indices(shape, dtype=dtype), **kwargs)
 
 
 @direct("apply_along_axis")
@@ -103,9 +161,7 @@ def apply_along_axis(fallback, func1d, axis, arr, *args, **kwargs):
     lead = moved.shape[:-1]
     if 0 in lead:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    results = [np.asarray(_given(func1d)(moved[at], *args, **kwargs)) for at in numpy.ndindex(*lead)]
-    stacked = np.stack([r.astype(results[0].dtype) for r in results])
-    shaped = np.reshape(stacked, lead + results[0].shape)
+    shaped = _stacked([_given(func1d)(moved[at], *args, **kwargs) for at in numpy.ndindex(*lead)], lead)
     axis = axis % arr.ndim
     tail = range(len(lead), shaped.ndim)
     return np.moveaxis(shaped, list(tail), [axis + k for k in range(len(tail))])

@@ -44,7 +44,7 @@ def matrix_norm_of(x, axes, order, keepdims):
         return vector_norm_of(x, (rows, columns), 2, keepdims)
     moved = np.moveaxis(x, (rows, columns), (-2, -1))
     if order in ("nuc", 2, -2):
-        values = np.linalg.svdvals(moved)
+        values = np.linalg.svd(moved, compute_uv=False)
         result = np.sum(values, axis=-1) if order == "nuc" else values[..., 0 if order == 2 else -1]
     elif order in (1, -1, numpy.inf, -numpy.inf):
         sums = np.sum(np.abs(moved), axis=-2 if abs(order) == 1 else -1)
@@ -80,6 +80,6 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
 def cond(x, p=None):
     x = np.asarray(x)
     if p in (None, 2, -2):
-        values = np.linalg.svdvals(x)
+        values = np.linalg.svd(x, compute_uv=False)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
     return matrix_norm_of(x, (-2, -1), p, False) * matrix_norm_of(np.linalg.inv(x), (-2, -1), p, False)

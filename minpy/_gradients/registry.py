@@ -13,8 +13,10 @@ All kinds are differentiable to every order, as they consist of differentiable o
 rule becomes an opaque node: the backward pass raises an error with its name when it gets there.
 """
 
+import contextlib
 import functools
 import inspect
+import sys
 
 import numpy
 
@@ -114,6 +116,21 @@ def _renumber(value, numbers):
             _renumber(item, numbers)
 
 
+def _native_operators():
+    """A scope for code that needs the native operators, whatever the policy of the process."""
+    policy = sys.modules.get("minpy.dispatch.policy")
+    if policy is None or isinstance(policy.get_global_policy(), policy.PreferNativePolicy):
+        return contextlib.nullcontext()
+    return policy.PreferNativePolicy()
+
+
+@contextlib.contextmanager
+def _rule_scope():
+    """Where rules run in the backward pass. NumPy has warned already, when it computed the value."""
+    with _native_operators(), numpy.errstate(all="ignore"):
+        yield
+
+
 def _composite_vjp(function, spec, count, places, gradients, *saved):
     def run(*variables):
         args, kwargs = fill(spec, variables + saved[count:])
@@ -121,7 +138,8 @@ def _composite_vjp(function, spec, count, places, gradients, *saved):
         items = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
         return tuple(items[i] for i in places)
 
-    return _core.composite_vjp(run, saved[:count], gradients)
+    with _rule_scope():
+        return _core.composite_vjp(run, saved[:count], gradients)
 
 
 def record_composite(function, name, outputs, args, kwargs):
@@ -187,14 +205,17 @@ def record_formula(vjp, fallback, args, kwargs):
     operands = [as_operand(value) for value in list(bound.arguments.values())[2:]]
     several = isinstance(outputs, (tuple, list))
     items = tuple(outputs) if several else (outputs,)
+    # The rule must not hold the operands: their history may come to include it.
+    count, names, signature = len(operands), list(bound.arguments), bound.signature
 
     def formula(gradients, *saved):
-        values, results = saved[: len(operands)], saved[len(operands) :]
+        values, results = saved[:count], saved[count:]
         g, result = (gradients, results) if several else (gradients[0], results[0])
-        call = inspect.BoundArguments(bound.signature, dict(zip(bound.arguments, (g, result, *values))))
-        found = vjp(*call.args, **call.kwargs)
+        call = inspect.BoundArguments(signature, dict(zip(names, (g, result, *values))))
+        with _rule_scope():
+            found = vjp(*call.args, **call.kwargs)
         found = found if isinstance(found, tuple) else (found,)
-        return found + (None,) * (len(operands) - len(found))
+        return found + (None,) * (count - len(found))
 
     return record(fallback.__name__, operands, outputs, formula, (*operands, *items))
 
@@ -257,12 +278,13 @@ def find_rule(name):
 def hook(fallback, /, *args, **kwargs):
     """Runs a NumPy function of recorded arguments and records its gradient: what the core calls."""
     rule = find_rule(fallback.__name__) or record_opaque
-    if getattr(rule, "takes_out", False):
-        return rule(fallback, args, kwargs)
-    out, args, kwargs = _pop_out(fallback, args, kwargs)
-    if out is None:
-        return rule(fallback, args, kwargs)
-    scratch = out.copy().detach()
-    fallback.call_numpy(*args, **kwargs, out=scratch)  # raises NumPy's errors about `out`
-    out[...] = rule(fallback, args, kwargs)
-    return out
+    with _native_operators():
+        if getattr(rule, "takes_out", False):
+            return rule(fallback, args, kwargs)
+        out, args, kwargs = _pop_out(fallback, args, kwargs)
+        if out is None:
+            return rule(fallback, args, kwargs)
+        scratch = out.copy().detach()
+        fallback.call_numpy(*args, **kwargs, out=scratch)  # raises NumPy's errors about `out`
+        out[...] = rule(fallback, args, kwargs)
+        return out

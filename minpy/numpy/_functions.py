@@ -14,6 +14,7 @@ __all__ = [
     "fromfunction",
     "load",
     "mgrid",
+    "ndenumerate",
     "ogrid",
     "piecewise",
     "r_",
@@ -46,6 +47,10 @@ def _with_callback(name, position):
     run = make_fallback(name, original)
 
     def call(*args, **kwargs):
+        if _core.is_recording():  # the callback may use recorded arrays that are no arguments
+            from minpy._gradients import hook
+
+            return hook(run, *args, **kwargs)
         if len(args) > position and callable(args[position]):
             args = (*args[:position], on_our_arrays(args[position]), *args[position + 1 :])
         return run(*args, **kwargs)
@@ -61,6 +66,10 @@ _piecewise = make_fallback("piecewise", numpy.piecewise)
 
 
 def piecewise(x, condlist, funclist, *args, **kw):
+    if _core.is_recording():
+        from minpy._gradients import hook
+
+        return hook(_piecewise, x, condlist, funclist, *args, **kw)
     callables = [on_our_arrays(f) if callable(f) else f for f in funclist]
     return _piecewise(x, condlist, callables, *args, **kw)
 
@@ -83,16 +92,35 @@ class vectorize(numpy.vectorize):
         super().__init__(pyfunc, otypes=otypes, doc=doc, excluded=excluded, cache=cache, signature=signature)
 
     def __call__(self, *args, **kwargs):
-        if _core.is_recording() and not kwargs and not self.excluded and any(map(_core.is_taped, args)):
+        if _core.is_recording():
             from minpy._gradients.indexing import vectorized
 
-            return vectorized(getattr(self.pyfunc, "on_our_arrays", self.pyfunc), self.signature, args)
+            return vectorized(self, args, kwargs)
         result = super().__call__(*_core.to_numpy(args), **_core.to_numpy(kwargs))
         return _core.from_numpy(result)
 
 
 vectorize.__module__ = "minpy.numpy"
 register_twin(numpy.vectorize, vectorize)
+
+
+class ndenumerate:
+    __doc__ = numpy.ndenumerate.__doc__
+
+    def __init__(self, arr):
+        self.iter = (
+            _core.from_numpy(numpy.asarray(arr)).flat if not isinstance(arr, _core.ndarray) else arr.flat
+        )
+
+    def __next__(self):
+        return self.iter.coords, next(self.iter)
+
+    def __iter__(self):
+        return self
+
+
+ndenumerate.__module__ = "minpy.numpy"
+register_twin(numpy.ndenumerate, ndenumerate)
 
 
 class IndexTrick:

@@ -49,6 +49,11 @@ PyObject* get_T(PyObject* self, void*) {
 
 // The attribute of the zero-copy numpy.ndarray, wrapped.
 PyObject* get_from_numpy(PyObject* self, void* name) {
+  // NumPy reads these before __array__, and they have no name for bfloat16.
+  if (as_self(self)->dtype == DType::BF16 && std::strncmp(static_cast<const char*>(name), "__array_", 8) == 0) {
+    PyErr_SetString(PyExc_AttributeError, static_cast<const char*>(name));
+    return nullptr;
+  }
   PyObject* np = to_numpy(as_self(self));
   if (!np) return nullptr;
   PyObject* value = wrap(PyObject_GetAttrString(np, static_cast<const char*>(name)));

@@ -31,7 +31,7 @@ def _write_codes(fallback, a, before, values, after, kwargs):
     numbers = numpy.arange(values.size).reshape(values.shape)
     fallback.call_numpy(codes, *before, numbers, *after, **kwargs)
     mask = codes >= 0
-    a[np.asarray(mask)] = np.ravel(values)[np.asarray(codes[mask])]
+    a[np.asarray(mask)] = np.ravel(values)[np.asarray(codes[mask])].astype(a.dtype)
 
 
 def _writer(names, place):

@@ -47,8 +47,9 @@ def matmul(a, b, **kwargs):
     if kwargs.keys() - {"dtype", "casting", "order"}:
         raise NotImplementedError(f"numpy.matmul has no gradient rule for {', '.join(kwargs)}")
     a, b = np.asarray(a), np.asarray(b)
-    dtype = kwargs.get("dtype") or np.result_type(a, b)
-    return np.matmul(a.astype(dtype), b.astype(dtype))
+    dtype = np.result_type(a, b) if kwargs.get("dtype") is None else numpy.dtype(kwargs["dtype"])
+    native = dtype if dtype.itemsize > 2 else numpy.float32
+    return np.matmul(a.astype(native), b.astype(native)).astype(dtype)
 
 
 @composite("dot")

@@ -23,6 +23,8 @@ import numpy
 from minpy import _core
 
 _rules = {}
+_DEEPEST = 8
+_running = []  # the composites whose gradients are being computed, innermost last
 
 
 class _Slot:
@@ -64,7 +66,9 @@ def fill(value, arrays):
 
 def is_differentiable(value):
     """Whether gradients can flow through the value: an array or scalar of real or complex numbers."""
-    return isinstance(value, (_core.ndarray, numpy.inexact)) and value.dtype.kind not in "biu"
+    if isinstance(value, _core.ndarray):
+        return value.dtype.kind not in "biu"
+    return isinstance(value, numpy.inexact) or type(value).__name__ == "bfloat16"
 
 
 def _places(outputs):
@@ -131,21 +135,27 @@ def _rule_scope():
         yield
 
 
-def _composite_vjp(function, spec, count, places, gradients, *saved):
+def _composite_vjp(function, name, spec, count, places, gradients, *saved):
     def run(*variables):
         args, kwargs = fill(spec, variables + saved[count:])
         outputs = function(*args, **kwargs)
         items = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
         return tuple(items[i] for i in places)
 
-    with _rule_scope():
-        return _core.composite_vjp(run, saved[:count], gradients)
+    if _running.count(function) == _DEEPEST:  # it is written in terms of itself, for these arguments
+        raise NotImplementedError(f"numpy.{name} has no gradient rule for these arguments")
+    _running.append(function)
+    try:
+        with _rule_scope():
+            return _core.composite_vjp(run, saved[:count], gradients)
+    finally:
+        _running.pop()
 
 
 def record_composite(function, name, outputs, args, kwargs):
     """`outputs` with the gradient of function(*args, **kwargs), which is evaluated in the backward pass."""
     inputs, constants, spec = _split_call(args, kwargs)
-    vjp = functools.partial(_composite_vjp, function, spec, len(inputs), _places(outputs)[0])
+    vjp = functools.partial(_composite_vjp, function, name, spec, len(inputs), _places(outputs)[0])
     return record(name, inputs, outputs, vjp, inputs + constants)
 
 

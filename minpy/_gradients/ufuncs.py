@@ -15,6 +15,7 @@ def _operands(ufunc, args, dtype, signature):
     fixed = _signature(ufunc, dtype, signature)
     keywords = {} if fixed is None else {"signature": fixed}
     found = ufunc.resolve_dtypes((*weak, *(None,) * ufunc.nout), casting="unsafe", **keywords)
+    found = [numpy.float32 if d.name == "bfloat16" else d for d in found]
     return [x.astype(d) if x.dtype != d else x for x, d in zip(arrays, found)]
 
 

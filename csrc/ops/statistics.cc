@@ -1,6 +1,7 @@
 #include "ops/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -166,10 +167,25 @@ PyObject* count_nonzero(PyObject* const* v) {
   if (!make_plan(a, v[1], v[2], 8, &p) || a->size == 0) return nullptr;
   if (absent(v[1]) && !p.keepdims) {
     int64_t total;
-    ReleaseGil gil(a->size);
-    if (!cpu::reduce(cpu::Reduce::CountNonzero, {DType::I64, a->ndim, p.ones, p.strides, reinterpret_cast<char*>(&total)}, cpu_view(a)))
-      return nullptr;
-    return PyLong_FromLongLong(total);
+    bool done;
+    {
+      ReleaseGil gil(a->size);
+      done = cpu::reduce(cpu::Reduce::CountNonzero,
+                         {DType::I64, a->ndim, p.ones, p.strides, reinterpret_cast<char*>(&total)}, cpu_view(a));
+    }
+    if (!done) return nullptr;
+    // Since 2.3 NumPy returns its own integer here, before that Python's.
+    static bool numpys_integer = [] {
+      PyObject* none[1] = {};
+      ArrayRef empty = ArrayRef::steal(array_new(DType::Bool, 1, std::array<int64_t, 1>{0}.data()));
+      none[0] = empty.object();
+      PyObject* zero = fallback_call("count_nonzero", none, 1, nullptr);
+      bool is_scalar = zero && !PyLong_CheckExact(zero);
+      Py_XDECREF(zero);
+      PyErr_Clear();
+      return is_scalar;
+    }();
+    return numpys_integer ? make_scalar(DType::I64, reinterpret_cast<char*>(&total)) : PyLong_FromLongLong(total);
   }
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, p.ndim, p.kept));
   if (!out || !cpu::reduce(cpu::Reduce::CountNonzero, {DType::I64, a->ndim, p.ones, p.strides, out->data}, cpu_view(a)))

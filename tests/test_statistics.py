@@ -1,0 +1,126 @@
+"""mean, var, std, running sums, counting, clipping, sorting and searching against NumPy, in every spelling."""
+
+import itertools
+
+import numpy
+import pytest
+from oracle import DTYPES, assert_parity, sample
+
+import minpy.numpy as np
+
+AXES = (None, 0, 1, -1, (0, 1), (0, 2), 5)
+
+
+def views(dtype):
+    x = sample(dtype, (3, 4, 5), seed=20)
+    yield from (x, x[:, ::2], x.T, x[::-1, :, ::-1], numpy.asfortranarray(x), x[:0], x[:1, :1, :1])
+
+
+def check(name, x, *args, ulp=32, **kwargs):
+    """The function and, where there is one, the method."""
+    where = f"{name} {x.dtype} {x.shape} {args} {kwargs}"
+    assert_parity(
+        lambda: getattr(np, name)(np.asarray(x), *args, **kwargs),
+        lambda: getattr(numpy, name)(x, *args, **kwargs),
+        ulp,
+        where,
+    )
+    if hasattr(x, name):
+        assert_parity(
+            lambda: getattr(np.asarray(x), name)(*args, **kwargs),
+            lambda: getattr(x, name)(*args, **kwargs),
+            ulp,
+            where,
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_moments(name, dtype):
+    for x, axis in itertools.product(views(dtype), AXES):
+        check(name, x, axis=axis, keepdims=True, ulp=200)
+        check(name, x, axis, ulp=200)
+    if name != "mean":
+        check(name, sample(dtype, 9), ddof=1, ulp=200)
+        check(name, sample(dtype, 1), ddof=1)
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+def test_moments_keywords(name):
+    x = sample("f4", (4, 5), seed=21)
+    for dtype in ("f8", "f4", "i4", "c16"):
+        check(name, x, dtype=dtype, ulp=64)
+    check(name, x, axis=1, where=x > 0, ulp=64)
+    out, want = np.zeros(5, "f4"), numpy.zeros(5, "f4")
+    assert getattr(np, name)(np.asarray(x), axis=0, out=out) is out
+    getattr(numpy, name)(x, axis=0, out=want)
+    numpy.testing.assert_allclose(numpy.asarray(out), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "nancumsum"])
+def test_running(name, dtype):
+    for x, axis in itertools.product(views(dtype), (None, 0, 2, -2, 7)):
+        check(name, x, axis=axis)
+    check(name, sample(dtype, ()))
+    check(name, sample("i2", 7), dtype="f4")
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_count_nonzero(dtype):
+    for x, axis, keepdims in itertools.product(views(dtype), AXES, (False, True)):
+        check("count_nonzero", x, axis=axis, keepdims=keepdims)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_clip(dtype):
+    x = sample(dtype, (4, 6), seed=22, special=True)
+    for low, high in [
+        (0, 2),
+        (1, None),
+        (None, 3),
+        (0.5, 1.5),
+        (2, 0),
+        (sample(dtype, 6), 3),
+        (None, None),
+        (numpy.nan, 1),
+    ]:
+        ours = [np.array(v) if isinstance(v, numpy.ndarray) else v for v in (low, high)]
+        where = f"{dtype} {low} {high}"
+        assert_parity(lambda: np.clip(np.asarray(x), *ours), lambda: numpy.clip(x, low, high), where=where)
+        assert_parity(lambda: np.asarray(x).clip(*ours), lambda: x.clip(low, high), where=where)
+    assert_parity(lambda: np.clip(np.asarray(x), min=1), lambda: numpy.clip(x, min=1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("n", [0, 1, 7, 16, 17, 300])
+def test_sorting(dtype, n):
+    x = sample(dtype, (3, n), seed=23, special=True)
+    x[x == 0] = 0  # sorting may leave -0.0 and 0.0 in any order
+    for axis in (-1, 0, 1, None, 2):
+        check("sort", x, axis=axis) if axis is not None else assert_parity(
+            lambda: np.sort(np.asarray(x), axis=None), lambda: numpy.sort(x, axis=None)
+        )
+        # The order of equal keys is free unless it is asked to be stable.
+        assert_parity(
+            lambda: np.argsort(np.asarray(x), axis=axis, kind="stable"),
+            lambda: numpy.argsort(x, axis=axis, kind="stable"),
+        )
+    keys = np.asarray(x)
+    numpy.testing.assert_array_equal(np.take_along_axis(keys, np.argsort(keys), -1), numpy.sort(x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_searchsorted(dtype):
+    a, v = numpy.sort(sample(dtype, 40, seed=24)), sample(dtype, (5, 6), seed=25)
+    for side in ("left", "right", "middle"):
+        assert_parity(
+            lambda: np.searchsorted(np.asarray(a), np.asarray(v), side),
+            lambda: numpy.searchsorted(a, v, side),
+        )
+    assert_parity(lambda: np.asarray(a).searchsorted(1), lambda: a.searchsorted(1))
+    order = numpy.argsort(a[::-1])
+    assert_parity(
+        lambda: np.searchsorted(np.asarray(a[::-1]), np.asarray(v), sorter=order),
+        lambda: numpy.searchsorted(a[::-1], v, sorter=order),
+    )

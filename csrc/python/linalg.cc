@@ -4,10 +4,12 @@
 
 #include "ops/blas.h"
 #include "ops/gradients.h"
+#include "ops/manip.h"
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/scalar.h"
+#include "python/signature.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -162,6 +164,42 @@ PyObject* dot_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, Py
   return fallback_method(reinterpret_cast<Array*>(self), "dot", args, nargs, kwnames);
 }
 
+// v: a, b, out. Every pair of elements.
+PyObject* outer_product(PyObject* const* v) {
+  if (!array_check(v[0]) || !array_check(v[1]) || !absent(v[2])) return nullptr;
+  static Ufunc* multiply = find_ufunc("multiply");
+  ArrayRef a = flattened(reinterpret_cast<Array*>(v[0])), b = flattened(reinterpret_cast<Array*>(v[1]));
+  if (!a || !b) return nullptr;
+  int64_t column[2] = {a->size, 1};
+  a = reshaped(a.get(), column);
+  if (!a) return nullptr;
+  PyObject* inputs[2] = {a.object(), b.object()};
+  return ufunc_call(multiply, inputs, nullptr);
+}
+
+// v: a, b. Sums over the last axes of vectors and matrices; NumPy does the rest.
+PyObject* inner_product(PyObject* const* v) {
+  if (!array_check(v[0]) || !array_check(v[1])) return nullptr;
+  Array *a = reinterpret_cast<Array*>(v[0]), *b = reinterpret_cast<Array*>(v[1]);
+  if (a->ndim < 1 || b->ndim < 1 || a->ndim > 2 || b->ndim > 2 || a->shape[a->ndim - 1] != b->shape[b->ndim - 1]) return nullptr;
+  int axes[2] = {1, 0};
+  ArrayRef right = b->ndim == 2 ? transposed(b, axes) : ArrayRef::borrow(b);
+  return right ? dot(v[0], right.object(), nullptr) : nullptr;
+}
+
+// v: a, b. Real arrays of any shapes, flattened.
+PyObject* vdot(PyObject* const* v) {
+  if (!array_check(v[0]) || !array_check(v[1])) return nullptr;
+  Array *a = reinterpret_cast<Array*>(v[0]), *b = reinterpret_cast<Array*>(v[1]);
+  if (is_complex(a->dtype) || a->size != b->size) return nullptr;
+  ArrayRef x = flattened(a), y = flattened(b);
+  return x && y ? dot(x.object(), y.object(), nullptr) : nullptr;
+}
+
+constexpr Signature kOuter = {"outer", {"a", "b", "out"}, 3, 2, 0, 3};
+constexpr Signature kInner = {"inner", {"a", "b"}, 2, 2, 2, 2};
+constexpr Signature kVdot = {"vdot", {"a", "b"}, 2, 2, 2, 2};
+
 #define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 
 }  // namespace
@@ -172,6 +210,9 @@ PyObject* dot(PyObject* a, PyObject* b, Array* out) { return call_product("dot",
 
 PyMethodDef linalg_functions[] = {{"matmul", MP_FASTCALL(matmul_function), nullptr},
                                   {"dot", MP_FASTCALL(dot_function), nullptr},
+                                  function_def<kOuter, outer_product>(),
+                                  function_def<kInner, inner_product>(),
+                                  function_def<kVdot, vdot>(),
                                   {}};
 PyMethodDef linalg_methods[] = {{"dot", MP_FASTCALL(dot_method), nullptr}, {}};
 

@@ -31,10 +31,11 @@ def test_import_is_lazy():
 
 
 def test_short_names():
-    from minpy import np
+    from minpy import np, npx
 
     assert np is minpy.numpy
-    assert {"np", "core", "autograd"} <= set(dir(minpy))
+    assert npx is minpy.numpy_extension
+    assert {"np", "npx", "core", "autograd"} <= set(dir(minpy))
     with pytest.raises(AttributeError, match="module 'minpy' has no attribute 'no_such_thing'"):
         minpy.no_such_thing  # noqa: B018
 

@@ -6,6 +6,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -81,6 +82,15 @@ int fp_report(const char* ufunc_name);
 inline int loop_status(const Loop& loop, const char* ufunc_name) {
   return loop.borrowed && PyErr_Occurred() ? -1 : fp_report(ufunc_name);
 }
+
+// An elementwise operator that NumPy lacks; the table of them is in ufunc_own.cc.
+struct OwnUfunc {
+  const char* name;
+  int nin;
+  const char* doc;
+};
+std::span<const OwnUfunc> own_ufuncs();
+PyObject* make_numpy_ufunc(const OwnUfunc& own);  // a numpy.ufunc over our inner loops
 
 bool ufunc_init(PyObject* module);
 

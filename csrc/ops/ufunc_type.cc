@@ -173,6 +173,19 @@ Ufunc* ufunc_new(const char* name, PyObject* numpy) {
   return f;
 }
 
+// The operators that NumPy lacks, by name.
+PyObject* add_own_ufuncs() {
+  PyObject* named = PyDict_New();
+  for (const OwnUfunc& own : own_ufuncs()) {
+    PyObject* numpy = make_numpy_ufunc(own);
+    Ufunc* f = numpy ? ufunc_new(own.name, numpy) : nullptr;
+    Py_XDECREF(numpy);
+    if (!f || !named || PyDict_SetItemString(named, own.name, reinterpret_cast<PyObject*>(f)) < 0) return nullptr;
+    registry().emplace(f->name, f);
+  }
+  return named;
+}
+
 void attach_gradients(std::pair<const OpDef*, size_t> rows) {
   for (size_t i = 0; i < rows.second; ++i)
     if (Ufunc* f = find_ufunc(rows.first[i].name)) {
@@ -240,6 +253,8 @@ bool ufunc_init(PyObject* module) {
     PyDict_SetItem(ufuncs, key, reinterpret_cast<PyObject*>(f));
   }
   Py_DECREF(numpy);
+  PyObject* own = add_own_ufuncs();
+  if (!own || PyModule_AddObject(module, "own_ufuncs", own) < 0) return false;
   attach_gradients(elementwise_gradients());
   attach_gradients(math_gradients());
   return PyModule_AddObject(module, "ufuncs", ufuncs) == 0;

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback_state.h"
 #include "python/numpy_api.h"
@@ -229,9 +230,16 @@ PyObject* numpy_attribute(const char* dotted) {
   static std::unordered_map<std::string, PyObject*> cache;  // lives as long as the process
   auto it = cache.find(dotted);
   if (it != cache.end()) return it->second;
-  PyObject* o = PyImport_ImportModule("numpy");
   std::string path = dotted;
-  for (size_t start = 0; o && start <= path.size();) {
+  size_t start = 0;
+  PyObject* o;
+  if (Ufunc* f = find_ufunc(path.substr(0, path.find('.')))) {  // not in the numpy module where NumPy lacks it
+    o = Py_NewRef(f->numpy);
+    start = std::strlen(f->name) + 1;
+  } else {
+    o = PyImport_ImportModule("numpy");
+  }
+  while (o && start <= path.size()) {
     size_t dot = path.find('.', start);
     std::string part = path.substr(start, dot == std::string::npos ? dot : dot - start);
     PyObject* next = PyObject_GetAttrString(o, part.c_str());

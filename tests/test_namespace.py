@@ -376,6 +376,24 @@ def test_other_implementers_of_the_protocols_are_asked():
         np.add(x, OptsOut())
 
 
+def test_objects_whose_array_is_ours():
+    class Holder:
+        def __array__(self, dtype=None, copy=None):
+            return np.arange(3.0)
+
+    assert np.asarray(Holder()).tolist() == [0, 1, 2]
+    assert (np.ones(3) + Holder()).tolist() == [1, 2, 3]
+    assert np.median(Holder()) == 1 and np.sum(Holder()) == 3
+
+    class Reflected:
+        def __radd__(self, other):
+            return other * 10
+
+    assert (np.arange(2) + Reflected()).tolist() == (numpy.arange(2) + Reflected()).tolist() == [0, 10]
+    with pytest.raises(ValueError, match="not producing an array"):
+        np.asarray(type("Wrong", (), {"__array__": lambda self, dtype=None, copy=None: 3})())
+
+
 def test_array_api_namespace():
     assert np.ones(2).__array_namespace__() is np
     with pytest.raises(ValueError):

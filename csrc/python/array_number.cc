@@ -30,7 +30,7 @@ bool defers(PyObject* self, PyObject* other) {
   PyObject* priority = PyObject_GetAttrString(other, "__array_priority__");
   if (!priority) {
     PyErr_Clear();
-    return true;  // an unknown class without priority: numpy treats it as -1000000 only when it is a known one
+    return false;  // NumPy makes an object array of it and asks it element by element
   }
   double p = PyFloat_AsDouble(priority);
   Py_DECREF(priority);

@@ -121,6 +121,37 @@ bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py
   return false;
 }
 
+// NumPy refuses objects whose __array__ gives our array. With that error set, replaces such arguments by the
+// array; false when there are none (the error stays).
+bool replace_array_likes(PyObject** args, Py_ssize_t n) {
+  if (!PyErr_ExceptionMatches(PyExc_ValueError)) return false;
+  PyObject *type, *error, *trace;
+  PyErr_Fetch(&type, &error, &trace);
+  PyErr_NormalizeException(&type, &error, &trace);
+  PyObject* text = error ? PyObject_Str(error) : nullptr;
+  bool refused = text && PyUnicode_CompareWithASCIIString(text, "object __array__ method not producing an array") == 0;
+  Py_XDECREF(text);
+  bool changed = false;
+  for (Py_ssize_t i = 0; refused && i < n; ++i) {
+    if (PyArray_Check(args[i]) || PyType_Check(args[i])) continue;
+    PyObject* array = PyObject_CallMethod(args[i], "__array__", nullptr);
+    if (array && array_check(array)) {
+      Py_SETREF(args[i], to_numpy(reinterpret_cast<Array*>(array)));
+      changed = true;
+    }
+    Py_XDECREF(array);
+    PyErr_Clear();
+  }
+  if (!changed) {
+    PyErr_Restore(type, error, trace);
+    return false;
+  }
+  Py_XDECREF(type);
+  Py_XDECREF(error);
+  Py_XDECREF(trace);
+  return true;
+}
+
 // Calls `target` on unwrapped arguments and wraps the result.
 PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int mutates) {
   Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = nargs + nkw;
@@ -134,11 +165,14 @@ PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, 
     if (done >= nargs && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, done - nargs), "out") == 0 &&
         before_mutation(args[done]) < 0)
       { ok = false; break; }
-    stack[done + 1] = unwrap(args[done]);
+    // What is written into must be the caller's own object, so a list of arrays stays as it is.
+    stack[done + 1] = done == mutates && !array_check(args[done]) ? Py_NewRef(args[done]) : unwrap(args[done]);
     if (!stack[done + 1]) ok = false;
     if (!ok) break;
   }
   if (ok) result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+  if (ok && !result && replace_array_likes(stack + 1, total))
+    result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
   bool is_out = result && PyArray_CheckExact(result) && passed_as_out(result, target, args, nargs, kwnames);
   // Wrapping while the arguments are alive keeps their identity: a returned `out` is the caller's array.
   if (!is_out) result = wrap(result);

@@ -23,6 +23,7 @@ MUTATED_ARGUMENT = {
     "putmask": 0,
     "fill_diagonal": 0,
     "put_along_axis": 0,
+    "random.shuffle": 0,
 }
 # Functions that neither take nor return arrays, or that call back with the caller's own arguments.
 PASSED_THROUGH = frozenset(

@@ -12,21 +12,10 @@ from minpy import _core
 from minpy.numpy import _namespace
 
 
-def _shuffle(name, function, position):
-    """numpy's shuffle. Lists must be shuffled themselves, even when they hold our arrays."""
-    on_arrays = _core.make_fallback(name, function, position)
-
-    def shuffle(*args, **kwargs):
-        takes_array = any(isinstance(value, _core.ndarray) for value in (*args, *kwargs.values()))
-        return (on_arrays if takes_array else function)(*args, **kwargs)
-
-    return shuffle
-
-
 def _wrapped_method(original, name):
     # The call goes to a plain generator: NumPy's methods call each other and expect NumPy's arrays.
     dotted, method = f"random.{original.__name__}.{name}", getattr(original, name)
-    run = _shuffle(dotted, method, 1) if name == "shuffle" else _core.make_fallback(dotted, method, -1)
+    run = _core.make_fallback(dotted, method, 1 if name == "shuffle" else -1)
 
     def call(self, *args, **kwargs):
         return run(self._plain, *args, **kwargs)
@@ -99,8 +88,6 @@ SFC64 = _seeding_class(_source.SFC64)
 SeedSequence = _seeding_class(_source.SeedSequence)
 Generator = _wrapped_class(_source.Generator)
 RandomState = _wrapped_class(_source.RandomState)
-shuffle = _shuffle("random.shuffle", _source.shuffle, 0)
-shuffle.__doc__ = _source.shuffle.__doc__
 
 
 def default_rng(seed=None):

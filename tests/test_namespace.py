@@ -717,3 +717,9 @@ def test_standard_library_accepts_our_arrays():
     assert array.array("d", np.arange(2.0).tobytes()).tolist() == [0, 1]
     assert list(range(5))[np.array(2)[...]] == 2 and sum(np.arange(3)) == 3 and max(np.arange(3)) == 2
     assert list(zip(*np.eye(2), strict=True))[0][0] == 1
+
+
+@pytest.mark.parametrize("name", ["subtract", "divide", "power", "maximum", "add", "arctan2"])
+def test_reduction_over_no_axis_gives_the_array(name):
+    x = np.array([[8.0, 2.0], [0.5, 0.25]])
+    numpy.testing.assert_array_equal(getattr(np, name).reduce(x, axis=()), x)

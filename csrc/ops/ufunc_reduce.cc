@@ -53,7 +53,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     if (!gone || r.keepdims) kept[nkept++] = shape[i];
   }
   std::optional<double> identity = identity_of(f->name, acc);
-  if (!identity && (long_axes > 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
+  if (!identity && (long_axes != 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
                     std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
     return nullptr;  // not reorderable: NumPy says so
   if (!identity && a->size == 0) return nullptr;

@@ -24,7 +24,7 @@ MODULES = ("numpy", "numpy.linalg", "numpy.fft", "numpy.random")
 NOT_TRIED = frozenset(
     """save savez savez_compressed savetxt load loadtxt genfromtxt fromfile fromregex memmap info show_config
     show_runtime test seterr seterrcall setbufsize set_printoptions printoptions get_include seed set_state
-    get_state set_bit_generator get_bit_generator bytes open_memmap default_rng errstate getbufsize""".split()
+    get_state set_bit_generator get_bit_generator bytes open_memmap default_rng errstate getbufsize asmatrix empty_like""".split()
 )
 TIERS = {
     "native": "a kernel or operator of minpy's",

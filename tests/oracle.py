@@ -65,7 +65,9 @@ def assert_same(ours, theirs, ulp=0, where=""):
     assert a.shape == b.shape, f"{where}: shape {a.shape} != {b.shape}"
     if ulp and a.dtype.kind in "fc":
         eps = numpy.finfo(a.dtype).eps
-        numpy.testing.assert_allclose(a, b, rtol=2 * ulp * eps, atol=4 * ulp * numpy.finfo(a.dtype).tiny, err_msg=where)
+        numpy.testing.assert_allclose(
+            a, b, rtol=2 * ulp * eps, atol=4 * ulp * numpy.finfo(a.dtype).tiny, err_msg=where
+        )
         if a.dtype.kind == "f":
             zeros = (b == 0) & (a == 0)
             numpy.testing.assert_array_equal(numpy.signbit(a[zeros]), numpy.signbit(b[zeros]), err_msg=where)

@@ -30,7 +30,10 @@ def test_unary(name):
     for dtype, special in itertools.product(DTYPES, (False, True)):
         x = sample(dtype, 37, special=special)
         assert_parity(
-            lambda: getattr(np, name)(np.array(x)), lambda: getattr(numpy, name)(x), ulps(name), f"{name} {dtype}"
+            lambda: getattr(np, name)(np.array(x)),
+            lambda: getattr(numpy, name)(x),
+            ulps(name),
+            f"{name} {dtype}",
         )
 
 
@@ -50,7 +53,9 @@ def test_binary_dtypes(name):
 @pytest.mark.parametrize("name", BINARY)
 def test_python_scalars(name):
     """Python numbers adapt to the array's dtype; out-of-range ones are refused as NumPy refuses them."""
-    for dtype, scalar in itertools.product(DTYPES, (True, 2, -3, 300, 10**6, 2**70, 0.5, 1e300, float("nan"), 1 + 2j)):
+    for dtype, scalar in itertools.product(
+        DTYPES, (True, 2, -3, 300, 10**6, 2**70, 0.5, 1e300, float("nan"), 1 + 2j)
+    ):
         a = sample(dtype, 11, seed=3)
         for swap in (False, True):
             args = (scalar, a) if swap else (a, scalar)
@@ -69,7 +74,9 @@ LAYOUTS = {
     "reversed": lambda x: x[::-1, ::-1],
     "strided": lambda x: numpy.repeat(numpy.repeat(x, 2, 0), 3, 1)[::2, ::3],
     "transposed": lambda x: numpy.ascontiguousarray(x.T).T,
-    "unaligned": lambda x: numpy.frombuffer(b"\0" + x.tobytes(), numpy.uint8)[1:].view(x.dtype).reshape(x.shape),
+    "unaligned": lambda x: (
+        numpy.frombuffer(b"\0" + x.tobytes(), numpy.uint8)[1:].view(x.dtype).reshape(x.shape)
+    ),
 }
 
 
@@ -110,7 +117,10 @@ def test_out(name):
         theirs = numpy.full((3, 4), 3, dtype=dout)
         ours = np.array(theirs)
         assert_parity(
-            lambda: f(*map(np.array, ins), out=ours), lambda: g(*ins, out=theirs), ulps(name), f"{name} {din} {dout}"
+            lambda: f(*map(np.array, ins), out=ours),
+            lambda: g(*ins, out=theirs),
+            ulps(name),
+            f"{name} {din} {dout}",
         )
         if outcome(lambda: g(*ins, out=theirs))[1] is None:  # after an error NumPy leaves any part written
             assert_same(ours, theirs, ulps(name), f"{name} {din} {dout} out")
@@ -168,19 +178,34 @@ def test_floating_point_warnings():
         np.sqrt(a)
     with pytest.warns(RuntimeWarning, match="overflow encountered in exp"):
         np.exp(np.array([1000.0]))
-    with numpy.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="invalid value encountered in log"):
+    with (
+        numpy.errstate(invalid="raise"),
+        pytest.raises(FloatingPointError, match="invalid value encountered in log"),
+    ):
         np.log(a)
     with numpy.errstate(all="raise"):
         assert_same(np.sqrt(np.array([4.0])), numpy.array([2.0]))
 
 
-REDUCIBLE = ["add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "bitwise_xor", "subtract", "fmax"]
+REDUCIBLE = [
+    "add",
+    "multiply",
+    "maximum",
+    "minimum",
+    "logical_and",
+    "logical_or",
+    "bitwise_xor",
+    "subtract",
+    "fmax",
+]
 
 
 @pytest.mark.parametrize("name", REDUCIBLE)
 def test_reduce(name):
     f, g = getattr(np, name), getattr(numpy, name)
-    for dtype, axis, keepdims in itertools.product(("?", "i1", "i8", "u2", "f4", "f8", "c16"), (0, 1, -1, None, (0, 2)), (False, True)):
+    for dtype, axis, keepdims in itertools.product(
+        ("?", "i1", "i8", "u2", "f4", "f8", "c16"), (0, 1, -1, None, (0, 2)), (False, True)
+    ):
         x = sample(dtype, (3, 4, 5), seed=10)
         if name in ("maximum", "minimum", "fmax"):
             x[x == 0] = 0  # which of -0.0 and 0.0 wins depends on the order of the comparison
@@ -201,7 +226,10 @@ def test_reduction_functions(name):
         for view in (x, x.T, x[::-1, ::2]):
             where = f"{name} {dtype} {axis} {view.strides}"
             assert_parity(
-                lambda: getattr(np, name)(np.asarray(view), axis=axis), lambda: getattr(numpy, name)(view, axis=axis), 16, where
+                lambda: getattr(np, name)(np.asarray(view), axis=axis),
+                lambda: getattr(numpy, name)(view, axis=axis),
+                16,
+                where,
             )
             assert_parity(
                 lambda: getattr(np.asarray(view), name)(axis), lambda: getattr(view, name)(axis), 16, where

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from parity import as_numpy, assert_same_outcome, assert_same_value
 
 import minpy.numpy as mnp
-from parity import as_numpy, assert_same_outcome, assert_same_value
 
 SETTINGS = settings(max_examples=4 * settings.default.max_examples, suppress_health_check=list(HealthCheck))
 DTYPES = ["f4", "f8", "i8", "i2", "u1", "?", "c16", "f2"]
@@ -17,7 +17,9 @@ DTYPES = ["f4", "f8", "i8", "i2", "u1", "?", "c16", "f2"]
 @st.composite
 def array_pairs(draw, min_dims=0):
     """The same array in NumPy and minpy, possibly a strided or transposed view: (ours, theirs)."""
-    shape = draw(st.lists(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 4), min_size=min_dims, max_size=4))
+    shape = draw(
+        st.lists(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 4), min_size=min_dims, max_size=4)
+    )
     dtype = draw(st.sampled_from(DTYPES))
     theirs = (np.arange(np.prod(shape, dtype=int)) % 100).reshape(shape).astype(dtype).copy()
     ours = mnp.array(theirs)
@@ -113,7 +115,9 @@ def test_basic_get_gives_the_same_view(data):
 def test_any_get(data, form):
     ours, theirs = data.draw(array_pairs())
     key = data.draw(keys(theirs.shape))
-    plain = ours_of(key, ["list" if f == "list" else "numpy" for f in form])  # lists lose the layout of arrays
+    plain = ours_of(
+        key, ["list" if f == "list" else "numpy" for f in form]
+    )  # lists lose the layout of arrays
     x, y = assert_same_outcome(lambda: ours[ours_of(key, form)], lambda: theirs[plain])
     if isinstance(y, np.ndarray):
         assert np.shares_memory(as_numpy(x), as_numpy(ours)) == np.shares_memory(y, theirs)
@@ -125,7 +129,11 @@ def values_for(draw, selected, array):
     shape = list(np.shape(selected))
     kind = draw(st.sampled_from(["python", "python", "full", "full", "last", "ones", "wrong", "big"]))
     if kind == "python":
-        return draw(st.sampled_from([0, 1, 3, -2, 200, 2.5, 1e40, float("nan"), True, 1 + 2j, np.float32(3), np.int8(4)]))
+        return draw(
+            st.sampled_from(
+                [0, 1, 3, -2, 200, 2.5, 1e40, float("nan"), True, 1 + 2j, np.float32(3), np.int8(4)]
+            )
+        )
     if kind == "big":
         return 2**70
     if kind == "last":
@@ -161,8 +169,14 @@ def test_any_set(data, form):
 def test_overlapping_set(data):
     ours, theirs = data.draw(array_pairs(min_dims=1))
     target, source = (
-        tuple(slice(*data.draw(st.sampled_from([(None,), (1, None), (None, -1), (None, None, -1), (None, None, 2)])))
-              for _ in theirs.shape)
+        tuple(
+            slice(
+                *data.draw(
+                    st.sampled_from([(None,), (1, None), (None, -1), (None, None, -1), (None, None, 2)])
+                )
+            )
+            for _ in theirs.shape
+        )
         for _ in range(2)
     )
     axes = data.draw(st.permutations(range(theirs.ndim)))
@@ -200,8 +214,28 @@ def test_square_transposed_onto_itself():
     assert_same_value(ours, theirs)
 
 
-BAD_KEYS = [5, -4, (0, 0, 0), (0, 9), 1.0, "x", (0, "x"), 2**70, (..., ...), [1.5], [5], [[0, -7]], (slice(0, 1, 0),),
-            np.ones(4, bool), np.ones((3, 5), bool), ([0, 1], [0, 1, 2]), {}, (None,) * 65, np.array(1.0), [[], [1]]]
+BAD_KEYS = [
+    5,
+    -4,
+    (0, 0, 0),
+    (0, 9),
+    1.0,
+    "x",
+    (0, "x"),
+    2**70,
+    (..., ...),
+    [1.5],
+    [5],
+    [[0, -7]],
+    (slice(0, 1, 0),),
+    np.ones(4, bool),
+    np.ones((3, 5), bool),
+    ([0, 1], [0, 1, 2]),
+    {},
+    (None,) * 65,
+    np.array(1.0),
+    [[], [1]],
+]
 
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=lambda x: type(x).__name__ if type(x) is object else repr(x))
@@ -215,19 +249,29 @@ def test_bad_keys_raise_numpys_error(key):
 BAD_VALUES = [np.zeros(2), np.zeros((2, 3)), "x", None, [1, [2, 3]], 2**70, object(), 1j]
 
 
-@pytest.mark.parametrize("value", BAD_VALUES, ids=lambda x: type(x).__name__ if type(x) is object else repr(x))
+@pytest.mark.parametrize(
+    "value", BAD_VALUES, ids=lambda x: type(x).__name__ if type(x) is object else repr(x)
+)
 @pytest.mark.parametrize("dtype", ["f8", "i1"])
-@pytest.mark.parametrize("key", [slice(None), (slice(None), [0, 1, 2]), 1, (1, 1), [True, False, True]], ids=lambda x: type(x).__name__ if type(x) is object else repr(x))
+@pytest.mark.parametrize(
+    "key",
+    [slice(None), (slice(None), [0, 1, 2]), 1, (1, 1), [True, False, True]],
+    ids=lambda x: type(x).__name__ if type(x) is object else repr(x),
+)
 def test_bad_values_raise_numpys_error(value, dtype, key):
     ours, theirs = mnp.array(np.ones((3, 4), dtype)), np.ones((3, 4), dtype)
-    assert_same_outcome(lambda: operator.setitem(ours, key, value), lambda: operator.setitem(theirs, key, value))
+    assert_same_outcome(
+        lambda: operator.setitem(ours, key, value), lambda: operator.setitem(theirs, key, value)
+    )
 
 
 def test_read_only_refuses_every_write():
     ours = mnp.broadcast_to(mnp.array(np.arange(3.0)), (2, 3))
     theirs = np.broadcast_to(np.arange(3.0), (2, 3))
     for key in (0, (0, 1), [0], slice(None), theirs > 1):
-        assert_same_outcome(lambda k=key: operator.setitem(ours, k, 1), lambda k=key: operator.setitem(theirs, k, 1))
+        assert_same_outcome(
+            lambda k=key: operator.setitem(ours, k, 1), lambda k=key: operator.setitem(theirs, k, 1)
+        )
 
 
 def test_deleting_and_iterating():
@@ -248,7 +292,14 @@ def test_large_selections():
     theirs = rng.standard_normal((300, 70))
     ours = mnp.array(theirs)
     mask, rows, columns = theirs > 0.3, rng.integers(-300, 300, 5000), rng.integers(0, 70, 5000)
-    for key in (mask, rows, (rows, columns), (slice(None), columns), mask[:, 0], (rows[:, None], columns[:9])):
+    for key in (
+        mask,
+        rows,
+        (rows, columns),
+        (slice(None), columns),
+        mask[:, 0],
+        (rows[:, None], columns[:9]),
+    ):
         assert_same_outcome(lambda k=key: ours[k], lambda k=key: theirs[k])
         ours[key] = -1.5
         theirs[key] = -1.5

@@ -109,7 +109,8 @@ def tensorsolve(a, b, axes=None):
 @composite("linalg.lstsq")
 def lstsq(a, b, rcond=None):
     a, b = np.asarray(a), np.asarray(b)
-    x = tensordot(np.linalg.pinv(a, rcond=rcond), b, 1)
+    cutoff = rcond if isinstance(rcond, float) else max(a.shape) * float(numpy.finfo(a.dtype).eps)
+    x = tensordot(np.linalg.pinv(a, rcond=cutoff), b, 1)
     rank = int(numpy.linalg.lstsq(numpy.asarray(a.detach()), numpy.asarray(b.detach()), rcond)[2])
     if rank == a.shape[1] < a.shape[0]:
         rest = b - tensordot(a, x, 1)

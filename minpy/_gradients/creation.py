@@ -14,22 +14,30 @@ def _identity_vjp(gradients):
     return gradients[0]
 
 
-@direct("copy", "ndarray.astype", "ndarray.__copy__", "ndarray.__deepcopy__", "astype")
+@direct("ndarray.astype", "ndarray.__copy__", "ndarray.__deepcopy__", "astype")
 def same_values(fallback, a, *args, **kwargs):
     return record(fallback.__name__, [a], fallback.call_numpy(a, *args, **kwargs), _identity_vjp)
 
 
 @direct(
-    "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "require", "asarray_chkfinite"
+    "array",
+    "asarray",
+    "asanyarray",
+    "ascontiguousarray",
+    "asfortranarray",
+    "require",
+    "asarray_chkfinite",
+    "copy",
 )
 def from_object(fallback, a, *args, **kwargs):
     if isinstance(a, _core.ndarray):
-        return same_values_of(fallback, a, args, kwargs)
+        return same_values(fallback, a, *args, **kwargs)
     return rearrange(fallback, (a, *args), kwargs, (0,))
 
 
-def same_values_of(fallback, a, args, kwargs):
-    return record(fallback.__name__, [a], fallback.call_numpy(a, *args, **kwargs), _identity_vjp)
+@direct("real", "imag", "real_if_close")
+def part(fallback, val, *args, **kwargs):
+    return fallback.call_numpy(np.asarray(val), *args, **kwargs)  # a view
 
 
 @composite("full")

@@ -7,8 +7,12 @@ from minpy import _core
 from minpy._gradients.manipulation import moves, rearrange
 from minpy._gradients.registry import defgrad, direct
 
-moves("select", 1, 2, "choicelist", "default")
 moves("choose", 1, "choices")
+
+
+@direct("select")
+def select(fallback, condlist, choicelist, default=0):
+    return rearrange(fallback, (condlist, choicelist, default), {}, (1, 2))
 
 
 @direct("ndarray.choose")

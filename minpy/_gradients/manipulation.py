@@ -9,7 +9,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
-from minpy._gradients.registry import composite, constant, direct, is_differentiable, record_composite
+from minpy._gradients.registry import composite, direct, is_differentiable, record_composite
 
 
 class Leaves:
@@ -46,6 +46,10 @@ class Leaves:
             codes = codes - first
         return pool[np.asarray(codes)]
 
+    def have_taped(self, codes):
+        """Whether any of the elements has a gradient history."""
+        return any(_core.is_taped(self.items[i]) for i in self._leaves_of(codes))
+
     def _leaves_of(self, codes):
         if codes.size == 0:
             return [0]
@@ -80,9 +84,10 @@ def gather_like(fallback, outputs, args, kwargs, data):
 
 
 def _one(leaves, output, codes):
-    if not is_differentiable(output) or _core.is_taped(output):
+    codes = numpy.asarray(codes)
+    if not is_differentiable(output) or _core.is_taped(output) or not leaves.have_taped(codes):
         return output
-    return leaves.gather(numpy.asarray(codes), output.dtype)
+    return leaves.gather(codes, output.dtype)
 
 
 def moves(names, *data):
@@ -107,10 +112,12 @@ moves("ndarray.take ndarray.repeat ndarray.compress ndarray.__iter__", 0)
 moves("compress extract", 1, "a", "arr")
 moves("block concatenate concat stack vstack hstack dstack column_stack row_stack", 0, "arrays", "tup")
 moves("meshgrid", *range(32))
-moves("broadcast_to split array_split hsplit vsplit dsplit atleast_1d atleast_2d atleast_3d", *range(32))
+moves(
+    "broadcast_arrays broadcast_to split array_split hsplit vsplit dsplit atleast_1d atleast_2d atleast_3d",
+    *range(32),
+)
 moves("diagonal linalg.diagonal linalg.matrix_transpose lib.stride_tricks.as_strided", 0, "a")
 moves("lib.stride_tricks.sliding_window_view", 0, "x")
-constant("broadcast_arrays", "real", "imag", "real_if_close", "asmatrix")
 
 
 @direct("insert")

@@ -56,30 +56,30 @@ def _pick_equal(pool, values):
     return pool[np.asarray(order[numpy.minimum(places, len(order) - 1)])]
 
 
-@direct(
-    *("unique", "unique_values", "unique_all", "unique_counts", "unique_inverse"),
-    *("union1d", "intersect1d", "setdiff1d", "setxor1d"),
-)
-def set_of_values(fallback, *args, **kwargs):
-    """Functions whose first or only output consists of elements of their arguments."""
-    outputs = fallback.call_numpy(*args, **kwargs)
-    several = isinstance(outputs, tuple)
-    values, *rest = outputs if several else (outputs,)
-    if kwargs.get("axis", args[4] if len(args) > 4 and fallback.__name__ == "unique" else None) is not None:
-        index = numpy.unique(_values(args[0]), True, axis=kwargs.get("axis", args[-1]))[1]
-        values = np.take(args[0], np.asarray(index), axis=kwargs.get("axis", args[-1]))
-    else:
-        arrays = [
-            np.ravel(np.asarray(a)) for a in args if isinstance(a, (_core.ndarray, numpy.ndarray, list))
-        ]
-        values = _pick_equal(np.concatenate(arrays), values)
-    return (
-        values
-        if not several
-        else outputs._make((values, *rest))
-        if hasattr(outputs, "_make")
-        else (values, *rest)
-    )
+def _with_first(outputs, value):
+    """The outputs of a call with another first (or only) one."""
+    if not isinstance(outputs, tuple):
+        return value
+    items = (value, *outputs[1:])
+    return outputs._make(items) if hasattr(outputs, "_make") else items
+
+
+@direct("unique", "unique_values", "unique_all", "unique_counts", "unique_inverse")
+def unique(fallback, ar, *args, **kwargs):
+    outputs = fallback.call_numpy(ar, *args, **kwargs)
+    axis = kwargs.get("axis", args[3] if len(args) > 3 else None)
+    if axis is None:
+        values = outputs[0] if isinstance(outputs, tuple) else outputs
+        return _with_first(outputs, _pick_equal(np.ravel(np.asarray(ar)), values))
+    index = numpy.unique(_values(ar), return_index=True, axis=axis)[1]
+    return _with_first(outputs, np.take(ar, np.asarray(index), axis=axis))
+
+
+@direct("union1d", "intersect1d", "setdiff1d", "setxor1d")
+def set_operation(fallback, ar1, ar2, *args, **kwargs):
+    outputs = fallback.call_numpy(ar1, ar2, *args, **kwargs)
+    pool = np.concatenate([np.ravel(np.asarray(ar1)), np.ravel(np.asarray(ar2))])
+    return _with_first(outputs, _pick_equal(pool, outputs[0] if isinstance(outputs, tuple) else outputs))
 
 
 # --- Order statistics ---

@@ -4,7 +4,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
-from minpy._gradients.registry import composite
+from minpy._gradients.registry import composite, direct, record_composite
 
 
 def _observations(m, y, rowvar):
@@ -65,9 +65,18 @@ def bincount(x, /, weights=None, minlength=0):
 
 def _edges_of(values, found, bins, limits):
     """The bin edges that NumPy found, with the gradient of the values' range when they depend on it."""
-    if limits is None and isinstance(bins, (int, numpy.integer)) and _core.is_taped(values):
-        return np.linspace(np.min(values), np.max(values), bins + 1)
+    if limits is None and isinstance(bins, (int, numpy.integer, str)) and _core.is_taped(values):
+        return np.linspace(np.min(values), np.max(values), len(found))
     return found
+
+
+@composite("histogram_bin_edges")
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
+    values = np.ravel(np.asarray(a))
+    found = numpy.histogram_bin_edges(
+        _core.to_numpy(values.detach()), _core.to_numpy(bins), _core.to_numpy(range)
+    )
+    return _edges_of(values, np.asarray(found), bins, range)
 
 
 def _bin_numbers(values, edges):
@@ -118,3 +127,19 @@ def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
     columns = [np.asarray(x), np.asarray(y)]
     sums, edges = _histogram_dd(columns, [bins, bins] if is_edges else bins, range, density, weights)
     return sums, *edges
+
+
+def _flat_histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    if isinstance(sample, (list, tuple)):
+        columns = [np.asarray(column) for column in sample]
+    else:
+        columns = list(np.transpose(np.asarray(sample))) if np.ndim(sample) == 2 else [np.asarray(sample)]
+    sums, edges = _histogram_dd(columns, bins, range, density, weights)
+    return sums, *edges
+
+
+@direct("histogramdd")
+def histogramdd(fallback, *args, **kwargs):
+    sums, edges = fallback.call_numpy(*args, **kwargs)
+    found = record_composite(_flat_histogramdd, "histogramdd", (sums, *edges), args, kwargs)
+    return found[0], type(edges)(found[1:])

@@ -24,16 +24,22 @@ def passed_stages(name):
     return len(STAGES), ""
 
 
-def main(names):
-    warnings.simplefilter("ignore")
-    counts = [0] * (len(STAGES) + 1)
+def stage_counts(names=(), report=lambda line: None):
+    """How many of the entries pass each stage, and how many there are."""
+    passed = []
     for name in names or CASES:
         count, reason = passed_stages(name)
-        counts[count] += 1
+        passed.append(count)
         if reason:
-            print(f"{name:24} {STAGES[count]:7}", " ".join(reason.split())[:110])
-    for k, stage in enumerate(STAGES):
-        print(f"{stage}: {sum(counts[k + 1 :])} of {sum(counts)}")
+            report(f"{name:24} {STAGES[count]:7} {' '.join(reason.split())[:110]}")
+    return [sum(count > k for count in passed) for k in range(len(STAGES))], len(passed)
+
+
+def main(names):
+    warnings.simplefilter("ignore")
+    counts, total = stage_counts(names, print)
+    for stage, count in zip(STAGES, counts):
+        print(f"{stage}: {count} of {total}")
 
 
 if __name__ == "__main__":

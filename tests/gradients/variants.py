@@ -192,6 +192,7 @@ variants(
         np.setdiff1d(x, x[0]),
         np.intersect1d(x, x[0]),
         np.setxor1d(x[0], x[1]),
+        np.union1d(x, 0.0),
     ),
     pad_more=lambda np, x: (
         np.pad(x, 1, "symmetric"),
@@ -500,6 +501,8 @@ variant(
         np.histogram([0.1, 0.5, 0.9, 0.6], [0, 0.3, 0.55, 1.0], weights=w, density=True)[0],
         np.histogram2d([0.1, 0.5, 0.9, 0.6], [1.0, 2, 3, 1], 2, weights=w)[0],
         np.histogram(w, 3)[1],
+        np.histogram_bin_edges(w, 2),
+        np.histogramdd((w, w * w), 2)[1],
         np.bincount([0, 1, 1, 5], w, 8),
     ),
     "V",
@@ -684,4 +687,24 @@ variant(
         np.vectorize(lambda m, v: m @ v, signature="(n,k),(k)->(n)")(x, y),
     ),
     "mv",
+)
+variant(
+    "lists of arrays",
+    lambda np, x: (
+        np.copy([x[0], [1.0, 2.0, 3.0, 4.0]]),
+        np.real([x, x]),
+        np.broadcast_arrays([x, x], x)[0],
+        np.sum([x[0], x[1]]),
+        np.linalg.norm([x[0], x[1]]),
+        np.select([x > 0], [x]),
+        np.median([x[0], x[1], [0.31] * 4], axis=0),
+        np.fft.fft([x[0], x[1]]),
+        np.sort([x[2], x[0]]),
+        np.matmul([x[0], x[1]], x.T),
+        np.maximum([x[0], x[1]], 0.3),
+        np.mean([[x[0, 0], 2.0], [x[1, 1], x[1, 2]]], axis=0),
+        np.where(x[0] > 0, [x[1], x[2]], 2.0),
+        np.einsum("ij,ij", [x[0], x[1]], [x[1], x[2]]),
+    ),
+    "m",
 )

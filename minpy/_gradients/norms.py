@@ -3,16 +3,20 @@
 import numpy
 
 import minpy.numpy as np
+from minpy import _core
 from minpy._gradients.reductions import axes_of
 from minpy._gradients.registry import composite
 
 
-def _square(x):
-    return np.real(x * np.conj(x))
+def square_of_size(x):
+    """|x|^2, real."""
+    return np.real(x * np.conj(x)) if x.dtype.kind == "c" else x * x
 
 
 def _root(x):
     """The square root, with the gradient 0 at 0."""
+    if _core.to_numpy(x.detach()).all():
+        return np.sqrt(x)
     zero = x == 0
     return np.where(zero, np.zeros((), dtype=x.dtype), np.sqrt(np.where(zero, np.ones((), dtype=x.dtype), x)))
 
@@ -20,7 +24,7 @@ def _root(x):
 def vector_norm_of(x, axis, order, keepdims):
     """The norm of real order over the given axes."""
     if order == 2:
-        return _root(np.sum(_square(x), axis=axis, keepdims=keepdims))
+        return _root(np.sum(square_of_size(x), axis=axis, keepdims=keepdims))
     size = np.abs(x)
     if order == numpy.inf:
         return np.max(size, axis=axis, keepdims=keepdims)
@@ -30,11 +34,13 @@ def vector_norm_of(x, axis, order, keepdims):
         return np.sum(size * 0, axis=axis, keepdims=keepdims)
     if order == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
+    if order < 0 or _core.to_numpy(size.detach()).all():
+        return np.sum(size**order, axis=axis, keepdims=keepdims) ** (1.0 / order)
     zero = size == 0
     powers = np.where(
         zero, np.zeros((), dtype=size.dtype), np.where(zero, np.ones((), dtype=size.dtype), size) ** order
     )
-    return np.sum(powers if order > 0 else size**order, axis=axis, keepdims=keepdims) ** (1.0 / order)
+    return np.sum(powers, axis=axis, keepdims=keepdims) ** (1.0 / order)
 
 
 def matrix_norm_of(x, axes, order, keepdims):

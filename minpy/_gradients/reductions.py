@@ -1,5 +1,7 @@
 """Sums, products, extrema, means and scans, with `where`, `initial`, `dtype` and the NaN variants."""
 
+import math
+
 import numpy
 
 import minpy.numpy as np
@@ -29,7 +31,7 @@ def masked(x, where, instead):
 def count_of(x, axis, where=True, keepdims=False):
     """How many elements each result is made of, as a number or a NumPy array."""
     if where is True or not given(where):
-        return numpy.prod([x.shape[a] for a in axes_of(axis, x.ndim)], dtype=float)
+        return float(math.prod(x.shape[a] for a in axes_of(axis, x.ndim)))
     mask = numpy.broadcast_to(numpy.asarray(where), x.shape)
     return np.asarray(mask.sum(axis=axes_of(axis, x.ndim), keepdims=keepdims, dtype=float))
 
@@ -116,9 +118,9 @@ def var(
     ddof = correction if given(correction) else ddof
     center = mean if given(mean) else reduce_sum(a, axis, True, None, where) / count_of(a, axis, where, True)
     deviation = a - center
-    square = np.real(deviation * np.conj(deviation))
-    count = count_of(a, axis, where, _keep(keepdims)) - ddof
-    return reduce_sum(square, axis, keepdims, None, where) / np.maximum(count, 0)
+    square = np.real(deviation * np.conj(deviation)) if a.dtype.kind == "c" else deviation * deviation
+    count = np.maximum(count_of(a, axis, where, _keep(keepdims)) - ddof, 0)
+    return reduce_sum(square, axis, keepdims, None, where) / count
 
 
 @composite("std")

@@ -211,19 +211,25 @@ def defgrad(*names):
 def record_formula(vjp, fallback, args, kwargs):
     """Calls NumPy and records `vjp`, a formula as `defgrad` takes it."""
     outputs = fallback.call_numpy(*args, **kwargs)
-    bound = _signature_of(vjp).bind(None, None, *args, **kwargs)
-    operands = [as_operand(value) for value in list(bound.arguments.values())[2:]]
+    values, signature, names = args, None, ()
+    if kwargs:
+        signature = _signature_of(vjp)
+        bound = signature.bind(None, None, *args, **kwargs).arguments
+        names, values = list(bound), list(bound.values())[2:]
+    operands = [as_operand(value) for value in values]
     several = isinstance(outputs, (tuple, list))
     items = tuple(outputs) if several else (outputs,)
-    # The rule must not hold the operands: their history may come to include it.
-    count, names, signature = len(operands), list(bound.arguments), bound.signature
+    count = len(operands)  # the rule must not hold the operands: their history may come to include it
 
     def formula(gradients, *saved):
         values, results = saved[:count], saved[count:]
-        g, result = (gradients, results) if several else (gradients[0], results[0])
-        call = inspect.BoundArguments(signature, dict(zip(names, (g, result, *values))))
+        call = (gradients, results) if several else (gradients[0], results[0])
+        keywords = {}
+        if signature:
+            bound = inspect.BoundArguments(signature, dict(zip(names, (*call, *values))))
+            call, values, keywords = bound.args, (), bound.kwargs
         with _rule_scope():
-            found = vjp(*call.args, **call.kwargs)
+            found = vjp(*call, *values, **keywords)
         found = found if isinstance(found, tuple) else (found,)
         return found + (None,) * (count - len(found))
 
@@ -263,7 +269,8 @@ def _signature_of(function):
 @functools.cache
 def _positional_names(function):
     """The names of the parameters that may be given by position."""
-    signature = _signature_of(function)
+    # NumPy's methods tell no signature; that of the function of the same name has the same places.
+    signature = _signature_of(function) or _signature_of(getattr(numpy, function.__name__, None))
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in signature.parameters.values() if p.kind in kinds] if signature else []
 

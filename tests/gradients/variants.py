@@ -72,6 +72,7 @@ variants(
         np.mean(x, dtype=complex),
     ),
     sum_out=lambda np, x: np.sum(x, axis=0, out=np.zeros(4)) * 2.0,
+    methods_out=lambda np, x: (x.std(0, None, np.zeros(4)) * 2.0, x.cumprod(1, None, np.zeros((3, 4))) * x),
     mean_out=lambda np, x: np.mean(x, 0, None, np.zeros(4)) * 2.0,
     cumsum_out=lambda np, x: np.cumsum(x, axis=1, out=np.zeros((3, 4))),
     nanmean_where=lambda np, x: np.nanmean(x, axis=1, where=MASK, keepdims=True),

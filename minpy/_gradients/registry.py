@@ -17,6 +17,7 @@ import contextlib
 import functools
 import inspect
 import sys
+import threading
 
 import numpy
 
@@ -24,7 +25,7 @@ from minpy import _core
 
 _rules = {}
 _DEEPEST = 8
-_running = []  # the composites whose gradients are being computed, innermost last
+_running = threading.local()  # .stack: the composites whose gradients are being computed, innermost last
 
 
 class _Slot:
@@ -142,14 +143,15 @@ def _composite_vjp(function, name, spec, count, places, gradients, *saved):
         items = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
         return tuple(items[i] for i in places)
 
-    if _running.count(function) == _DEEPEST:  # it is written in terms of itself, for these arguments
+    stack = vars(_running).setdefault("stack", [])
+    if stack.count(function) == _DEEPEST:  # it is written in terms of itself, for these arguments
         raise NotImplementedError(f"numpy.{name} has no gradient rule for these arguments")
-    _running.append(function)
+    stack.append(function)
     try:
         with _rule_scope():
             return _core.composite_vjp(run, saved[:count], gradients)
     finally:
-        _running.pop()
+        stack.pop()
 
 
 def record_composite(function, name, outputs, args, kwargs):

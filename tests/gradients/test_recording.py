@@ -1,6 +1,7 @@
 """The machinery of the rules: errors, policies, dtypes, random order, callbacks, references."""
 
 import gc
+import threading
 import weakref
 
 import numpy
@@ -199,6 +200,43 @@ def test_recorded_calls_are_freed():
         assert [r() is None for r in gone] == [True] * 5
     finally:
         gc.enable()
+
+
+def test_threads_compute_gradients_at_the_same_time():
+    x = np.array(numpy.arange(6.0).reshape(2, 3))
+    expected = numpy.asarray(grad(lambda x: np.linalg.norm(np.kron(x, x)))(x))
+    found, together = [], threading.Barrier(16)
+
+    def run():
+        def f(x):
+            result = np.linalg.norm(np.kron(x, x))
+            together.wait(60)
+            return result
+
+        found.append(numpy.asarray(grad(f)(x)))
+
+    workers = [threading.Thread(target=run) for _ in range(16)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    numpy.testing.assert_array_equal(found, [expected] * 16)
+
+
+def test_call_that_no_rule_covers_raises_instead_of_recursing():
+    from minpy._gradients.registry import _rules, composite
+
+    composite("kaiser")(lambda M, beta: np.kaiser(M, beta))
+    try:
+        b = variable(1.5)
+        with autograd.record():
+            y = np.kaiser(5, b).sum()
+        with pytest.raises(
+            NotImplementedError, match="numpy.kaiser has no gradient rule for these arguments"
+        ):
+            y.backward()
+    finally:
+        del _rules["kaiser"]
 
 
 def test_third_order():

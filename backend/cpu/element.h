@@ -52,7 +52,7 @@ template <class S>
 MP_INLINE S value(S s) {
   return s;
 }
-MP_INLINE uint8_t value(Bool s) { return s.v; }
+MP_INLINE uint8_t value(Bool s) { return s.v != 0; }  // foreign memory may hold any byte
 MP_INLINE float value(Half s) { return half_to_float(s.bits); }
 MP_INLINE float value(BHalf s) { return bfloat_to_float(s.bits); }
 

@@ -70,6 +70,19 @@ Matrix packed(const Matrix& x, int64_t rows, int64_t cols, int64_t item, std::ve
   return {buffer.data(), cols * item, item};
 }
 
+// Threads pay only for long products: shorter ones finish before a second thread is awake, and on a busy
+// machine wait milliseconds for it.
+void choose_threads(int64_t multiplications) {
+  using Get = int (*)();
+  using Set = void (*)(int);
+  static Get get = symbol<Get>("scipy_openblas_get_num_threads");
+  static Set set = symbol<Set>("scipy_openblas_set_num_threads");
+  static int most = get ? get() : 1, current = most;
+  constexpr int64_t kWorthThreads = int64_t{1} << 25;
+  int wanted = multiplications >= kWorthThreads ? most : 1;
+  if (set && wanted != current) set(current = wanted);
+}
+
 template <class T>
 struct Names;
 template <> struct Names<float> { static constexpr char kGemm[] = "scipy_cblas_sgemm", kGemv[] = "scipy_cblas_sgemv", kDot[] = "scipy_cblas_sdot"; };
@@ -159,6 +172,7 @@ bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matr
     return false;
   }
   if (!library()) return false;
+  choose_threads(m * n * k);
   ReleaseGil gil(m * n * k);
   switch (dtype) {
     case DType::F32: return gemm_typed<float>(m, n, k, a, b, c);

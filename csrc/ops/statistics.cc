@@ -199,10 +199,11 @@ PyObject* clip(PyObject* const* v) {
   static Ufunc *lower = find_ufunc("maximum"), *upper = find_ufunc("minimum");
   PyObject* first[2] = {v[0], v[1]};
   PyObject* raised = ufunc_call(lower, first, nullptr);
-  if (!raised) return nullptr;
   PyObject* second[2] = {raised, v[2]};
-  PyObject* result = ufunc_call(upper, second, nullptr);
-  Py_DECREF(raised);
+  PyObject* result = raised ? ufunc_call(upper, second, nullptr) : nullptr;
+  Py_XDECREF(raised);
+  // NumPy accepts some bounds here that the two operators refuse, such as integers out of the dtype's range.
+  if (!result) PyErr_Clear();
   return result;
 }
 

@@ -143,8 +143,7 @@ PyObject* nb_matmul(PyObject* a, PyObject* b) {
 }
 
 PyObject* nb_matmul_inplace(PyObject* a, PyObject* b) {
-  PyObject* args[3] = {a, b, a};
-  return fallback_call("matmul", args, 3, nullptr);
+  return fallback_method(reinterpret_cast<Array*>(a), "__imatmul__", &b, 1, nullptr);
 }
 
 // bool(), int(), float() ... of one element; NumPy words the errors for the rest.

@@ -16,6 +16,11 @@ constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL, NPY_INT8, NPY_UINT8, NPY_INT16,
 
 int bfloat16_num = -2;  // -2: not asked yet
 
+bool module_is_loaded(const char* name) {
+  PyObject* modules = PyImport_GetModuleDict();
+  return PyDict_GetItemString(modules, name) != nullptr;
+}
+
 bool import_bfloat16() {
   if (bfloat16_num >= 0) return true;
   PyObject* module = PyImport_ImportModule("ml_dtypes");
@@ -46,9 +51,10 @@ DType dtype_of_num(int num) {
     case NPY_CDOUBLE: return DType::C128;
     default: break;
   }
-  // User dtypes: bfloat16 is the only one that is ours, and asking for its number imports ml_dtypes, which
-  // somebody has already done when such a dtype exists.
-  if (num >= NPY_USERDEF && import_bfloat16() && num == bfloat16_num) return DType::BF16;
+  // User dtypes: bfloat16 is the only one that is ours, and it exists only once ml_dtypes is imported.
+  if (num >= NPY_USERDEF && (bfloat16_num >= 0 || module_is_loaded("ml_dtypes")) && import_bfloat16() &&
+      num == bfloat16_num)
+    return DType::BF16;
   PyErr_Clear();
   return DType::Invalid;
 }
@@ -133,10 +139,13 @@ PyObject* from_numpy(PyObject* o) {
   }
   Array* a = array_foreign(dtype, ndim, shape, strides, data, o, PyArray_ISWRITEABLE(np));
   if (!a) return nullptr;
-  bool fresh = Py_REFCNT(o) <= 2 && PyArray_CHKFLAGS(np, NPY_ARRAY_OWNDATA);  // the caller's and the storage's
+  // Nobody else has seen a result that only the caller and the storage hold: what it is a view of is ours to name.
+  bool fresh = Py_REFCNT(o) <= 2;
   if (!fresh) {
-    a->base = o;
-    Py_INCREF(o);
+    a->base = Py_NewRef(o);
+  } else if (PyObject* owner = PyArray_BASE(np)) {
+    a->base = PyArray_CheckExact(owner) ? from_numpy(owner) : Py_NewRef(owner);
+    if (!a->base) Py_CLEAR(*reinterpret_cast<PyObject**>(&a));
   }
   return reinterpret_cast<PyObject*>(a);
 }

@@ -229,10 +229,10 @@ PyObject* fallback_getattro(PyObject* self, PyObject* name) {
   return PyObject_GetAttr(as_fallback(self)->target, name);
 }
 
-// Methods of arrays are Fallbacks in the type's dict: they bind as Python functions do.
+// Methods of arrays are Fallbacks in the type's dict: they bind where NumPy's callable would.
 PyObject* fallback_descr_get(PyObject* self, PyObject* instance, PyObject*) {
-  if (!instance || instance == Py_None) return Py_NewRef(self);
-  return PyMethod_New(self, instance);
+  bool binds = instance && instance != Py_None && Py_TYPE(as_fallback(self)->target)->tp_descr_get;
+  return binds ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
 PyObject* fallback_repr(PyObject* self) { return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name); }

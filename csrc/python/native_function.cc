@@ -118,6 +118,29 @@ std::vector<NativeFunction*> all_functions;  // they live as long as the process
 }  // namespace
 
 PyTypeObject NativeFunctionType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+PyTypeObject NativeBuiltinType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+namespace {
+
+// Stands for a ufunc or built-in function of NumPy, which classes do not bind as a method.
+bool native_builtin_init() {
+  NativeBuiltinType = NativeFunctionType;
+  NativeBuiltinType.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL;
+  NativeBuiltinType.tp_descr_get = nullptr;
+  return PyType_Ready(&NativeBuiltinType) == 0;
+}
+
+bool numpys_binds(const char* name) {
+  PyObject* numpy = PyImport_ImportModule("numpy");
+  PyObject* f = numpy ? PyObject_GetAttrString(numpy, name) : nullptr;
+  bool binds = !f || Py_TYPE(f)->tp_descr_get;
+  PyErr_Clear();
+  Py_XDECREF(f);
+  Py_XDECREF(numpy);
+  return binds;
+}
+
+}  // namespace
 
 bool native_function_init() {
   NativeFunctionType.tp_name = "minpy.numpy.native_function";
@@ -133,11 +156,12 @@ bool native_function_init() {
   NativeFunctionType.tp_descr_get = native_descr_get;
   NativeFunctionType.tp_getset = native_getset;
   NativeFunctionType.tp_methods = native_methods;
-  return PyType_Ready(&NativeFunctionType) == 0;
+  return native_builtin_init() && PyType_Ready(&NativeFunctionType) == 0;
 }
 
 PyObject* native_function_new(const PyMethodDef* def, bool is_method) {
-  NativeFunction* f = PyObject_New(NativeFunction, &NativeFunctionType);
+  bool binds = is_method || numpys_binds(def->ml_name);
+  NativeFunction* f = PyObject_New(NativeFunction, binds ? &NativeFunctionType : &NativeBuiltinType);
   if (!f) return nullptr;
   f->vectorcall = f->own = is_method ? method_vectorcall : native_vectorcall;
   f->call = reinterpret_cast<FastCall>(reinterpret_cast<void*>(def->ml_meth));

@@ -71,7 +71,7 @@ PyObject* mean(PyObject* const* v) {
   if (!array_check(v[0]) || !absent(v[3]) || !(absent(v[5]) || is_no_value(v[5]))) return nullptr;
   Array* a = reinterpret_cast<Array*>(v[0]);
   DType result = mean_dtype(a->dtype);
-  if (!absent(v[2]) && (!parse_dtype(v[2], &result) || !is_inexact(result))) {
+  if (!absent(v[2]) && (!parse_dtype(v[2], &result) || result == DType::Invalid || !is_inexact(result))) {
     PyErr_Clear();
     return nullptr;
   }

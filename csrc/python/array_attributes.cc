@@ -172,6 +172,14 @@ PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
   return recorded_copy(as_self(self), "astype", args, nargs, kwnames);
 }
 
+// The object and, for an owner, its elements.
+PyObject* array_sizeof(PyObject* self, PyObject*) {
+  Array* a = as_self(self);
+  int64_t bytes = Py_TYPE(self)->tp_basicsize + (a->base ? 0 : a->nbytes());
+  if (a->shape != a->dims) bytes += 2 * a->ndim * int64_t{sizeof(int64_t)};
+  return PyLong_FromLongLong(bytes);
+}
+
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
   PyObject* module = PyImport_ImportModule("minpy._core");
   PyObject* rebuild = module ? PyObject_GetAttrString(module, "_from_numpy") : nullptr;
@@ -196,6 +204,7 @@ void append(std::vector<PyGetSetDef>& all, const PyGetSetDef* table) {
 
 #define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 PyMethodDef own_methods[] = {
+    {"__sizeof__", array_sizeof, METH_NOARGS, "Bytes of the object and the elements that it owns."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)), METH_VARARGS | METH_KEYWORDS,
      "The array as numpy.ndarray, sharing memory where possible."},
     {"copy", MP_FASTCALL(array_copy_method), nullptr},

@@ -39,6 +39,12 @@ PyObject* through_numpy(PyObject* self, PyObject* (*f)(PyObject*)) {
   return result;
 }
 
+// Without this slot operator.concat would add.
+PyObject* array_concat(PyObject*, PyObject*) {
+  PyErr_SetString(PyExc_TypeError, "arrays are not concatenated by operator.concat: use numpy.concatenate");
+  return nullptr;
+}
+
 PyObject* array_repr(PyObject* self) { return through_numpy(self, PyObject_Repr); }
 PyObject* array_str(PyObject* self) { return through_numpy(self, PyObject_Str); }
 
@@ -84,7 +90,7 @@ PyObject* array_dunder_new(PyObject*, PyObject* args, PyObject* kwargs) {
   return made;
 }
 
-PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_item = array_item,
+PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_concat = array_concat, .sq_item = array_item,
                                        .sq_ass_item = array_ass_item, .sq_contains = array_contains};
 PyMappingMethods array_as_mapping = {
     .mp_length = array_length, .mp_subscript = array_subscript, .mp_ass_subscript = array_ass_subscript};

@@ -1,5 +1,6 @@
 // From the Python object in the brackets to a FancyIndex.
 #include <algorithm>
+#include <new>
 #include <array>
 #include <cstring>
 
@@ -228,8 +229,9 @@ bool broadcast_shape(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
       f.shape[lead + i] = n;
     }
   }
-  for (int i = 0; i < f.ndim; ++i) f.size *= f.shape[i];
-  return true;
+  for (int i = 0; i < f.ndim; ++i)
+    if (__builtin_mul_overflow(f.size, f.shape[i], &f.size)) return false;
+  return f.size <= INT64_MAX / 16;
 }
 
 struct Range {
@@ -271,7 +273,8 @@ Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
     f.keep.push_back(std::move(index));
     return Resolved::Fancy;
   }
-  f.owned_offsets.reset(new int64_t[f.size]);
+  f.owned_offsets.reset(new (std::nothrow) int64_t[f.size]);
+  if (!f.owned_offsets) return Resolved::NumPy;
   for (int64_t i = 0; i < f.size; ++i) f.owned_offsets[i] = values[i] + (values[i] < 0 ? x.length : 0);
   f.offsets = f.owned_offsets.get();
   return Resolved::Fancy;
@@ -300,7 +303,8 @@ void accumulate_offsets(const FancyAxis& x, const FancyIndex& f, int64_t* offset
 }
 
 Resolved combined_offsets(std::vector<FancyAxis>& fancy, FancyIndex& f) {
-  f.owned_offsets.reset(new int64_t[std::max<int64_t>(f.size, 1)]());
+  f.owned_offsets.reset(new (std::nothrow) int64_t[std::max<int64_t>(f.size, 1)]());
+  if (!f.owned_offsets) return Resolved::NumPy;
   f.offsets = f.owned_offsets.get();
   for (FancyAxis& x : fancy) {
     ArrayRef flat = contiguous(x.array);

@@ -1,0 +1,167 @@
+"""The elementwise inner loops: accuracy, special values, floating-point flags and layouts, through
+the public functions, against NumPy and against longdouble."""
+
+import numpy
+import pytest
+
+import minpy.numpy as np
+
+# Largest error in units in the last place: (float32, float64).
+MAX_ULP = {
+    "exp": (1.0, 1.0), "exp2": (1.2, 1.0), "expm1": (1.4, 1.6), "log": (1.0, 1.0),
+    "log2": (0.6, 1.0), "log10": (0.6, 1.0), "log1p": (0.6, 1.0), "sin": (1.7, 1.0),
+    "cos": (1.7, 1.0), "tan": (0.6, 1.2), "arcsin": (0.6, 0.8), "arccos": (0.6, 0.8),
+    "arctan": (0.6, 1.7), "sinh": (1.7, 1.8), "cosh": (1.6, 1.6), "tanh": (2.0, 2.0),
+    "arcsinh": (0.6, 2.0), "arccosh": (0.6, 2.5), "arctanh": (0.6, 2.2), "cbrt": (0.6, 0.8),
+    "arctan2": (0.6, 1.6), "hypot": (0.6, 0.7), "power": (0.6, 1.2),
+}  # fmt: skip
+BINARY = {"arctan2", "hypot", "power"}
+SPECIAL = [
+    0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 10, -10, 100,
+    -100, 1000, -1000, 1e-30, -1e-30, 1e30, -1e30, 1e-42, -1e-42, 88.8, -88, 709.9, -745.2, 1e22,
+]  # fmt: skip
+
+
+def samples(name, dtype, n=20000):
+    """Operands that spread over the domain of `name`, small, large and near one."""
+    rng = numpy.random.default_rng(7)
+    finfo = numpy.finfo(dtype)
+    unit = rng.uniform(-1, 1, n)
+    wide = numpy.exp(rng.uniform(numpy.log(finfo.tiny) + 1, numpy.log(finfo.max) - 1, n))
+    normal = rng.standard_normal(n) * 10 ** rng.uniform(-6, 2, n)
+    limit = numpy.log(finfo.max) * 0.999
+    if name in ("log", "log2", "log10"):
+        parts = [wide, numpy.abs(normal), 1 + unit * 0.3]
+    elif name == "log1p":
+        parts = [wide, numpy.abs(normal), unit * 0.99]
+    elif name in ("arcsin", "arccos", "arctanh"):
+        parts = [unit, unit**3, unit * 1e-3]
+    elif name == "arccosh":
+        parts = [wide[wide >= 1], 1 + numpy.abs(normal), 1 + numpy.abs(unit) * 1e-3]
+    elif name == "exp2":
+        parts = [unit * limit / numpy.log(2), normal, unit]
+    elif name in ("exp", "expm1", "sinh", "cosh"):
+        parts = [unit * limit, normal[numpy.abs(normal) < limit], unit]
+    elif name in ("sin", "cos", "tan"):
+        parts = [unit * 1e4, normal, unit]
+    else:
+        parts = [wide * numpy.sign(unit), normal, unit]
+    return numpy.concatenate(parts).astype(dtype)
+
+
+def operands(name, dtype):
+    if name not in BINARY:
+        return [samples(name, dtype)]
+    rng = numpy.random.default_rng(3)
+    if name == "power":
+        x = numpy.exp(rng.uniform(-20, 20, 60000))
+        top = numpy.log(numpy.finfo(dtype).max) * 0.98
+        y = rng.uniform(-1, 1, 60000) * top / numpy.maximum(numpy.abs(numpy.log(x)), 1e-2)
+        return [x.astype(dtype), y.astype(dtype)]
+    s = samples(name, dtype)
+    return [s, rng.permutation(s)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", MAX_ULP)
+def test_accuracy(name, dtype):
+    """At most the stated error against extended precision."""
+    if dtype == "float64" and numpy.finfo(numpy.longdouble).nmant < 60:
+        pytest.skip("longdouble is no wider than double here")
+    ins = operands(name, dtype)
+    wide = numpy.float64 if dtype == "float32" else numpy.longdouble
+    with numpy.errstate(all="ignore"):
+        exact = getattr(numpy, name)(*[x.astype(wide) for x in ins]).astype(numpy.longdouble)
+        got = numpy.asarray(getattr(np, name)(*[np.array(x) for x in ins]))
+    finfo = numpy.finfo(dtype)
+    inside = numpy.abs(exact) <= finfo.max
+    exponent = numpy.maximum(numpy.frexp(numpy.abs(exact))[1] - 1, finfo.minexp)
+    ulp = numpy.ldexp(numpy.longdouble(1), exponent - finfo.nmant)
+    error = numpy.abs(got.astype(numpy.longdouble) - exact)[inside] / ulp[inside]
+    assert got.dtype == dtype and inside.sum() > 10000
+    assert error.max() <= MAX_ULP[name][dtype == "float64"]
+
+
+def run(function, args):
+    """The result, and the kinds of floating-point errors that were reported."""
+    seen = set()
+    with numpy.errstate(divide="call", over="call", invalid="call", under="ignore",
+                        call=lambda kind, flag: seen.add(kind)):  # fmt: skip
+        return numpy.asarray(function(*args)), seen
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", [*MAX_ULP, "add", "multiply", "divide", "sqrt", "maximum", "fmin",
+                                  "rint", "sign", "less", "isnan", "logaddexp"])  # fmt: skip
+def test_special_values(name, dtype):
+    """Value, sign of zero and reported errors equal NumPy's, one element at a time and padded."""
+    with numpy.errstate(all="ignore"):
+        special = numpy.unique(numpy.array(SPECIAL).astype(dtype).view(f"u{numpy.dtype(dtype).itemsize}"))
+    special = special.view(dtype)
+    theirs = getattr(numpy, name)
+    ours = getattr(np, name)
+    pairs = [(x,) for x in special] if theirs.nin == 1 else [(x, y) for x in special for y in special]
+    for pair in pairs:
+        for n in (1, 19):
+            ins = [numpy.full(n, x) for x in pair]
+            want, want_errors = run(theirs, ins)
+            got, errors = run(ours, [np.array(x) for x in ins])
+            if want.dtype.kind == "f":
+                tolerance = 0 if dtype != "float64" and n == 0 else 4 * numpy.finfo(dtype).eps
+                numpy.testing.assert_allclose(got, want, rtol=tolerance, err_msg=str(pair))
+                nonan = ~numpy.isnan(want)
+                assert (numpy.signbit(got) == numpy.signbit(want))[nonan].all(), pair
+            else:
+                numpy.testing.assert_array_equal(got, want)
+            if name != "logaddexp":  # NumPy's reports "invalid" for a NaN operand
+                assert errors == want_errors, (name, pair, n)
+
+
+INTEGERS = ["add", "subtract", "multiply", "maximum", "minimum", "bitwise_and", "bitwise_xor",
+            "left_shift", "right_shift", "floor_divide", "remainder", "less", "equal"]  # fmt: skip
+
+
+@pytest.mark.parametrize("char", "bBhHiIlLefd")
+@pytest.mark.parametrize("n", [1, 7, 16, 33, 300, 1000])
+def test_layouts(n, char):
+    """Contiguous, strided, reversed, scalar, unaligned and in-place operands give NumPy's values."""
+    rng = numpy.random.default_rng(n)
+    dtype = numpy.dtype(char)
+    low = 0 if dtype.kind == "u" else -100
+    names = INTEGERS if dtype.kind in "iu" else ["add", "divide", "maximum", "less", "multiply"]
+    backing = numpy.ndarray(3 * n, dtype, bytearray(3 * n * dtype.itemsize + 1), 1)
+    backing[:] = rng.integers(low, 100, 3 * n)
+    other = rng.integers(low, 100, 3 * n).astype(dtype)
+    views = [slice(0, n), slice(None, None, 3), slice(None, None, -3), slice(1, 2)]
+    for name in names:
+        for left in views:
+            for right in views:
+                a, b = backing[left], other[right]
+                with numpy.errstate(all="ignore"):
+                    want = getattr(numpy, name)(a, b)
+                    got = getattr(np, name)(np.asarray(backing)[left], np.array(other)[right])
+                numpy.testing.assert_array_equal(numpy.asarray(got), want, err_msg=name)
+                assert numpy.asarray(got).dtype == want.dtype
+        mine, reference = np.array(other[:n]), other[:n].copy()
+        if getattr(numpy, name)(reference, reference).dtype == dtype:
+            with numpy.errstate(all="ignore"):
+                getattr(numpy, name)(reference, reference[::-1].copy(), out=reference)
+                getattr(np, name)(mine, np.array(other[:n][::-1].copy()), out=mine)
+            numpy.testing.assert_array_equal(numpy.asarray(mine), reference, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["add", "multiply", "maximum", "minimum"])
+@pytest.mark.parametrize("char", "bhilefd")
+@pytest.mark.parametrize("n", [1, 5, 8, 100, 129, 1000])
+def test_reduce_and_accumulate(name, char, n):
+    """Reductions equal NumPy's to rounding; accumulate is in order, bit for bit."""
+    values = (numpy.random.default_rng(n).integers(-9, 10, n) / 7).astype(char)
+    with numpy.errstate(all="ignore"):
+        for shaped in (values, numpy.repeat(values, 2)[::2]):
+            want = getattr(numpy, name).accumulate(shaped)
+            got = getattr(np, name).accumulate(np.asarray(shaped))
+            numpy.testing.assert_array_equal(numpy.asarray(got), want)
+            want = getattr(numpy, name).reduce(shaped)
+            got = getattr(np, name).reduce(np.asarray(shaped))
+            eps = numpy.finfo(char).eps if numpy.dtype(char).kind == "f" else 0
+            numpy.testing.assert_allclose(numpy.asarray(got), want, rtol=32 * eps, atol=32 * eps)

@@ -59,10 +59,10 @@ struct Narrow<bfloat16> {
   MP_FN float round_to_odd(double a) {
     const float f = float(a);
     const double back = double(f);
-    const bool inexact = (back != a) & (a == a) & (back - back == 0);
-    const int32_t toward = (__builtin_fabs(back) > __builtin_fabs(a)) ? -1 : 0;
+    const bool finite = mp_magnitude(f) < mp_inf_bits(f);
+    const int32_t toward = mp_magnitude(back) > mp_magnitude(a) ? -1 : 0;
     const int32_t bits = mp_bits(f);
-    return mp_from_bits(inexact ? (bits + toward) | 1 : bits);
+    return mp_from_bits(finite & (back != a) ? (bits + toward) | 1 : bits);
   }
 };
 template <>

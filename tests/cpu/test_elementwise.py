@@ -107,8 +107,10 @@ def test_special_values(name, dtype):
             want, want_errors = run(theirs, ins)
             got, errors = run(ours, [np.array(x) for x in ins])
             if want.dtype.kind == "f":
-                tolerance = 0 if dtype != "float64" and n == 0 else 4 * numpy.finfo(dtype).eps
+                tolerance = 4 * numpy.finfo(dtype).eps
                 numpy.testing.assert_allclose(got, want, rtol=tolerance, err_msg=str(pair))
+                if name in ("maximum", "fmin") and pair[0] == pair[1]:
+                    continue  # which of 0.0 and -0.0 is larger depends on NumPy's vector length
                 nonan = ~numpy.isnan(want)
                 assert (numpy.signbit(got) == numpy.signbit(want))[nonan].all(), pair
             else:
@@ -143,7 +145,7 @@ def test_layouts(n, char):
                 numpy.testing.assert_array_equal(numpy.asarray(got), want, err_msg=name)
                 assert numpy.asarray(got).dtype == want.dtype
         mine, reference = np.array(other[:n]), other[:n].copy()
-        if getattr(numpy, name)(reference, reference).dtype == dtype:
+        if name not in ("less", "equal"):
             with numpy.errstate(all="ignore"):
                 getattr(numpy, name)(reference, reference[::-1].copy(), out=reference)
                 getattr(np, name)(mine, np.array(other[:n][::-1].copy()), out=mine)

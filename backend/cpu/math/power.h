@@ -31,25 +31,62 @@ MP_FN Sum<double> mp_log_pair(double x) {
   return mp_fast_two_sum(second.hi, lo);
 }
 
+// Exponents that NumPy replaces by a cheaper operator when one exponent serves a whole loop.
+struct PowerOfMinusOne {
+  static constexpr bool kQuiet = false;
+  template <class T>
+  MP_FN T f(T x) {
+    return T(1) / x;
+  }
+};
+struct PowerOfZero {
+  static constexpr bool kQuiet = false;
+  template <class T>
+  MP_FN T f(T) {
+    return T(1);
+  }
+};
+struct PowerOfHalf {
+  static constexpr bool kQuiet = false;
+  template <class T>
+  MP_FN T f(T x) {
+    return mp_sqrt(x);
+  }
+};
+struct PowerOfOne {
+  static constexpr bool kQuiet = false;
+  template <class T>
+  MP_FN T f(T x) {
+    return x;
+  }
+};
+struct PowerOfTwo {
+  static constexpr bool kQuiet = false;
+  template <class T>
+  MP_FN T f(T x) {
+    return x * x;
+  }
+};
+
 struct PowerRow : DoubleRow {
-  struct Square {
-    static constexpr bool kQuiet = false;
-    template <class T>
-    MP_FN T f(T x) {
-      return x * x;
-    }
-  };
-  // One exponent 2 for all, as NumPy does.
   template <class S>
   static bool shortcut(char** args, const intptr_t* count, const intptr_t* steps) {
+    if constexpr (!kIsFloat<S>) return false;
     if constexpr (kIsFloat<S>) {
-      if (steps[1] != 0 || steps[2] == 0 || load<S>(args[1]) != S(2)) return false;
+      if (steps[1] != 0 || steps[2] == 0) return false;
+      const S exponent = load<S>(args[1]);
+      const LoopFn loop = exponent == S(2)     ? &unary_loop<PowerOfTwo, S, S>
+                          : exponent == S(0.5) ? &unary_loop<PowerOfHalf, S, S>
+                          : exponent == S(-1)  ? &unary_loop<PowerOfMinusOne, S, S>
+                          : exponent == S(1)   ? &unary_loop<PowerOfOne, S, S>
+                          : exponent == S(0)   ? &unary_loop<PowerOfZero, S, S>
+                                               : nullptr;
+      if (!loop) return false;
       char* unary_args[] = {args[0], args[2]};
       const intptr_t unary_steps[] = {steps[0], steps[2]};
-      unary_loop<Square, S, S>(unary_args, count, unary_steps, nullptr);
+      loop(unary_args, count, unary_steps, nullptr);
       return true;
     }
-    return false;
   }
 };
 

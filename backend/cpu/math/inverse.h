@@ -26,9 +26,10 @@ MP_FN double mp_atan_ratio(double num, double den) {
                base_lo = low    ? 0.0
                          : high ? kPiLow / 2
                                 : kPiLow / 4;
-  const double inverse = 1 / d, q = n * inverse, lost = mp_fma(-q, d, n) * inverse;
+  const Sum<double> quotient = mp_quotient<double>({n, 0}, {d, 0});
+  const double q = quotient.hi;
   const Sum<double> sum = mp_fast_two_sum(base, q);
-  const double rest = mp_fma(q, mp_atan_tail(q * q), lost + base_lo);
+  const double rest = mp_fma(q, mp_atan_tail(q * q), quotient.lo + base_lo);
   return low ? q + rest : sum.hi + (sum.lo + rest);
 }
 

@@ -22,6 +22,9 @@ MP_FN double mp_product_error(double a, double b, double product) {
   const double ah = sa - (sa - a), bh = sb - (sb - b), al = a - ah, bl = b - bh;
   return ((ah * bh - product) + ah * bl + al * bh) + al * bl;
 }
+MP_FN float mp_product_error(float a, float b, float product) {
+  return float(double(a) * double(b) - double(product));
+}
 #endif
 
 template <class T>
@@ -65,17 +68,24 @@ MP_FN Sum<T> mp_fast_two_sum(T a, T b) {
   return {hi, b - (hi - a)};
 }
 
-// (num.hi + num.lo) / (den.hi + den.lo), the quotient corrected once.
+// (num.hi + num.lo) / (den.hi + den.lo) as the rounded quotient and what it lacks.
+template <class T>
+MP_FN Sum<T> mp_quotient(Sum<T> num, Sum<T> den) {
+  const T inverse = T(1) / den.hi;
+#if defined(__FMA__) || defined(__aarch64__)
+  const T quotient = num.hi * inverse;
+  const T rest = mp_fma(-quotient, den.hi, num.hi) + mp_fma(-quotient, den.lo, num.lo);
+#else
+  const T quotient = num.hi / den.hi, product = quotient * den.hi;
+  const T rest = ((num.hi - product) - mp_product_error(quotient, den.hi, product)) +
+                 (num.lo - quotient * den.lo);
+#endif
+  return {quotient, rest * inverse};
+}
 template <class T>
 MP_FN T mp_divide(Sum<T> num, Sum<T> den) {
-#if defined(__FMA__) || defined(__aarch64__)
-  const T inverse = T(1) / den.hi, quotient = num.hi * inverse;
-  const T rest = mp_fma(-quotient, den.hi, num.hi) + mp_fma(-quotient, den.lo, num.lo);
-  return mp_fma(rest, inverse, quotient);
-#else
-  const T quotient = num.hi / den.hi;
-  return quotient + (num.lo - quotient * den.lo) / den.hi;
-#endif
+  const Sum<T> q = mp_quotient(num, den);
+  return q.hi + q.lo;
 }
 
 // ln 2 with a short high part: k * hi is exact.

@@ -1,7 +1,5 @@
 #define MP_EW_HYPERBOLIC
 #define MP_EW_NATURAL 0
-#include "cpu/math/sigmoid.h"
-
 #include "cpu/elementwise_rows.h"
 
 namespace mp::cpu::MP_ISA {

@@ -6,6 +6,7 @@
 #include "cpu/elementwise_blocked.h"
 #include "cpu/math/inverse.h"
 #include "cpu/math/power.h"
+#include "cpu/math/sigmoid.h"
 #include "cpu/math/trig.h"
 
 namespace mp::cpu::MP_ISA {

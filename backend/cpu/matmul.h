@@ -7,8 +7,8 @@
 namespace mp::cpu {
 
 // c (m, n) = a (m, k) @ b (k, n): rows of b and c are contiguous, everything else has byte strides.
-using SmallMatmul = void (*)(int64_t m, int64_t n, int64_t k, const char* a, int64_t a_row, int64_t a_col, const char* b,
-                             int64_t b_row, char* c, int64_t c_row);
+using SmallMatmul = void (*)(int64_t m, int64_t n, int64_t k, const char* a, int64_t a_row,
+                             int64_t a_col, const char* b, int64_t b_row, char* c, int64_t c_row);
 struct SmallMatmulLoops {
   SmallMatmul f32, f64;
 };

@@ -7,8 +7,8 @@ namespace {
 
 // Row i of c is the sum over p of a[i, p] * row p of b; kWidth columns stay in registers.
 template <class T, int kWidth>
-inline void columns(int64_t m, int64_t k, const char* a, int64_t a_row, int64_t a_col, const char* b, int64_t b_row,
-                    char* c, int64_t c_row) {
+inline void columns(int64_t m, int64_t k, const char* a, int64_t a_row, int64_t a_col,
+                    const char* b, int64_t b_row, char* c, int64_t c_row) {
   for (int64_t i = 0; i < m; ++i) {
     T sum[kWidth] = {};
     for (int64_t p = 0; p < k; ++p) {
@@ -22,14 +22,18 @@ inline void columns(int64_t m, int64_t k, const char* a, int64_t a_row, int64_t 
 }
 
 template <class T>
-void multiply(int64_t m, int64_t n, int64_t k, const char* a, int64_t a_row, int64_t a_col, const char* b, int64_t b_row,
-              char* c, int64_t c_row) {
+void multiply(int64_t m, int64_t n, int64_t k, const char* a, int64_t a_row, int64_t a_col,
+              const char* b, int64_t b_row, char* c, int64_t c_row) {
   while (n > 0) {
     int64_t width = n >= 16 ? 16 : n >= 8 ? 8 : n >= 4 ? 4 : 1;
-    if (width == 16) columns<T, 16>(m, k, a, a_row, a_col, b, b_row, c, c_row);
-    else if (width == 8) columns<T, 8>(m, k, a, a_row, a_col, b, b_row, c, c_row);
-    else if (width == 4) columns<T, 4>(m, k, a, a_row, a_col, b, b_row, c, c_row);
-    else columns<T, 1>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    if (width == 16)
+      columns<T, 16>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    else if (width == 8)
+      columns<T, 8>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    else if (width == 4)
+      columns<T, 4>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    else
+      columns<T, 1>(m, k, a, a_row, a_col, b, b_row, c, c_row);
     b += width * sizeof(T);
     c += width * sizeof(T);
     n -= width;

@@ -19,7 +19,8 @@ int free_count = 0;
 
 Array* array_alloc(int ndim) {
   if (ndim > kMaxDims) {
-    PyErr_Format(PyExc_ValueError, "maximum supported dimension for an ndarray is currently %d, found %d", kMaxDims,
+    PyErr_Format(PyExc_ValueError,
+                 "maximum supported dimension for an ndarray is currently %d, found %d", kMaxDims,
                  ndim);
     return nullptr;
   }
@@ -47,7 +48,8 @@ Array* array_alloc(int ndim) {
   return a;
 }
 
-// Fills shape and C-order strides; returns the number of bytes, or -1 with ValueError when it overflows.
+// Fills shape and C-order strides; returns the number of bytes, or -1 with ValueError when it
+// overflows.
 int64_t set_c_layout(Array* a, DType dtype, const int64_t* shape) {
   a->dtype = dtype;
   int64_t step = itemsize(dtype), size = 1;
@@ -59,8 +61,9 @@ int64_t set_c_layout(Array* a, DType dtype, const int64_t* shape) {
     if (shape[i] && __builtin_mul_overflow(step, shape[i], &step)) overflow = true;
   }
   if (overflow) {
-    PyErr_SetString(PyExc_ValueError, "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum "
-                                      "possible size.");
+    PyErr_SetString(PyExc_ValueError,
+                    "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum "
+                    "possible size.");
     return -1;
   }
   a->size = size;
@@ -106,13 +109,19 @@ void array_update_flags(Array* a) {
     int64_t expect = item;
     for (int i = a->ndim - 1; i >= 0; --i) {
       if (a->shape[i] == 1) continue;
-      if (a->strides[i] != expect) { c = false; break; }
+      if (a->strides[i] != expect) {
+        c = false;
+        break;
+      }
       expect *= a->shape[i];
     }
     expect = item;
     for (int i = 0; i < a->ndim; ++i) {
       if (a->shape[i] == 1) continue;
-      if (a->strides[i] != expect) { fo = false; break; }
+      if (a->strides[i] != expect) {
+        fo = false;
+        break;
+      }
       expect *= a->shape[i];
     }
   }
@@ -146,7 +155,9 @@ inline Array* new_c_order(DType dtype, int ndim, const int64_t* shape) {
 
 }  // namespace
 
-Array* array_new(DType dtype, int ndim, const int64_t* shape) { return new_c_order<storage_new>(dtype, ndim, shape); }
+Array* array_new(DType dtype, int ndim, const int64_t* shape) {
+  return new_c_order<storage_new>(dtype, ndim, shape);
+}
 Array* array_zeros(DType dtype, int ndim, const int64_t* shape) {
   return new_c_order<storage_new_zeroed>(dtype, ndim, shape);
 }
@@ -166,9 +177,11 @@ Array* array_new_like(const Array* like, DType dtype) {
   if (like->c_contiguous()) return array_new(dtype, like->ndim, like->shape);
   int order[kMaxDims];
   for (int i = 0; i < like->ndim; ++i) order[i] = i;
-  // Axes from the slowest to the fastest; ties keep C order, and zero strides count as fastest, as NumPy has it.
-  std::stable_sort(order, order + like->ndim,
-                   [&](int x, int y) { return std::abs(like->strides[x]) > std::abs(like->strides[y]); });
+  // Axes from the slowest to the fastest; ties keep C order, and zero strides count as fastest, as
+  // NumPy has it.
+  std::stable_sort(order, order + like->ndim, [&](int x, int y) {
+    return std::abs(like->strides[x]) > std::abs(like->strides[y]);
+  });
   int64_t strides[kMaxDims], step = itemsize(dtype);
   for (int k = like->ndim - 1; k >= 0; --k) {
     strides[order[k]] = step;
@@ -177,7 +190,8 @@ Array* array_new_like(const Array* like, DType dtype) {
   return array_new_strided(dtype, like->ndim, like->shape, strides);
 }
 
-Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data) {
+Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
+                  char* data) {
   Array* a = array_alloc(ndim);
   if (!a) return nullptr;
   a->dtype = dtype;
@@ -197,8 +211,8 @@ Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, con
   return a;
 }
 
-Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data, PyObject* base,
-                     bool writeable) {
+Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
+                     char* data, PyObject* base, bool writeable) {
   Array* a = array_alloc(ndim);
   if (!a) return nullptr;
   int64_t nbytes = set_c_layout(a, dtype, shape);
@@ -232,7 +246,8 @@ bool array_may_overlap(const Array* a, const Array* b) {
 bool array_same_view(const Array* a, const Array* b) {
   if (a->data != b->data || a->ndim != b->ndim || a->dtype != b->dtype) return false;
   for (int i = 0; i < a->ndim; ++i)
-    if (a->shape[i] != b->shape[i] || (a->shape[i] > 1 && a->strides[i] != b->strides[i])) return false;
+    if (a->shape[i] != b->shape[i] || (a->shape[i] > 1 && a->strides[i] != b->strides[i]))
+      return false;
   return true;
 }
 
@@ -245,7 +260,10 @@ bool broadcast_strides(const Array* dst, const Array* src, int64_t* strides) {
   int lead = dst->ndim - src->ndim;
   for (int i = 0; i < dst->ndim; ++i) {
     int k = i - lead;
-    if (k < 0 || (src->shape[k] == 1 && dst->shape[i] != 1)) { strides[i] = 0; continue; }
+    if (k < 0 || (src->shape[k] == 1 && dst->shape[i] != 1)) {
+      strides[i] = 0;
+      continue;
+    }
     if (src->shape[k] != dst->shape[i]) return false;
     strides[i] = src->strides[k];
   }
@@ -259,7 +277,10 @@ PyObject* shape_tuple(const int64_t* shape, int ndim) {
   if (!t) return nullptr;
   for (int i = 0; i < ndim; ++i) {
     PyObject* v = PyLong_FromLongLong(shape[i]);
-    if (!v) { Py_DECREF(t); return nullptr; }
+    if (!v) {
+      Py_DECREF(t);
+      return nullptr;
+    }
     PyTuple_SET_ITEM(t, i, v);
   }
   return t;
@@ -271,7 +292,8 @@ int array_assign(Array* dst, Array* src) {
     int extra = src->ndim - dst->ndim, ones = 0;
     while (ones < extra && src->shape[ones] == 1) ++ones;
     if (ones == extra) {
-      trimmed = ArrayRef::steal(array_view(src, src->dtype, dst->ndim, src->shape + extra, src->strides + extra, src->data));
+      trimmed = ArrayRef::steal(array_view(src, src->dtype, dst->ndim, src->shape + extra,
+                                           src->strides + extra, src->data));
       if (!trimmed) return -1;
       src = trimmed.get();
     }
@@ -279,7 +301,9 @@ int array_assign(Array* dst, Array* src) {
   int64_t strides[kMaxDims];
   if (src->ndim > dst->ndim || !broadcast_strides(dst, src, strides)) {
     PyObject *s = shape_tuple(src->shape, src->ndim), *d = shape_tuple(dst->shape, dst->ndim);
-    if (s && d) PyErr_Format(PyExc_ValueError, "could not broadcast input array from shape %R into shape %R", s, d);
+    if (s && d)
+      PyErr_Format(PyExc_ValueError, "could not broadcast input array from shape %R into shape %R",
+                   s, d);
     Py_XDECREF(s);
     Py_XDECREF(d);
     return -1;
@@ -313,8 +337,10 @@ Array* array_copy(Array* a, char order) {
   }
   if (!out) return nullptr;
   if (a->size) {
-    if ((a->flags & kCContig) && (out->flags & kCContig)) std::memcpy(out->data, a->data, a->nbytes());
-    else cpu::copy(view_of(out), view_of(a));
+    if ((a->flags & kCContig) && (out->flags & kCContig))
+      std::memcpy(out->data, a->data, a->nbytes());
+    else
+      cpu::copy(view_of(out), view_of(a));
   }
   return out;
 }

@@ -1,8 +1,9 @@
-// Array: the Python object `minpy.numpy.ndarray` and, at once, the handle that C++ code passes around.
-// One allocation serves both (see Note [The array is the Python object]). An Array is a strided view of a
-// Storage; shape, strides and dtype never change after construction except by the in-place attribute setters.
-// Invariants: base is null or the owner of the memory as in NumPy; `kCContig`/`kFContig` are always up to
-// date; data == storage->data + offset. All functions here need the GIL.
+// Array: the Python object `minpy.numpy.ndarray` and, at once, the handle that C++ code passes
+// around. One allocation serves both (see Note [The array is the Python object]). An Array is a
+// strided view of a Storage; shape, strides and dtype never change after construction except by the
+// in-place attribute setters. Invariants: base is null or the owner of the memory as in NumPy;
+// `kCContig`/`kFContig` are always up to date; data == storage->data + offset. All functions here
+// need the GIL.
 #pragma once
 #include <Python.h>
 
@@ -30,8 +31,7 @@ inline constexpr int kInlineDims = 4;
 inline constexpr int kMaxDims = 64;
 
 struct Array {
-  PyObject_HEAD
-  Storage* storage;
+  PyObject_HEAD Storage* storage;
   char* data;
   DType dtype;
   uint8_t ndim;
@@ -41,10 +41,11 @@ struct Array {
   int64_t* shape;    // ndim entries
   int64_t* strides;  // ndim entries, in bytes
   int64_t dims[2 * kInlineDims];
-  PyObject* base;    // owned: NumPy's .base (an Array, or whatever owns foreign memory); null for an owner
-  TapeInfo* tape;    // null unless this array was ever part of a gradient computation
+  PyObject*
+      base;  // owned: NumPy's .base (an Array, or whatever owns foreign memory); null for an owner
+  TapeInfo* tape;  // null unless this array was ever part of a gradient computation
   PyObject* weakrefs;
-  PyObject* extra;   // attribute dict, only for front-end state; normally null
+  PyObject* extra;  // attribute dict, only for front-end state; normally null
 
   bool c_contiguous() const { return flags & kCContig; }
   bool f_contiguous() const { return flags & kFContig; }
@@ -55,18 +56,31 @@ struct Array {
 
 extern PyTypeObject ArrayType;  // minpy.numpy.ndarray
 inline bool array_check_exact(PyObject* o) { return Py_TYPE(o) == &ArrayType; }
-inline bool array_check(PyObject* o) { return array_check_exact(o) || PyObject_TypeCheck(o, &ArrayType); }
+inline bool array_check(PyObject* o) {
+  return array_check_exact(o) || PyObject_TypeCheck(o, &ArrayType);
+}
 
-// Owning handle. A null handle means "no array" (or, from functions that say so, a Python error is set).
+// Owning handle. A null handle means "no array" (or, from functions that say so, a Python error is
+// set).
 class ArrayRef {
  public:
   ArrayRef() = default;
-  static ArrayRef steal(Array* p) { ArrayRef r; r.p_ = p; return r; }
+  static ArrayRef steal(Array* p) {
+    ArrayRef r;
+    r.p_ = p;
+    return r;
+  }
   static ArrayRef steal(PyObject* p) { return steal(reinterpret_cast<Array*>(p)); }
-  static ArrayRef borrow(Array* p) { Py_XINCREF(reinterpret_cast<PyObject*>(p)); return steal(p); }
+  static ArrayRef borrow(Array* p) {
+    Py_XINCREF(reinterpret_cast<PyObject*>(p));
+    return steal(p);
+  }
   ArrayRef(const ArrayRef& o) : p_(o.p_) { Py_XINCREF(reinterpret_cast<PyObject*>(p_)); }
   ArrayRef(ArrayRef&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  ArrayRef& operator=(ArrayRef o) noexcept { std::swap(p_, o.p_); return *this; }
+  ArrayRef& operator=(ArrayRef o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
   ~ArrayRef() { Py_XDECREF(reinterpret_cast<PyObject*>(p_)); }
   Array* get() const { return p_; }
   Array* operator->() const { return p_; }
@@ -82,27 +96,33 @@ class ArrayRef {
 
 // --- Construction. All return a new reference, or null with a Python error set. ---
 
-// Fresh storage, C order (or with the given strides, which must tile exactly the bytes of the shape).
+// Fresh storage, C order (or with the given strides, which must tile exactly the bytes of the
+// shape).
 Array* array_new(DType dtype, int ndim, const int64_t* shape);
 Array* array_zeros(DType dtype, int ndim, const int64_t* shape);
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);
 // Fresh storage in the layout of `like` (NumPy's order='K').
 Array* array_new_like(const Array* like, DType dtype);
-// A view of `owner`'s storage. The view's base is owner's owner, as NumPy collapses it (not past kDetached).
-Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data);
+// A view of `owner`'s storage. The view's base is owner's owner, as NumPy collapses it (not past
+// kDetached).
+Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
+                  char* data);
 // Memory of somebody else; `base` is kept alive and becomes .base.
-Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides, char* data,
-                     PyObject* base, bool writeable);
+Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
+                     char* data, PyObject* base, bool writeable);
 // The array that holds the gradient history of a view: itself, or its Array base when it has one.
 inline Array* tape_root(Array* a) {
-  return (a->base && !(a->flags & kDetached) && array_check(a->base)) ? reinterpret_cast<Array*>(a->base) : a;
+  return (a->base && !(a->flags & kDetached) && array_check(a->base))
+             ? reinterpret_cast<Array*>(a->base)
+             : a;
 }
 
-void array_update_flags(Array* a);  // recomputes kCContig, kFContig, kAligned from shape, strides and data
-Array* array_copy(Array* a, char order);              // 'C', 'F' or 'K'; plain bytes, not recorded
-Array* array_cast(Array* a, DType dtype);             // contiguous copy in another dtype; not recorded
-int array_assign(Array* dst, Array* src);             // dst[...] = src, broadcasting, casting (unsafe), overlap-safe;
-                                                      // plain bytes, not recorded; 0 or -1
+void array_update_flags(
+    Array* a);  // recomputes kCContig, kFContig, kAligned from shape, strides and data
+Array* array_copy(Array* a, char order);   // 'C', 'F' or 'K'; plain bytes, not recorded
+Array* array_cast(Array* a, DType dtype);  // contiguous copy in another dtype; not recorded
+int array_assign(Array* dst, Array* src);  // dst[...] = src, broadcasting, casting (unsafe),
+                                           // overlap-safe; plain bytes, not recorded; 0 or -1
 bool array_may_overlap(const Array* a, const Array* b);
 bool array_same_view(const Array* a, const Array* b);  // same memory, same layout
 // Lowest and one-past-highest byte the view touches.

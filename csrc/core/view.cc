@@ -4,9 +4,11 @@
 
 namespace mp {
 
-void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count, int* order) {
-  // NumPy's insertion sort from the innermost axis: an axis moves inwards only where the operands agree, on a
-  // conflict C order wins, and axes that no operand distinguishes (length 1, stride 0) do not decide.
+void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count,
+                     int* order) {
+  // NumPy's insertion sort from the innermost axis: an axis moves inwards only where the operands
+  // agree, on a conflict C order wins, and axes that no operand distinguishes (length 1, stride 0)
+  // do not decide.
   int perm[kMaxDims];
   for (int i = 0; i < ndim; ++i) perm[i] = ndim - 1 - i;
   for (int i = 1; i < ndim; ++i) {

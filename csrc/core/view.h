@@ -1,4 +1,5 @@
-// Arrays as the plain views that CPU kernels take, and the layout questions that several operators share.
+// Arrays as the plain views that CPU kernels take, and the layout questions that several operators
+// share.
 #pragma once
 #include <algorithm>
 
@@ -7,7 +8,9 @@
 
 namespace mp {
 
-inline cpu::View cpu_view(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
+inline cpu::View cpu_view(const Array* a) {
+  return {a->dtype, a->ndim, a->shape, a->strides, a->data};
+}
 
 inline void c_strides(int ndim, const int64_t* shape, int64_t item, int64_t* out) {
   for (int i = ndim - 1; i >= 0; --i) {
@@ -17,8 +20,8 @@ inline void c_strides(int ndim, const int64_t* shape, int64_t item, int64_t* out
 }
 
 // Strides with which an array runs through `to` when broadcast to it; false when it does not fit.
-inline bool broadcast_strides(int ndim, const int64_t* shape, const int64_t* strides, int to_ndim, const int64_t* to,
-                              int64_t* out) {
+inline bool broadcast_strides(int ndim, const int64_t* shape, const int64_t* strides, int to_ndim,
+                              const int64_t* to, int64_t* out) {
   int lead = to_ndim - ndim;
   if (lead < 0) return false;
   for (int i = 0; i < to_ndim; ++i) {
@@ -32,7 +35,9 @@ inline bool broadcast_strides(const Array* a, int to_ndim, const int64_t* to, in
   return broadcast_strides(a->ndim, a->shape, a->strides, to_ndim, to, out);
 }
 
-// Axes in the order in which NumPy's iterator would lay them out, slowest first, for `count` operands.
-void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count, int* order);
+// Axes in the order in which NumPy's iterator would lay them out, slowest first, for `count`
+// operands.
+void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count,
+                     int* order);
 
 }  // namespace mp

@@ -36,8 +36,12 @@ ArrayRef call_weak(Ufunc* f, PyObject* a, double scalar, bool scalar_first) {
 }  // namespace
 
 ArrayRef unary(Ufunc* f, const ArrayRef& a) { return call(f, a.object(), nullptr); }
-ArrayRef binary(Ufunc* f, const ArrayRef& a, const ArrayRef& b) { return call(f, a.object(), b.object()); }
-ArrayRef binary(Ufunc* f, const ArrayRef& a, double b) { return call_weak(f, a.object(), b, false); }
+ArrayRef binary(Ufunc* f, const ArrayRef& a, const ArrayRef& b) {
+  return call(f, a.object(), b.object());
+}
+ArrayRef binary(Ufunc* f, const ArrayRef& a, double b) {
+  return call_weak(f, a.object(), b, false);
+}
 ArrayRef binary(Ufunc* f, double a, const ArrayRef& b) { return call_weak(f, b.object(), a, true); }
 
 ArrayRef astype(const ArrayRef& a, DType dtype) {
@@ -60,7 +64,9 @@ ArrayRef sum(const ArrayRef& a, std::span<const int> axes, bool keepdims) {
   Array* in = a.get();
   NodeRef node;
   if (tape::should_record(in))
-    node = tape::begin(op_sum, {&in, 1}, {{"axes", std::vector<int64_t>(axes.begin(), axes.end())}, {"keepdims", keepdims}});
+    node = tape::begin(
+        op_sum, {&in, 1},
+        {{"axes", std::vector<int64_t>(axes.begin(), axes.end())}, {"keepdims", keepdims}});
   ArrayRef out = check(ufunc_reduce(add, in, r));
   Array* o = out.get();
   check(tape::finish(node, {&o, 1}));

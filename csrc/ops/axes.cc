@@ -35,7 +35,8 @@ PyObject* transpose_body(PyObject* const* v) {
 constexpr Signature kTranspose{"transpose", {"a", "axes"}, 2, 1, 0, 2};
 constexpr Signature kPermuteDims{"permute_dims", {"a", "axes"}, 2, 1, 0, 2};
 
-PyObject* transpose_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* transpose_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                           PyObject* kwnames) {
   if (!kwnames) {
     PyObject* axes = nullptr;
     PyObject* packed = nullptr;
@@ -80,8 +81,8 @@ constexpr Signature kMatrixTranspose{"matrix_transpose", {"x"}, 1, 1, 1, 1};
 PyObject* moveaxis_body(PyObject* const* v) {
   ArrayRef a = operand(v[0]);
   int source[kMaxDims], target[kMaxDims], count, target_count;
-  if (!a || !read_axes(v[1], a->ndim, source, &count) || !read_axes(v[2], a->ndim, target, &target_count) ||
-      count != target_count)
+  if (!a || !read_axes(v[1], a->ndim, source, &count) ||
+      !read_axes(v[2], a->ndim, target, &target_count) || count != target_count)
     return nullptr;
   int axes[kMaxDims];
   std::fill(axes, axes + a->ndim, -1);
@@ -149,8 +150,9 @@ PyObject* diagonal_body(PyObject* const* v) {
   ArrayRef a = operand(v[0]);
   int64_t offset = 0;
   int first = 0, second = 1;
-  if (!a || a->ndim < 2 || (v[1] && !read_int(v[1], &offset)) || (v[2] && !read_axis(v[2], a->ndim, &first)) ||
-      (v[3] && !read_axis(v[3], a->ndim, &second)) || first == second)
+  if (!a || a->ndim < 2 || (v[1] && !read_int(v[1], &offset)) ||
+      (v[2] && !read_axis(v[2], a->ndim, &first)) || (v[3] && !read_axis(v[3], a->ndim, &second)) ||
+      first == second)
     return nullptr;
   int64_t rows = a->shape[first], columns = a->shape[second];
   int64_t row = std::max<int64_t>(-offset, 0), column = std::max<int64_t>(offset, 0);

@@ -1,5 +1,5 @@
-// Floating-point errors as NumPy reports them. The status register is read after each operator; only when
-// it shows something is NumPy's errstate asked what to do.
+// Floating-point errors as NumPy reports them. The status register is read after each operator;
+// only when it shows something is NumPy's errstate asked what to do.
 #include <Python.h>
 
 #include <cfenv>
@@ -41,8 +41,8 @@ int fp_report(const char* ufunc_name) {
     if (!handler) return -1;
   }
   // Bits as in numpy: 1 divide, 2 overflow, 4 underflow, 8 invalid.
-  int bits = (raised & FE_DIVBYZERO ? 1 : 0) | (raised & FE_OVERFLOW ? 2 : 0) | (raised & FE_UNDERFLOW ? 4 : 0) |
-             (raised & FE_INVALID ? 8 : 0);
+  int bits = (raised & FE_DIVBYZERO ? 1 : 0) | (raised & FE_OVERFLOW ? 2 : 0) |
+             (raised & FE_UNDERFLOW ? 4 : 0) | (raised & FE_INVALID ? 8 : 0);
   PyObject* done = PyObject_CallFunction(handler, "si", ufunc_name, bits);
   Py_XDECREF(done);
   return done ? 0 : -1;

@@ -1,6 +1,7 @@
-// Gradients of everything that only moves elements (advanced indexing, take, repeat, tile, roll, copies of
-// reshapes): such an operator runs a second time on the numbering 0, 1, 2 ... of the source's elements, and what
-// it makes of that says for each element of the result where it came from. One rule serves them all.
+// Gradients of everything that only moves elements (advanced indexing, take, repeat, tile, roll,
+// copies of reshapes): such an operator runs a second time on the numbering 0, 1, 2 ... of the
+// source's elements, and what it makes of that says for each element of the result where it came
+// from. One rule serves them all.
 #pragma once
 #include <utility>
 

@@ -25,14 +25,16 @@ PyObject* tolist(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObje
   return list_of(a, 0, a->data);
 }
 
-// The byte offset of item(args...): nothing for one element, a flat index, or an index for each axis.
+// The byte offset of item(args...): nothing for one element, a flat index, or an index for each
+// axis.
 bool item_offset(const Array* a, const int64_t* given, int count, int64_t* offset) {
   *offset = 0;
   if (count == 0) return a->size == 1;
   if (count == 1 && a->ndim != 1) {
     int64_t flat = given[0] < 0 ? given[0] + a->size : given[0];
     if (flat < 0 || flat >= a->size) return false;
-    for (int d = a->ndim - 1; d >= 0; flat /= a->shape[d--]) *offset += flat % a->shape[d] * a->strides[d];
+    for (int d = a->ndim - 1; d >= 0; flat /= a->shape[d--])
+      *offset += flat % a->shape[d] * a->strides[d];
     return true;
   }
   if (count != a->ndim) return false;
@@ -53,7 +55,8 @@ PyObject* item(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject
     ok = read_ints(args[0], given, &count);
   else
     for (; ok && count < nargs; ++count) ok = read_int(args[count], given + count);
-  if (ok && item_offset(a, given, count, &offset)) return make_python_scalar(a->dtype, a->data + offset);
+  if (ok && item_offset(a, given, count, &offset))
+    return make_python_scalar(a->dtype, a->data + offset);
   return fallback_method(a, "item", args, nargs, kwnames);
 }
 

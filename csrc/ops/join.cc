@@ -16,8 +16,8 @@ namespace {
 
 using Arrays = std::vector<ArrayRef>;
 
-// NumPy's rule for the memory order of a joined array: an insertion sort of the axes from slow to fast in which
-// an axis moves outwards only where all arrays agree; on a conflict C order wins.
+// NumPy's rule for the memory order of a joined array: an insertion sort of the axes from slow to
+// fast in which an axis moves outwards only where all arrays agree; on a conflict C order wins.
 void joined_order(std::span<Array* const> arrays, int ndim, int* order) {
   for (int i = 0; i < ndim; ++i) order[i] = i;
   for (int i = 1; i < ndim; ++i) {
@@ -90,7 +90,8 @@ NodeRef begin_joined(std::span<Array* const> arrays, int axis) {
   if (!record) return {};
   std::vector<int64_t> sizes;
   for (Array* a : arrays) sizes.push_back(a->shape[axis]);
-  return tape::begin(op_concatenate, arrays, {{"axis", static_cast<int64_t>(axis)}, {"sizes", std::move(sizes)}});
+  return tape::begin(op_concatenate, arrays,
+                     {{"axis", static_cast<int64_t>(axis)}, {"sizes", std::move(sizes)}});
 }
 
 std::vector<Array*> pointers(const Arrays& arrays) {
@@ -106,7 +107,8 @@ bool read_arrays(PyObject* o, Arrays& out) {
     Array* a = reinterpret_cast<Array*>(o);
     if (a->ndim == 0) return false;
     for (int64_t i = 0; i < a->shape[0]; ++i) {
-      Array* row = array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1, a->data + i * a->strides[0]);
+      Array* row = array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1,
+                              a->data + i * a->strides[0]);
       if (!row) return false;
       out.push_back(ArrayRef::steal(row));
     }
@@ -123,13 +125,17 @@ bool read_arrays(PyObject* o, Arrays& out) {
   return n > 0;
 }
 
-// out=, dtype= and casting= are NumPy's affair, except for the defaults and a dtype that casts safely.
+// out=, dtype= and casting= are NumPy's affair, except for the defaults and a dtype that casts
+// safely.
 bool plain_options(PyObject* out, PyObject* dtype, PyObject* casting) {
-  return absent(out) && absent(dtype) && (!casting || (PyUnicode_Check(casting) &&
-                                                       PyUnicode_CompareWithASCIIString(casting, "same_kind") == 0));
+  return absent(out) && absent(dtype) &&
+         (!casting || (PyUnicode_Check(casting) &&
+                       PyUnicode_CompareWithASCIIString(casting, "same_kind") == 0));
 }
 
-PyObject* join(const Arrays& arrays, int axis) { return concatenated(pointers(arrays), axis).release_object(); }
+PyObject* join(const Arrays& arrays, int axis) {
+  return concatenated(pointers(arrays), axis).release_object();
+}
 
 PyObject* join_flat(Arrays& arrays) {
   for (ArrayRef& a : arrays) {
@@ -147,7 +153,8 @@ PyObject* concatenate_body(PyObject* const* v) {
   if (v[1] ? !read_axis(v[1], arrays[0]->ndim, &axis) : arrays[0]->ndim == 0) return nullptr;
   return join(arrays, axis);
 }
-constexpr Signature kConcatenate{"concatenate", {"arrays", "axis", "out", "dtype", "casting"}, 5, 1, 1, 3};
+constexpr Signature kConcatenate{
+    "concatenate", {"arrays", "axis", "out", "dtype", "casting"}, 5, 1, 1, 3};
 constexpr Signature kConcat{"concat", {"arrays", "axis", "out", "dtype", "casting"}, 5, 1, 1, 3};
 
 // The array with a new axis of length 1, as indexing with None gives it.
@@ -163,8 +170,8 @@ ArrayRef with_axis(Array* a, int axis) {
 PyObject* stack_body(PyObject* const* v) {
   Arrays arrays;
   int axis = 0;
-  if (!plain_options(v[2], v[3], v[4]) || !read_arrays(v[0], arrays) || arrays[0]->ndim == kMaxDims ||
-      (v[1] && !read_axis(v[1], arrays[0]->ndim + 1, &axis)))
+  if (!plain_options(v[2], v[3], v[4]) || !read_arrays(v[0], arrays) ||
+      arrays[0]->ndim == kMaxDims || (v[1] && !read_axis(v[1], arrays[0]->ndim + 1, &axis)))
     return nullptr;
   for (const ArrayRef& a : arrays)
     if (!std::ranges::equal(a->shape_span(), arrays[0]->shape_span())) return nullptr;
@@ -176,11 +183,13 @@ PyObject* stack_body(PyObject* const* v) {
 }
 constexpr Signature kStack{"stack", {"arrays", "axis", "out", "dtype", "casting"}, 5, 1, 0, 3};
 
-// vstack, hstack, dstack: at least NDim dimensions, then joined along Axis (hstack joins vectors end to end).
+// vstack, hstack, dstack: at least NDim dimensions, then joined along Axis (hstack joins vectors
+// end to end).
 template <int NDim, int Axis>
 PyObject* stack_along(PyObject* const* v) {
   Arrays arrays;
-  if (!plain_options(nullptr, v[1], v[2]) || array_check(v[0]) || !read_arrays(v[0], arrays)) return nullptr;
+  if (!plain_options(nullptr, v[1], v[2]) || array_check(v[0]) || !read_arrays(v[0], arrays))
+    return nullptr;
   for (ArrayRef& a : arrays) {
     a = at_least(a.get(), NDim);
     if (!a) return nullptr;
@@ -217,10 +226,12 @@ constexpr Signature kAppend{"append", {"arr", "values", "axis"}, 3, 2, 0, 3};
 
 DType promoted(DType a, DType b) {
   if (a == b) return a;
-  static uint8_t table[kDTypeCount][kDTypeCount];  // 0: not asked yet, 1: none of ours, else index + 2
+  static uint8_t table[kDTypeCount]
+                      [kDTypeCount];  // 0: not asked yet, 1: none of ours, else index + 2
   uint8_t& known = table[index(a)][index(b)];
   if (!known) {
-    PyArray_Descr *x = descr_of(a), *y = descr_of(b), *z = x && y ? PyArray_PromoteTypes(x, y) : nullptr;
+    PyArray_Descr *x = descr_of(a), *y = descr_of(b),
+                  *z = x && y ? PyArray_PromoteTypes(x, y) : nullptr;
     DType dtype = z ? dtype_of_descr(z) : DType::Invalid;
     PyErr_Clear();
     for (PyArray_Descr* d : {x, y, z}) Py_XDECREF(reinterpret_cast<PyObject*>(d));
@@ -248,10 +259,14 @@ ArrayRef concatenated(std::span<Array* const> arrays, int axis) {
 
 std::span<const PyMethodDef> join_functions() {
   static const PyMethodDef defs[] = {
-      function_def<kConcatenate, concatenate_body>(), function_def<kConcat, concatenate_body>(),
-      function_def<kStack, stack_body>(),             function_def<kVstack, stack_along<2, 0>>(),
-      function_def<kHstack, stack_along<1, 1>>(),     function_def<kDstack, stack_along<3, 2>>(),
-      function_def<kColumnStack, column_stack_body>(), function_def<kAppend, append_body>(),
+      function_def<kConcatenate, concatenate_body>(),
+      function_def<kConcat, concatenate_body>(),
+      function_def<kStack, stack_body>(),
+      function_def<kVstack, stack_along<2, 0>>(),
+      function_def<kHstack, stack_along<1, 1>>(),
+      function_def<kDstack, stack_along<3, 2>>(),
+      function_def<kColumnStack, column_stack_body>(),
+      function_def<kAppend, append_body>(),
   };
   return defs;
 }

@@ -1,6 +1,7 @@
-// Shape manipulation, joining and selection under NumPy's names: views exactly where NumPy gives views.
-// The C++ functions below are what other operators compose; the tables are the Python functions and methods.
-// All follow the convention of core/array.h (null with a Python error set) unless noted, and record themselves.
+// Shape manipulation, joining and selection under NumPy's names: views exactly where NumPy gives
+// views. The C++ functions below are what other operators compose; the tables are the Python
+// functions and methods. All follow the convention of core/array.h (null with a Python error set)
+// unless noted, and record themselves.
 #pragma once
 #include <Python.h>
 
@@ -13,13 +14,15 @@ namespace mp {
 extern PyMethodDef manip_functions[];  // numpy.<name>
 extern PyMethodDef manip_methods[];    // numpy.ndarray.<name>
 
-// order: 'C' or 'F'. A view where the strides allow it, else a view of a fresh copy. The sizes must agree.
+// order: 'C' or 'F'. A view where the strides allow it, else a view of a fresh copy. The sizes must
+// agree.
 ArrayRef reshaped(Array* a, std::span<const int64_t> shape, char order = 'C');
 ArrayRef transposed(Array* a, const int* axes);  // ndim axes, a permutation
-ArrayRef flattened(Array* a);                    // C order: a view of a contiguous array, else a copy
+ArrayRef flattened(Array* a);  // C order: a view of a contiguous array, else a copy
 // A read-only view; null without an error when the shapes do not fit.
 ArrayRef broadcasted(Array* a, std::span<const int64_t> shape);
-ArrayRef at_least(Array* a, int ndim);  // numpy.atleast_<ndim>d: `a` itself when it has the dimensions
+ArrayRef at_least(Array* a,
+                  int ndim);  // numpy.atleast_<ndim>d: `a` itself when it has the dimensions
 // Rows of `a` along axis at `count` positions (checked, non-negative) that fill `index_shape`.
 ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape);
 // Joins arrays of one ndim along axis; null without an error when the shapes do not fit.

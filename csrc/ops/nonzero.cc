@@ -16,8 +16,9 @@ ArrayRef as_mask(Array* a) {
   return mask;
 }
 
-// Writes the flat positions of the `count` true bytes. Masks are mostly runs: eight false ones are skipped at
-// once, and mixed eights are written without branches as long as there is room for all of them.
+// Writes the flat positions of the `count` true bytes. Masks are mostly runs: eight false ones are
+// skipped at once, and mixed eights are written without branches as long as there is room for all
+// of them.
 void flat_positions(const char* mask, int64_t n, int64_t count, int64_t* out) {
   const int64_t* end = out + count;
   int64_t i = 0;

@@ -4,8 +4,8 @@
 
 namespace mp {
 
-// An int64 array of shape (count, ndim), one row for each non-zero element (a 0-d array counts as 1-d). Null with
-// a Python error set on failure.
+// An int64 array of shape (count, ndim), one row for each non-zero element (a 0-d array counts as
+// 1-d). Null with a Python error set on failure.
 ArrayRef nonzero_table(Array* a);
 
 }  // namespace mp

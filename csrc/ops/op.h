@@ -1,6 +1,6 @@
 // OpDef: the one description of an operator. Rows live in csrc/ops/*.cc, one file per chapter, and
-// everything that an operator has (name, gradient, and for elementwise operators the inner loops, see
-// ops/ufunc.h) hangs off its row.
+// everything that an operator has (name, gradient, and for elementwise operators the inner loops,
+// see ops/ufunc.h) hangs off its row.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,7 +13,8 @@
 
 namespace mp {
 
-// Attribute values of one operator application (axis, keepdims, layout ...). Empty for elementwise operators.
+// Attribute values of one operator application (axis, keepdims, layout ...). Empty for elementwise
+// operators.
 using AttrValue = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>, ArrayRef>;
 class Attrs {
  public:
@@ -45,18 +46,25 @@ using VjpFn = void (*)(Vjp&);
 
 // Which values the tape keeps for the gradient rule.
 enum Saves : uint8_t {
-  kSaveNone = 0, kSaveIn0 = 1, kSaveIn1 = 2, kSaveIn2 = 4, kSaveInputs = 7, kSaveOut0 = 8, kSaveOut1 = 16
+  kSaveNone = 0,
+  kSaveIn0 = 1,
+  kSaveIn1 = 2,
+  kSaveIn2 = 4,
+  kSaveInputs = 7,
+  kSaveOut0 = 8,
+  kSaveOut1 = 16
 };
 
 struct OpDef {
   const char* name;
-  VjpFn vjp = nullptr;     // null with zero_grad false: backward raises, naming the operator
+  VjpFn vjp = nullptr;  // null with zero_grad false: backward raises, naming the operator
   uint8_t saves = kSaveNone;
-  bool zero_grad = false;  // piecewise constant (floor, comparisons, argmax): outputs carry no history
+  bool zero_grad =
+      false;  // piecewise constant (floor, comparisons, argmax): outputs carry no history
 };
 
-struct Ufunc;                                  // ops/ufunc.h: an elementwise operator
-Ufunc* find_ufunc(std::string_view name);      // canonical NumPy names; null when there is none
+struct Ufunc;                              // ops/ufunc.h: an elementwise operator
+Ufunc* find_ufunc(std::string_view name);  // canonical NumPy names; null when there is none
 // Gradient rows of the elementwise operators, attached at start-up to the ufuncs of the same names.
 std::pair<const OpDef*, size_t> elementwise_gradients();  // csrc/ops/elementwise.cc
 std::pair<const OpDef*, size_t> math_gradients();         // csrc/ops/math.cc

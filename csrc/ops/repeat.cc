@@ -20,7 +20,8 @@ bool read_repeats(PyObject* o, int64_t length, std::vector<int64_t>& counts) {
     return true;
   }
   ArrayRef given = operand(o);
-  if (!given || !is_integer(given->dtype) || given->dtype == DType::U64 || given->ndim > 1) return false;
+  if (!given || !is_integer(given->dtype) || given->dtype == DType::U64 || given->ndim > 1)
+    return false;
   if (given->ndim == 1 && given->size != length && given->size != 1) return false;
   given = ArrayRef::steal(array_cast(given.get(), DType::I64));
   if (!given) return false;
@@ -32,9 +33,11 @@ bool read_repeats(PyObject* o, int64_t length, std::vector<int64_t>& counts) {
   return true;
 }
 
-// Each block of `size` bytes counts[i] times, for consecutive blocks; returns where it stopped writing.
+// Each block of `size` bytes counts[i] times, for consecutive blocks; returns where it stopped
+// writing.
 template <class Copy>
-char* repeat_blocks(char* to, const char* from, int64_t size, const std::vector<int64_t>& counts, Copy copy) {
+char* repeat_blocks(char* to, const char* from, int64_t size, const std::vector<int64_t>& counts,
+                    Copy copy) {
   for (int64_t count : counts) {
     for (int64_t k = 0; k < count; ++k, to += size) copy(to, from);
     from += size;
@@ -59,7 +62,8 @@ ArrayRef repeat_unrecorded(Array* a, int axis, const std::vector<int64_t>& count
     else if (inner == 4)
       to = repeat_blocks(to, from, 4, counts, [](char* t, const char* f) { std::memcpy(t, f, 4); });
     else
-      to = repeat_blocks(to, from, inner, counts, [inner](char* t, const char* f) { std::memcpy(t, f, inner); });
+      to = repeat_blocks(to, from, inner, counts,
+                         [inner](char* t, const char* f) { std::memcpy(t, f, inner); });
   }
   return out;
 }
@@ -79,7 +83,8 @@ PyObject* repeat_body(PyObject* const* v) {
   int64_t total = 0;
   for (int64_t n : counts)
     if (__builtin_add_overflow(total, n, &total) || total > PY_SSIZE_T_MAX / 16) return nullptr;
-  return gathered(a.get(), [&](Array* x) { return repeat_unrecorded(x, axis, counts, total); }).release_object();
+  return gathered(a.get(), [&](Array* x) { return repeat_unrecorded(x, axis, counts, total); })
+      .release_object();
 }
 constexpr Signature kRepeat{"repeat", {"a", "repeats", "axis"}, 3, 2, 0, 3};
 constexpr Signature kRepeatMethod{"repeat", {"repeats", "axis"}, 2, 1, 0, 2};
@@ -99,7 +104,8 @@ ArrayRef tile_unrecorded(Array* a, int ndim, const int64_t* reps) {
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, ndim, shape));
   if (!out || !out->size) return out;
   c_strides(2 * ndim, twice, itemsize(a->dtype), into);
-  cpu::copy({a->dtype, 2 * ndim, twice, into, out->data}, {a->dtype, 2 * ndim, twice, from, a->data});
+  cpu::copy({a->dtype, 2 * ndim, twice, into, out->data},
+            {a->dtype, 2 * ndim, twice, from, a->data});
   return out;
 }
 
@@ -109,20 +115,24 @@ PyObject* tile_body(PyObject* const* v) {
   int count;
   if (!a || !read_ints(v[1], given, &count)) return nullptr;
   int ndim = std::max<int>(a->ndim, count);
-  if (2 * ndim > kMaxDims || std::any_of(given, given + count, [](int64_t n) { return n < 0; })) return nullptr;
+  if (2 * ndim > kMaxDims || std::any_of(given, given + count, [](int64_t n) { return n < 0; }))
+    return nullptr;
   std::fill(reps, reps + ndim, 1);
   std::copy(given, given + count, reps + ndim - count);
   if (std::all_of(reps, reps + ndim, [](int64_t n) { return n == 1; })) {
     if (a->ndim != ndim) return nullptr;
-    return gathered(a.get(), [](Array* x) { return ArrayRef::steal(array_copy(x, 'K')); }).release_object();
+    return gathered(a.get(), [](Array* x) { return ArrayRef::steal(array_copy(x, 'K')); })
+        .release_object();
   }
   ArrayRef out = gathered(a.get(), [&](Array* x) { return tile_unrecorded(x, ndim, reps); });
   return out ? reshaped(out.get(), out->shape_span()).release_object() : nullptr;
 }
 constexpr Signature kTile{"tile", {"A", "reps"}, 2, 2, 0, 2};
 
-// Copies the block of source that starts at `from` on each axis below `axis`, and both parts of the others.
-void roll_axes(Array* out, const Array* a, const int64_t* shifts, int axis, cpu::View to, cpu::View from, int64_t* shape) {
+// Copies the block of source that starts at `from` on each axis below `axis`, and both parts of the
+// others.
+void roll_axes(Array* out, const Array* a, const int64_t* shifts, int axis, cpu::View to,
+               cpu::View from, int64_t* shape) {
   if (axis == a->ndim) {
     to.shape = from.shape = shape;
     cpu::copy(to, from);
@@ -165,12 +175,15 @@ PyObject* roll_body(PyObject* const* v) {
   }
   int64_t axes[kMaxDims];
   int axis_count;
-  if (!read_ints(v[2], axes, &axis_count) || (count != axis_count && count != 1 && axis_count != 1)) return nullptr;
-  for (int i = 0; i < std::max(count, axis_count); ++i) {  // an axis may be named twice: its shifts add up
+  if (!read_ints(v[2], axes, &axis_count) || (count != axis_count && count != 1 && axis_count != 1))
+    return nullptr;
+  for (int i = 0; i < std::max(count, axis_count);
+       ++i) {  // an axis may be named twice: its shifts add up
     int64_t axis = axes[axis_count == 1 ? 0 : i];
     if (axis < -a->ndim || axis >= a->ndim) return nullptr;
     axis += axis < 0 ? a->ndim : 0;
-    shifts[axis] = modulo(shifts[axis] + modulo(given[count == 1 ? 0 : i], a->shape[axis]), a->shape[axis]);
+    shifts[axis] =
+        modulo(shifts[axis] + modulo(given[count == 1 ? 0 : i], a->shape[axis]), a->shape[axis]);
   }
   if (count == 0 || axis_count == 0) return nullptr;
   return gathered(a.get(), [&](Array* x) { return roll_unrecorded(x, shifts); }).release_object();
@@ -180,7 +193,8 @@ constexpr Signature kRoll{"roll", {"a", "shift", "axis"}, 3, 2, 0, 3};
 }  // namespace
 
 std::span<const PyMethodDef> repeat_functions() {
-  static const PyMethodDef defs[] = {function_def<kRepeat, repeat_body>(), function_def<kTile, tile_body>(),
+  static const PyMethodDef defs[] = {function_def<kRepeat, repeat_body>(),
+                                     function_def<kTile, tile_body>(),
                                      function_def<kRoll, roll_body>()};
   return defs;
 }

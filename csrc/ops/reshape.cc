@@ -18,7 +18,8 @@ struct Run {
 // Whether the source axes of the run are one arithmetic progression in the given order.
 bool progressive(const int64_t* shape, const int64_t* strides, Run r, char order) {
   for (int i = r.begin; i + 1 < r.end; ++i) {
-    bool ok = order == 'F' ? strides[i + 1] == shape[i] * strides[i] : strides[i] == shape[i + 1] * strides[i + 1];
+    bool ok = order == 'F' ? strides[i + 1] == shape[i] * strides[i]
+                           : strides[i] == shape[i + 1] * strides[i + 1];
     if (!ok) return false;
   }
   return true;
@@ -65,7 +66,8 @@ void contiguous_strides(std::span<const int64_t> shape, int64_t item, char order
 }
 
 ArrayRef view_in_shape(Array* a, std::span<const int64_t> shape, const int64_t* strides) {
-  return ArrayRef::steal(array_view(a, a->dtype, static_cast<int>(shape.size()), shape.data(), strides, a->data));
+  return ArrayRef::steal(
+      array_view(a, a->dtype, static_cast<int>(shape.size()), shape.data(), strides, a->data));
 }
 
 bool same_shape(const Array* a, std::span<const int64_t> shape) {
@@ -105,7 +107,8 @@ ArrayRef flat_copy(Array* a, char order) {
   });
 }
 
-// 'A' and 'K' as one of C and F; '\0' when the elements are in neither order (K then follows the strides).
+// 'A' and 'K' as one of C and F; '\0' when the elements are in neither order (K then follows the
+// strides).
 char concrete_order(const Array* a, char order) {
   if (order == 'A') return a->f_contiguous() && !a->c_contiguous() ? 'F' : 'C';
   if (order == 'K') return a->c_contiguous() ? 'C' : a->f_contiguous() ? 'F' : '\0';
@@ -134,8 +137,11 @@ PyObject* reshape_to(Array* a, PyObject* shape_arg, PyObject* order_arg, PyObjec
   int64_t shape[kMaxDims];
   int count;
   char order;
-  if (!read_ints(shape_arg, shape, &count) || !complete_shape(a->size, shape, count)) return nullptr;
-  if (!read_order(order_arg, &order) || order == 'K' || !(absent(copy_arg) || PyBool_Check(copy_arg))) return nullptr;
+  if (!read_ints(shape_arg, shape, &count) || !complete_shape(a->size, shape, count))
+    return nullptr;
+  if (!read_order(order_arg, &order) || order == 'K' ||
+      !(absent(copy_arg) || PyBool_Check(copy_arg)))
+    return nullptr;
   order = concrete_order(a, order);
   std::span<const int64_t> to(shape, count);
   if (copy_arg == Py_True) return reshape_copy(a, to, order).release_object();
@@ -151,7 +157,8 @@ PyObject* reshape_body(PyObject* const* v) {
 constexpr Signature kReshape{"reshape", {"a", "shape", "order", "copy"}, 4, 2, 1, 3};
 
 // a.reshape(2, 3) and a.reshape((2, 3)) with keywords order and copy.
-PyObject* reshape_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* reshape_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                         PyObject* kwnames) {
   static constexpr Signature keywords{"reshape", {"order", "copy"}, 2, 0, 0, 0};
   PyObject* v[kMaxParams] = {};
   if (nargs > 0 && bind(keywords, args + nargs, 0, kwnames, v)) {
@@ -203,12 +210,14 @@ ArrayRef flattened(Array* a) {
 }
 
 std::span<const PyMethodDef> reshape_functions() {
-  static const PyMethodDef defs[] = {function_def<kReshape, reshape_body>(), function_def<kRavel, ravel_body>()};
+  static const PyMethodDef defs[] = {function_def<kReshape, reshape_body>(),
+                                     function_def<kRavel, ravel_body>()};
   return defs;
 }
 
 std::span<const PyMethodDef> reshape_methods() {
-  static const PyMethodDef defs[] = {method_def("reshape", reshape_method), method_def<kRavelMethod, ravel_body>(),
+  static const PyMethodDef defs[] = {method_def("reshape", reshape_method),
+                                     method_def<kRavelMethod, ravel_body>(),
                                      method_def<kFlattenMethod, flatten_body>()};
   return defs;
 }

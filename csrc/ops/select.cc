@@ -18,7 +18,8 @@
 namespace mp {
 namespace {
 
-ArrayRef take_unrecorded(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape) {
+ArrayRef take_unrecorded(Array* a, int axis, const int64_t* positions,
+                         std::span<const int64_t> index_shape) {
   int64_t shape[kMaxDims], count = 1, outer = 1, inner = itemsize(a->dtype);
   int ndim = 0;
   for (int i = 0; i < axis; ++i) outer *= shape[ndim++] = a->shape[i];
@@ -37,7 +38,8 @@ ArrayRef take_unrecorded(Array* a, int axis, const int64_t* positions, std::span
   if (!source) return {};
   int64_t length = a->ndim ? a->shape[axis] : 1;
   for (int64_t i = 0; i < outer; ++i)
-    cpu::gather(out->data + i * count * inner, source->data + i * length * inner, step, inner, positions, count);
+    cpu::gather(out->data + i * count * inner, source->data + i * length * inner, step, inner,
+                positions, count);
   return out;
 }
 
@@ -47,7 +49,10 @@ bool read_mode(PyObject* o, Mode* mode) {
   *mode = Mode::Raise;
   if (!o) return true;
   if (!PyUnicode_Check(o)) return false;
-  struct { const char* name; Mode mode; } names[] = {{"raise", Mode::Raise}, {"wrap", Mode::Wrap}, {"clip", Mode::Clip}};
+  struct {
+    const char* name;
+    Mode mode;
+  } names[] = {{"raise", Mode::Raise}, {"wrap", Mode::Wrap}, {"clip", Mode::Clip}};
   for (auto& n : names)
     if (PyUnicode_CompareWithASCIIString(o, n.name) == 0) {
       *mode = n.mode;
@@ -65,21 +70,25 @@ int64_t position_of(int64_t i, int64_t length, Mode mode) {
     case Mode::Wrap:
       i %= length;
       return i < 0 ? i + length : i;
-    default: return std::clamp<int64_t>(i, 0, length - 1);
+    default:
+      return std::clamp<int64_t>(i, 0, length - 1);
   }
 }
 
 // C-contiguous int64 indices; null without an error when they are no integers.
 ArrayRef integer_indices(PyObject* o) {
   ArrayRef index = operand(o);
-  if (!index || !(is_integer(index->dtype) || index->dtype == DType::Bool) || index->dtype == DType::U64) return {};
+  if (!index || !(is_integer(index->dtype) || index->dtype == DType::Bool) ||
+      index->dtype == DType::U64)
+    return {};
   if (index->dtype != DType::I64) index = ArrayRef::steal(array_cast(index.get(), DType::I64));
   if (index && !index->c_contiguous()) index = ArrayRef::steal(array_copy(index.get(), 'C'));
   return index;
 }
 
 // Checked positions for the indices, which serve as they are when none is negative.
-const int64_t* positions_of(const Array* index, int64_t length, Mode mode, std::unique_ptr<int64_t[]>& owned) {
+const int64_t* positions_of(const Array* index, int64_t length, Mode mode,
+                            std::unique_ptr<int64_t[]>& owned) {
   const int64_t* given = reinterpret_cast<const int64_t*>(index->data);
   uint64_t all = 0;
   for (int64_t i = 0; i < index->size; ++i) all = std::max(all, static_cast<uint64_t>(given[i]));
@@ -113,7 +122,8 @@ PyObject* take_body(PyObject* const* v) {
 constexpr Signature kTake{"take", {"a", "indices", "axis", "out", "mode"}, 5, 2, 0, 5};
 constexpr Signature kTakeMethod{"take", {"indices", "axis", "out", "mode"}, 4, 1, 0, 4};
 
-PyObject* compress_array(PyObject* const condition, PyObject* array, PyObject* axis_arg, PyObject* out) {
+PyObject* compress_array(PyObject* const condition, PyObject* array, PyObject* axis_arg,
+                         PyObject* out) {
   ArrayRef a = operand(array), mask = operand(condition);
   int axis = 0;
   if (!a || !mask || mask->ndim != 1 || !absent(out)) return nullptr;
@@ -133,7 +143,9 @@ PyObject* compress_array(PyObject* const condition, PyObject* array, PyObject* a
 }
 
 PyObject* compress_body(PyObject* const* v) { return compress_array(v[0], v[1], v[2], v[3]); }
-PyObject* compress_method_body(PyObject* const* v) { return compress_array(v[1], v[0], v[2], v[3]); }
+PyObject* compress_method_body(PyObject* const* v) {
+  return compress_array(v[1], v[0], v[2], v[3]);
+}
 constexpr Signature kCompress{"compress", {"condition", "a", "axis", "out"}, 4, 2, 0, 4};
 constexpr Signature kCompressMethod{"compress", {"condition", "axis", "out"}, 3, 1, 0, 3};
 
@@ -142,7 +154,8 @@ PyObject* nonzero_tuple(Array* a) {
   ArrayRef table = nonzero_table(a);
   PyObject* tuple = table ? PyTuple_New(a->ndim) : nullptr;
   for (int d = 0; tuple && d < a->ndim; ++d) {
-    Array* column = array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->data + d * 8);
+    Array* column =
+        array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->data + d * 8);
     if (column)
       PyTuple_SET_ITEM(tuple, d, reinterpret_cast<PyObject*>(column));
     else
@@ -169,7 +182,8 @@ PyObject* flatnonzero_body(PyObject* const* v) {
 constexpr Signature kFlatnonzero{"flatnonzero", {"a"}, 1, 1, 0, 1};
 
 bool is_python_number(PyObject* o) {
-  return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o);
+  return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) ||
+         PyComplex_CheckExact(o);
 }
 
 // Whether a Python number adapts to this dtype (NEP 50) rather than the other way round.
@@ -247,7 +261,9 @@ ArrayRef where_array(const ArrayRef& condition, const ArrayRef& x, const ArrayRe
   }
   ArrayRef out = ArrayRef::steal(array_new_strided(dtype, ndim, shape, strides[3]));
   if (!out || !out->size) return out;
-  auto view = [&](int i) { return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->data}; };
+  auto view = [&](int i) {
+    return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->data};
+  };
   return cpu::select(cpu_view(out.get()), view(0), view(1), view(2)) ? out : ArrayRef{};
 }
 

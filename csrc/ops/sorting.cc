@@ -49,7 +49,9 @@ PyObject* argsort(PyObject* const* v) {
   if (!keys || !out) return nullptr;
   int64_t n = a->shape[a->ndim - 1], row = n * itemsize(a->dtype);
   for (int64_t i = 0; i < a->size / n; ++i)
-    if (!cpu::argsort(a->dtype, keys->data + i * row, reinterpret_cast<int64_t*>(out->data) + i * n, n, false)) return nullptr;
+    if (!cpu::argsort(a->dtype, keys->data + i * row, reinterpret_cast<int64_t*>(out->data) + i * n,
+                      n, false))
+      return nullptr;
   return out.release_object();
 }
 
@@ -67,7 +69,8 @@ PyObject* searchsorted(PyObject* const* v) {
   if (!values || a->ndim != 1 || !array_check(v[1])) return nullptr;
   DType common = promoted(a->dtype, values->dtype);
   if (common != a->dtype) return nullptr;
-  if (values->dtype != common || !values->c_contiguous()) values = ArrayRef::steal(array_cast(values.get(), common));
+  if (values->dtype != common || !values->c_contiguous())
+    values = ArrayRef::steal(array_cast(values.get(), common));
   ArrayRef sorted = a->c_contiguous() ? ArrayRef::borrow(a) : ArrayRef::steal(array_copy(a, 'C'));
   if (!values || !sorted || !values->c_contiguous()) return nullptr;
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, values->ndim, values->shape));
@@ -75,7 +78,8 @@ PyObject* searchsorted(PyObject* const* v) {
   bool done;
   {
     ReleaseGil gil(values->size);
-    done = cpu::searchsorted(common, sorted->data, sorted->size, values->data, values->size, right, reinterpret_cast<int64_t*>(out->data));
+    done = cpu::searchsorted(common, sorted->data, sorted->size, values->data, values->size, right,
+                             reinterpret_cast<int64_t*>(out->data));
   }
   return done ? finish_result(out.release()) : nullptr;
 }
@@ -88,8 +92,11 @@ constexpr Signature kSearchMethod = {"searchsorted", {"v", "side", "sorter"}, 3,
 
 }  // namespace
 
-PyMethodDef sorting_functions[] = {function_def<kSort, sort>(), function_def<kArgsort, argsort>(),
-                                   function_def<kSearch, searchsorted>(), {}};
-PyMethodDef sorting_methods[] = {method_def<kArgsortMethod, argsort>(), method_def<kSearchMethod, searchsorted>(), {}};
+PyMethodDef sorting_functions[] = {function_def<kSort, sort>(),
+                                   function_def<kArgsort, argsort>(),
+                                   function_def<kSearch, searchsorted>(),
+                                   {}};
+PyMethodDef sorting_methods[] = {
+    method_def<kArgsortMethod, argsort>(), method_def<kSearchMethod, searchsorted>(), {}};
 
 }  // namespace mp

@@ -95,8 +95,8 @@ constexpr Signature kDsplit{"dsplit", {"ary", "indices_or_sections"}, 2, 2, 0, 2
 
 std::span<const PyMethodDef> split_functions() {
   static const PyMethodDef defs[] = {
-      function_def<kSplit, split_body<true>>(),      function_def<kArraySplit, split_body<false>>(),
-      function_def<kHsplit, split_along<1, 1>>(),    function_def<kVsplit, split_along<2, 0>>(),
+      function_def<kSplit, split_body<true>>(),   function_def<kArraySplit, split_body<false>>(),
+      function_def<kHsplit, split_along<1, 1>>(), function_def<kVsplit, split_along<2, 0>>(),
       function_def<kDsplit, split_along<3, 2>>(),
   };
   return defs;

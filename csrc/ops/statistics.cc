@@ -25,9 +25,9 @@ struct Plan {
   bool keepdims = false;
   int64_t count = 1;
   int ndim = 0;
-  int64_t kept[kMaxDims];       // the result's shape
-  int64_t ones[kMaxDims];       // the input's shape with reduced axes of length 1
-  int64_t strides[kMaxDims];    // of a C-order result over the input's axes, 0 along reduced ones
+  int64_t kept[kMaxDims];     // the result's shape
+  int64_t ones[kMaxDims];     // the input's shape with reduced axes of length 1
+  int64_t strides[kMaxDims];  // of a C-order result over the input's axes, 0 along reduced ones
 };
 
 bool read_bool(PyObject* o, bool* out) {
@@ -71,13 +71,16 @@ PyObject* mean(PyObject* const* v) {
   if (!array_check(v[0]) || !absent(v[3]) || !(absent(v[5]) || is_no_value(v[5]))) return nullptr;
   Array* a = reinterpret_cast<Array*>(v[0]);
   DType result = mean_dtype(a->dtype);
-  if (!absent(v[2]) && (!parse_dtype(v[2], &result) || result == DType::Invalid || !is_inexact(result))) {
+  if (!absent(v[2]) &&
+      (!parse_dtype(v[2], &result) || result == DType::Invalid || !is_inexact(result))) {
     PyErr_Clear();
     return nullptr;
   }
-  if (result == DType::F16 || result == DType::BF16) return nullptr;  // NumPy sums halves in float32
+  if (result == DType::F16 || result == DType::BF16)
+    return nullptr;  // NumPy sums halves in float32
   Plan p;
-  if (!make_plan(a, v[1], v[4], itemsize(result), &p) || p.count == 0 || a->size == 0) return nullptr;
+  if (!make_plan(a, v[1], v[4], itemsize(result), &p) || p.count == 0 || a->size == 0)
+    return nullptr;
   NodeRef node;
   if (tape::should_record(a)) {
     if (result != a->dtype) return nullptr;
@@ -87,37 +90,44 @@ PyObject* mean(PyObject* const* v) {
     node = tape::begin(op_mean, {&a, 1}, {{"axes", std::move(axes)}, {"keepdims", p.keepdims}});
   }
   static Ufunc* add = find_ufunc("add");
-  ArrayRef out = ArrayRef::steal(ufunc_reduce(add, a, {.axes = p.axes, .keepdims = p.keepdims, .dtype = result}));
+  ArrayRef out = ArrayRef::steal(
+      ufunc_reduce(add, a, {.axes = p.axes, .keepdims = p.keepdims, .dtype = result}));
   if (!out || !divide_in_place(out.get(), static_cast<double>(p.count))) return nullptr;
   Array* o = out.get();
   if (tape::finish(node, {&o, 1}) < 0) return nullptr;
   return finish_result(out.release());
 }
 
-// v: a, axis, dtype, out, ddof, keepdims (the methods' order; functions add more that NumPy handles)
+// v: a, axis, dtype, out, ddof, keepdims (the methods' order; functions add more that NumPy
+// handles)
 template <bool kRoot>
 PyObject* variance(PyObject* const* v) {
   if (!array_check(v[0]) || !absent(v[2]) || !absent(v[3])) return nullptr;
   Array* a = reinterpret_cast<Array*>(v[0]);
-  if (is_complex(a->dtype) || a->dtype == DType::F16 || a->dtype == DType::BF16 || tape::should_record(a)) return nullptr;
+  if (is_complex(a->dtype) || a->dtype == DType::F16 || a->dtype == DType::BF16 ||
+      tape::should_record(a))
+    return nullptr;
   int64_t ddof = 0;
   if (v[4] && !read_int(v[4], &ddof)) return nullptr;
   DType result = mean_dtype(a->dtype);
   Plan p;
-  if (!make_plan(a, v[1], v[5], itemsize(result), &p) || p.count - ddof <= 0 || a->size == 0) return nullptr;
-  ArrayRef source = a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
+  if (!make_plan(a, v[1], v[5], itemsize(result), &p) || p.count - ddof <= 0 || a->size == 0)
+    return nullptr;
+  ArrayRef source =
+      a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
   ArrayRef center = ArrayRef::steal(array_new(result, p.ndim, p.kept));
   ArrayRef out = ArrayRef::steal(array_new(result, p.ndim, p.kept));
   if (!source || !center || !out) return nullptr;
   fp_clear();
   {
     ReleaseGil gil(a->size);
-    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->data}, {result, a->ndim, p.ones, p.strides, out->data},
-                      cpu_view(source.get()))) {
+    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->data},
+                      {result, a->ndim, p.ones, p.strides, out->data}, cpu_view(source.get()))) {
       return nullptr;
     }
   }
-  if (fp_report("reduce") < 0 || !divide_in_place(out.get(), static_cast<double>(p.count - ddof))) return nullptr;
+  if (fp_report("reduce") < 0 || !divide_in_place(out.get(), static_cast<double>(p.count - ddof)))
+    return nullptr;
   if (kRoot) {
     static Ufunc* root = find_ufunc("sqrt");
     PyObject* input = out.object();
@@ -146,7 +156,8 @@ PyObject* running(PyObject* const* v) {
     return nullptr;
   }
   Array* in = source.get();
-  NodeRef node = tape::begin(kProduct ? op_cumprod : op_cumsum, {&in, 1}, {{"axis", int64_t{axis}}});
+  NodeRef node =
+      tape::begin(kProduct ? op_cumprod : op_cumsum, {&in, 1}, {{"axis", int64_t{axis}}});
   ArrayRef out = ArrayRef::steal(array_new(loop->types[2], in->ndim, in->shape));
   if (!out) return nullptr;
   fp_clear();
@@ -171,7 +182,8 @@ PyObject* count_nonzero(PyObject* const* v) {
     {
       ReleaseGil gil(a->size);
       done = cpu::reduce(cpu::Reduce::CountNonzero,
-                         {DType::I64, a->ndim, p.ones, p.strides, reinterpret_cast<char*>(&total)}, cpu_view(a));
+                         {DType::I64, a->ndim, p.ones, p.strides, reinterpret_cast<char*>(&total)},
+                         cpu_view(a));
     }
     if (!done) return nullptr;
     // Since 2.3 NumPy returns its own integer here, before that Python's.
@@ -185,10 +197,12 @@ PyObject* count_nonzero(PyObject* const* v) {
       PyErr_Clear();
       return is_scalar;
     }();
-    return numpys_integer ? make_scalar(DType::I64, reinterpret_cast<char*>(&total)) : PyLong_FromLongLong(total);
+    return numpys_integer ? make_scalar(DType::I64, reinterpret_cast<char*>(&total))
+                          : PyLong_FromLongLong(total);
   }
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, p.ndim, p.kept));
-  if (!out || !cpu::reduce(cpu::Reduce::CountNonzero, {DType::I64, a->ndim, p.ones, p.strides, out->data}, cpu_view(a)))
+  if (!out || !cpu::reduce(cpu::Reduce::CountNonzero,
+                           {DType::I64, a->ndim, p.ones, p.strides, out->data}, cpu_view(a)))
     return nullptr;
   return finish_result(out.release());
 }
@@ -202,13 +216,16 @@ PyObject* clip(PyObject* const* v) {
   PyObject* second[2] = {raised, v[2]};
   PyObject* result = raised ? ufunc_call(upper, second, nullptr) : nullptr;
   Py_XDECREF(raised);
-  // NumPy accepts some bounds here that the two operators refuse, such as integers out of the dtype's range.
+  // NumPy accepts some bounds here that the two operators refuse, such as integers out of the
+  // dtype's range.
   if (!result) PyErr_Clear();
   return result;
 }
 
-constexpr Signature kMean = {"mean", {"a", "axis", "dtype", "out", "keepdims", "where"}, 6, 1, 0, 5};
-constexpr Signature kMeanMethod = {"mean", {"axis", "dtype", "out", "keepdims", "where"}, 5, 0, 0, 4};
+constexpr Signature kMean = {"mean", {"a", "axis", "dtype", "out", "keepdims", "where"}, 6, 1, 0,
+                             5};
+constexpr Signature kMeanMethod = {"mean", {"axis", "dtype", "out", "keepdims", "where"}, 5, 0, 0,
+                                   4};
 constexpr Signature kVar = {"var", {"a", "axis", "dtype", "out", "ddof", "keepdims"}, 6, 1, 0, 6};
 constexpr Signature kVarMethod = {"var", {"axis", "dtype", "out", "ddof", "keepdims"}, 5, 0, 0, 5};
 constexpr Signature kStd = {"std", {"a", "axis", "dtype", "out", "ddof", "keepdims"}, 6, 1, 0, 6};

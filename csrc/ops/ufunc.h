@@ -1,7 +1,7 @@
 // Ufunc: an elementwise operator, and at once the Python object that numpy.ufunc stands for.
-// It owns its inner loops. Which loop serves which operand types is asked of NumPy once per combination
-// (numpy.ufunc.resolve_dtypes) and remembered, so promotion is NumPy's by construction. A loop is ours where
-// backend/cpu has one, else NumPy's own inner loop: see Note [Borrowed loops].
+// It owns its inner loops. Which loop serves which operand types is asked of NumPy once per
+// combination (numpy.ufunc.resolve_dtypes) and remembered, so promotion is NumPy's by construction.
+// A loop is ours where backend/cpu has one, else NumPy's own inner loop: see Note [Borrowed loops].
 #pragma once
 #include <Python.h>
 
@@ -18,7 +18,8 @@ namespace mp {
 
 inline constexpr int kMaxUfuncArgs = 5;
 
-// Operand types for resolution: a DType, or one of the Python scalars, which adapt to the other operand.
+// Operand types for resolution: a DType, or one of the Python scalars, which adapt to the other
+// operand.
 enum : uint8_t { kWeakInt = kDTypeCount, kWeakFloat, kWeakComplex, kOperandCodes };
 
 struct Loop {
@@ -29,12 +30,11 @@ struct Loop {
 };
 
 struct Ufunc {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   const char* name;
   int nin, nout;
-  OpDef op;            // gradient row; name is the ufunc's
-  PyObject* numpy;     // NumPy's ufunc of the same name
+  OpDef op;         // gradient row; name is the ufunc's
+  PyObject* numpy;  // NumPy's ufunc of the same name
   std::vector<Loop>* loops;
   // 0: not asked yet, 1: no native loop, else index + 2.
   std::vector<uint16_t>* resolved;
@@ -49,10 +49,11 @@ inline bool ufunc_check(PyObject* o) { return Py_TYPE(o) == &UfuncType; }
 
 // The loop for these operand codes; null when only NumPy can handle (or refuse) the call.
 const Loop* resolve_loop(Ufunc* f, const uint8_t* codes);
-// The loop that f.reduce uses for an array of dtype `in`; `requested` is Invalid without a dtype argument.
+// The loop that f.reduce uses for an array of dtype `in`; `requested` is Invalid without a dtype
+// argument.
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested);
 void load_loops(Ufunc* f);
-void forget_loops();  // resolve all anew: the policy changed
+void forget_loops();       // resolve all anew: the policy changed
 PyObject* ufunc_counts();  // a dict from name to the number of calls
 void reset_ufunc_counts();
 
@@ -63,8 +64,8 @@ extern thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs);
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b);  // a = f(a, b) written into a
 
-// f.reduce. `axes` is a bit mask of the reduced axes. Returns a new array, or null without an error set when
-// the combination has no native path.
+// f.reduce. `axes` is a bit mask of the reduced axes. Returns a new array, or null without an error
+// set when the combination has no native path.
 struct Reduction {
   uint64_t axes;
   bool keepdims;
@@ -74,9 +75,11 @@ struct Reduction {
 Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r);
 
 // Runs an inner loop over all dimensions, in the order that walks memory forwards.
-void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char** data, const int64_t* const* strides);
+void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char** data,
+              const int64_t* const* strides);
 
-// Floating-point status: `fp_clear` before the loops, `fp_report` after; -1 when an error was raised.
+// Floating-point status: `fp_clear` before the loops, `fp_report` after; -1 when an error was
+// raised.
 void fp_clear();
 int fp_report(const char* ufunc_name);
 inline int loop_status(const Loop& loop, const char* ufunc_name) {

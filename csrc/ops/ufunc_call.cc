@@ -33,7 +33,8 @@ Outcome convert_other(PyObject* o, Operand& in) {
     in.code = kWeakComplex;
     return Outcome::Ok;
   }
-  if (PyBool_Check(o) || PyArray_CheckExact(o) || is_numpy_scalar(o) || PyList_CheckExact(o) || PyTuple_CheckExact(o)) {
+  if (PyBool_Check(o) || PyArray_CheckExact(o) || is_numpy_scalar(o) || PyList_CheckExact(o) ||
+      PyTuple_CheckExact(o)) {
     in.hold = as_array(o);
     if (!in.hold) {
       PyErr_Clear();
@@ -128,7 +129,8 @@ bool broadcast(Operand* in, int nin, Array* const* outs, int nout, Broadcast& b)
   }
   for (int i = 0; outs && i < nout; ++i) {
     if (!outs[i]) continue;
-    if (outs[i]->ndim != b.ndim || !std::equal(b.shape, b.shape + b.ndim, outs[i]->shape)) return false;
+    if (outs[i]->ndim != b.ndim || !std::equal(b.shape, b.shape + b.ndim, outs[i]->shape))
+      return false;
   }
   return true;
 }
@@ -142,7 +144,8 @@ void strides_for(const Array* a, const Broadcast& b, int64_t* strides) {
 // The output layout of NumPy's order='K': the axis order that the operands' strides suggest.
 Array* new_output(DType dtype, const Broadcast& b, const Operand* in, int nin) {
   bool c = true;
-  for (int i = 0; i < nin && c; ++i) c = !in[i].array || in[i].array->ndim < 2 || in[i].array->c_contiguous();
+  for (int i = 0; i < nin && c; ++i)
+    c = !in[i].array || in[i].array->ndim < 2 || in[i].array->c_contiguous();
   if (c || b.ndim < 2) return array_new(dtype, b.ndim, b.shape);
   int64_t strides[kMaxUfuncArgs][kMaxDims];
   int used = 0;
@@ -177,7 +180,8 @@ bool prepare_inputs(Call& c) {
     DType want = c.loop->types[i];
     bool copy = in.array->dtype != want;
     for (int k = 0; k < c.f->nout && !copy; ++k)
-      copy = !c.fresh[k] && array_may_overlap(in.array, c.outs[k]) && !array_same_view(in.array, c.outs[k]);
+      copy = !c.fresh[k] && array_may_overlap(in.array, c.outs[k]) &&
+             !array_same_view(in.array, c.outs[k]);
     if (!copy) continue;
     in.hold = ArrayRef::steal(array_cast(in.array, want));
     in.array = in.hold.get();
@@ -208,7 +212,8 @@ void execute(Call& c) {
   run_loop(*c.loop, nargs, c.b.ndim, c.b.shape, data, rows);
 }
 
-// Scalars that a gradient rule will want become 0-d arrays; the others are constants without a value.
+// Scalars that a gradient rule will want become 0-d arrays; the others are constants without a
+// value.
 NodeRef begin_tape(Call& c, Array* const* originals) {
   Array* ins[3];
   ArrayRef scalars[3];
@@ -225,8 +230,10 @@ NodeRef begin_tape(Call& c, Array* const* originals) {
 PyObject* pack_results(Call& c) {
   PyObject* results[2];
   for (int i = 0; i < c.f->nout; ++i) {
-    if (c.fresh[i]) results[i] = finish_result(c.fresh[i].release());
-    else results[i] = Py_NewRef(reinterpret_cast<PyObject*>(c.outs[i]));
+    if (c.fresh[i])
+      results[i] = finish_result(c.fresh[i].release());
+    else
+      results[i] = Py_NewRef(reinterpret_cast<PyObject*>(c.outs[i]));
   }
   if (c.f->nout == 1) return results[0];
   PyObject* t = results[0] && results[1] ? PyTuple_Pack(2, results[0], results[1]) : nullptr;
@@ -278,14 +285,15 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   return result;
 }
 
-// The common cases without any of the above: contiguous operands of one shape in the loop's own dtypes (or a
-// Python number beside them), a fresh output. A null result without an error set means
+// The common cases without any of the above: contiguous operands of one shape in the loop's own
+// dtypes (or a Python number beside them), a fresh output. A null result without an error set means
 // that the general path must do it.
 constexpr int64_t kPlainLimit = 1 << 16;
 
 bool plain(const Array* a) { return a->ndim && a->c_contiguous() && a->size <= kPlainLimit; }
 
-// One element, or one repeated over all axes like the gradient of a sum: serves as a number of its dtype.
+// One element, or one repeated over all axes like the gradient of a sum: serves as a number of its
+// dtype.
 bool uniform(const Array* a) {
   if (a->size == 0) return false;
   for (int i = 0; i < a->ndim; ++i)
@@ -321,17 +329,18 @@ bool any_taped(Array* const* arrays, int n) {
   return false;
 }
 
-PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Array* like, char* const* data,
-                    const intptr_t* steps) {
+PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Array* like,
+                    char* const* data, const intptr_t* steps) {
   int nin = f->nin;
   Array* out = array_new(loop->types[nin], like->ndim, like->shape);
   if (!out) return nullptr;
   char* args[3] = {data[0], nin == 1 ? out->data : data[1], out->data};
-  intptr_t n = like->size, step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
+  intptr_t n = like->size,
+           step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
   fp_clear();
   loop->fn(args, &n, step, loop->data);
-  if (loop_status(*loop, f->name) < 0 ||
-      (tape::state.recording && any_taped(arrays, nin) && record_plain(f, loop, arrays, data, out) < 0)) {
+  if (loop_status(*loop, f->name) < 0 || (tape::state.recording && any_taped(arrays, nin) &&
+                                          record_plain(f, loop, arrays, data, out) < 0)) {
     Py_DECREF(reinterpret_cast<PyObject*>(out));
     return nullptr;
   }
@@ -385,9 +394,12 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
     }
     double v = PyFloat_AS_DOUBLE(operands[i]);
     float single = static_cast<float>(v);
-    if (want == DType::F64) std::memcpy(scalar, &v, 8);
-    else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v))) std::memcpy(scalar, &single, 4);
-    else return nullptr;
+    if (want == DType::F64)
+      std::memcpy(scalar, &v, 8);
+    else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v)))
+      std::memcpy(scalar, &single, 4);
+    else
+      return nullptr;
   }
   return run_plain(f, loop, arrays, like, data, steps);
 }
@@ -397,7 +409,8 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   ++f->calls;
   if (f->nout == 1 && !outs) {
-    PyObject* result = f->nin == 1 ? call_plain_unary(f, inputs[0]) : call_plain_binary(f, inputs[0], inputs[1]);
+    PyObject* result =
+        f->nin == 1 ? call_plain_unary(f, inputs[0]) : call_plain_binary(f, inputs[0], inputs[1]);
     if (result || PyErr_Occurred()) return result;
   }
   Call c;
@@ -421,7 +434,8 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   }
   if (!broadcast(c.in, f->nin, outs, f->nout, c.b)) return ask_numpy(f, inputs, outs);
   for (int i = 0; i < f->nin; ++i)
-    if (!c.in[i].array && !encode_scalar(c.in[i], c.loop->types[i])) return ask_numpy(f, inputs, outs);
+    if (!c.in[i].array && !encode_scalar(c.in[i], c.loop->types[i]))
+      return ask_numpy(f, inputs, outs);
   return run(c, originals);
 }
 
@@ -433,9 +447,10 @@ PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b) {
   return ufunc_call(f, inputs, &target);
 }
 
-void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char** data, const int64_t* const* strides) {
-  // Axes of length 1 vanish; the rest are ordered so that the fastest-moving memory is innermost, negative
-  // directions stay, and neighbours that are one run in every operand are merged.
+void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char** data,
+              const int64_t* const* strides) {
+  // Axes of length 1 vanish; the rest are ordered so that the fastest-moving memory is innermost,
+  // negative directions stay, and neighbours that are one run in every operand are merged.
   int axes[kMaxDims], n = 0;
   for (int i = 0; i < ndim; ++i) {
     if (shape[i] == 0) return;
@@ -451,7 +466,8 @@ void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char*
   int m = 0;
   for (int i = 0; i < n; ++i) {
     bool merge = m > 0;
-    for (int k = 0; merge && k < nargs; ++k) merge = step[k][m - 1] == strides[k][axes[i]] * shape[axes[i]];
+    for (int k = 0; merge && k < nargs; ++k)
+      merge = step[k][m - 1] == strides[k][axes[i]] * shape[axes[i]];
     if (!merge) len[m++] = 1;
     len[m - 1] *= shape[axes[i]];
     for (int k = 0; k < nargs; ++k) step[k][m - 1] = strides[k][axes[i]];

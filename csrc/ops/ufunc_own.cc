@@ -1,5 +1,6 @@
-// Elementwise operators that NumPy lacks, made into NumPy ufuncs over our inner loops: NumPy then does for
-// them what it does for its own (promotion, keyword arguments, reduce, outer), see Note [Borrowed loops].
+// Elementwise operators that NumPy lacks, made into NumPy ufuncs over our inner loops: NumPy then
+// does for them what it does for its own (promotion, keyword arguments, reduce, outer), see Note
+// [Borrowed loops].
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -14,9 +15,9 @@ constexpr OwnUfunc kOwn[] = {
     {"sigmoid", 1, "sigmoid(x): 1 / (1 + exp(-x)), element-wise."},
 };
 
-constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL,   NPY_INT8,  NPY_UINT8,  NPY_INT16,  NPY_UINT16,
-                                       NPY_INT32,  NPY_UINT32, NPY_INT64, NPY_UINT64, NPY_HALF,
-                                       NPY_NOTYPE, NPY_FLOAT, NPY_DOUBLE, NPY_CFLOAT, NPY_CDOUBLE};
+constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL,   NPY_INT8,   NPY_UINT8,  NPY_INT16,  NPY_UINT16,
+                                       NPY_INT32,  NPY_UINT32, NPY_INT64,  NPY_UINT64, NPY_HALF,
+                                       NPY_NOTYPE, NPY_FLOAT,  NPY_DOUBLE, NPY_CFLOAT, NPY_CDOUBLE};
 
 // What PyUFunc_FromFuncAndData keeps pointers to.
 struct Table {
@@ -32,7 +33,8 @@ std::span<const OwnUfunc> own_ufuncs() { return kOwn; }
 PyObject* make_numpy_ufunc(const OwnUfunc& own) {
   std::vector<const cpu::LoopEntry*> loops;
   for (const cpu::LoopEntry& entry : cpu::best_loops())
-    if (std::string_view(entry.op) == own.name && !std::strchr(entry.types, 'E')) loops.push_back(&entry);
+    if (std::string_view(entry.op) == own.name && !std::strchr(entry.types, 'E'))
+      loops.push_back(&entry);
   // NumPy takes the first loop that the operands can be cast to, so the narrow types come first.
   std::ranges::stable_sort(loops, {}, [](auto* entry) { return dtype_of_char(entry->types[0]); });
   auto* table = new Table;  // lives as long as the ufunc: for ever
@@ -43,7 +45,8 @@ PyObject* make_numpy_ufunc(const OwnUfunc& own) {
       table->types.push_back(static_cast<char>(kTypeNum[index(dtype_of_char(entry->types[i]))]));
   }
   return PyUFunc_FromFuncAndData(table->functions.data(), table->data.data(), table->types.data(),
-                                 static_cast<int>(loops.size()), own.nin, 1, PyUFunc_None, own.name, own.doc, 0);
+                                 static_cast<int>(loops.size()), own.nin, 1, PyUFunc_None, own.name,
+                                 own.doc, 0);
 }
 
 }  // namespace mp

@@ -5,8 +5,8 @@
 #include <limits>
 #include <optional>
 
-#include "cpu/kernels.h"
 #include "core/error.h"
+#include "cpu/kernels.h"
 #include "ops/ufunc.h"
 
 namespace mp {
@@ -17,8 +17,8 @@ struct Known {
   const char* name;
   cpu::Reduce kernel;
 };
-constexpr Known kKnown[] = {{"add", cpu::Reduce::Sum},       {"multiply", cpu::Reduce::Prod},
-                            {"minimum", cpu::Reduce::Min},   {"maximum", cpu::Reduce::Max},
+constexpr Known kKnown[] = {{"add", cpu::Reduce::Sum},        {"multiply", cpu::Reduce::Prod},
+                            {"minimum", cpu::Reduce::Min},    {"maximum", cpu::Reduce::Max},
                             {"logical_or", cpu::Reduce::Any}, {"logical_and", cpu::Reduce::All}};
 
 std::optional<cpu::Reduce> kernel_of(const char* name) {
@@ -53,14 +53,16 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     if (!gone || r.keepdims) kept[nkept++] = shape[i];
   }
   std::optional<double> identity = identity_of(f->name, acc);
-  if (!identity && (long_axes != 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
-                    std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
+  if (!identity &&
+      (long_axes != 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
+       std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
     return nullptr;  // not reorderable: NumPy says so
   if (!identity && a->size == 0) return nullptr;
   ArrayRef out;
   if (r.out) {
-    if (r.out->dtype != acc || r.out->ndim != nkept || !std::equal(kept, kept + nkept, r.out->shape) ||
-        !r.out->writeable() || array_may_overlap(r.out, a))
+    if (r.out->dtype != acc || r.out->ndim != nkept ||
+        !std::equal(kept, kept + nkept, r.out->shape) || !r.out->writeable() ||
+        array_may_overlap(r.out, a))
       return nullptr;
     out = ArrayRef::borrow(r.out);
   } else {
@@ -75,7 +77,8 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   }
   fp_clear();
   std::optional<cpu::Reduce> kernel = kernel_of(f->name);
-  cpu::View out_view{acc, a->ndim, shape, out_strides, out->data}, in_view{a->dtype, a->ndim, a->shape, a->strides, a->data};
+  cpu::View out_view{acc, a->ndim, shape, out_strides, out->data},
+      in_view{a->dtype, a->ndim, a->shape, a->strides, a->data};
   bool reduced = false;
   if (a->size && kernel) {
     ReleaseGil gil(a->size);
@@ -94,14 +97,19 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     if (identity) {
       alignas(16) char one[16];
       double value = a->size ? *identity : *identity + 0.0;  // an empty sum is +0
-      cpu::copy({acc, 0, nullptr, nullptr, one}, {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+      cpu::copy({acc, 0, nullptr, nullptr, one},
+                {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
       cpu::fill(out_view, one);
     } else {
-      // Start from the first item of each reduced axis; only one axis, or an idempotent operator, comes here.
+      // Start from the first item of each reduced axis; only one axis, or an idempotent operator,
+      // comes here.
       cpu::copy(out_view, {a->dtype, a->ndim, shape, a->strides, a->data});
       if (long_axes == 1)
         for (int i = 0; i < a->ndim; ++i)
-          if (r.axes >> i & 1) { --in_shape[i]; in_data += a->strides[i]; }
+          if (r.axes >> i & 1) {
+            --in_shape[i];
+            in_data += a->strides[i];
+          }
     }
     char* data[3] = {out->data, in_data, out->data};
     const int64_t* strides[3] = {out_strides, a->strides, out_strides};

@@ -20,16 +20,21 @@ DType loop_dtype(PyArray_Descr* d) {
 
 uint16_t find_loop(const Ufunc* f, const DType* types) {
   for (size_t i = 0; i < f->loops->size(); ++i)
-    if (std::memcmp((*f->loops)[i].types, types, f->nargs()) == 0) return static_cast<uint16_t>(i + kFirstLoop);
+    if (std::memcmp((*f->loops)[i].types, types, f->nargs()) == 0)
+      return static_cast<uint16_t>(i + kFirstLoop);
   return kNoLoop;
 }
 
 PyObject* operand_type(uint8_t code) {
   switch (code) {
-    case kWeakInt: return Py_NewRef(reinterpret_cast<PyObject*>(&PyLong_Type));
-    case kWeakFloat: return Py_NewRef(reinterpret_cast<PyObject*>(&PyFloat_Type));
-    case kWeakComplex: return Py_NewRef(reinterpret_cast<PyObject*>(&PyComplex_Type));
-    default: return reinterpret_cast<PyObject*>(descr_of(static_cast<DType>(code)));
+    case kWeakInt:
+      return Py_NewRef(reinterpret_cast<PyObject*>(&PyLong_Type));
+    case kWeakFloat:
+      return Py_NewRef(reinterpret_cast<PyObject*>(&PyFloat_Type));
+    case kWeakComplex:
+      return Py_NewRef(reinterpret_cast<PyObject*>(&PyComplex_Type));
+    default:
+      return reinterpret_cast<PyObject*>(descr_of(static_cast<DType>(code)));
   }
 }
 
@@ -91,8 +96,10 @@ void load_loops(Ufunc* f) {
     for (int k = 0; k < f->nargs(); ++k) loop.types[k] = dtype_of_char(entry.types[k]);
     loop.fn = entry.fn;
     uint16_t at = find_loop(f, loop.types);
-    if (at == kNoLoop) f->loops->push_back(loop);
-    else (*f->loops)[at - kFirstLoop] = loop;
+    if (at == kNoLoop)
+      f->loops->push_back(loop);
+    else
+      (*f->loops)[at - kFirstLoop] = loop;
   }
 }
 
@@ -105,8 +112,10 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes) {
     PyObject* operands = none_operands(f->nargs());
     for (int i = 0; operands && i < f->nin; ++i) {
       PyObject* type = operand_type(codes[i]);
-      if (!type) Py_CLEAR(operands);
-      else PyTuple_SetItem(operands, i, type);
+      if (!type)
+        Py_CLEAR(operands);
+      else
+        PyTuple_SetItem(operands, i, type);
     }
     found = operands ? ask_numpy(f, operands, nullptr) : kNoLoop;
     Py_XDECREF(operands);

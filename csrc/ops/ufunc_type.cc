@@ -1,4 +1,5 @@
-// The Python side of Ufunc: calls with keyword arguments, reduce and its relatives, attributes, the registry.
+// The Python side of Ufunc: calls with keyword arguments, reduce and its relatives, attributes, the
+// registry.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -37,7 +38,8 @@ bool parse_out(Ufunc* f, PyObject* value, Array** outs) {
   return true;
 }
 
-PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                           PyObject* kwnames) {
   Ufunc* f = as_ufunc(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   if (nargs == f->nin && !kwnames) return ufunc_call(f, args, nullptr);
@@ -66,26 +68,35 @@ PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
   return fallback_call(f->name, args, nargs, kwnames);
 }
 
-PyObject* numpy_method(Ufunc* f, const char* method, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* numpy_method(Ufunc* f, const char* method, PyObject* const* args, Py_ssize_t nargs,
+                       PyObject* kwnames) {
   std::string path = std::string(f->name) + "." + method;
   return fallback_call(path.c_str(), args, nargs, kwnames);
 }
 
 // ufunc.reduce(array, axis=0, dtype=None, out=None, keepdims=False, initial, where)
-PyObject* ufunc_reduce_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* ufunc_reduce_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                              PyObject* kwnames) {
   Ufunc* f = as_ufunc(self);
   static PyObject* zero = PyLong_FromLong(0);
-  if (nargs >= 1 && nargs <= 2 && array_check(args[0]) && reinterpret_cast<Array*>(args[0])->ndim > 0) {
+  if (nargs >= 1 && nargs <= 2 && array_check(args[0]) &&
+      reinterpret_cast<Array*>(args[0])->ndim > 0) {
     ReduceArgs r;
     r.axis = nargs > 1 ? args[1] : zero;
     bool known = true;
     for (Py_ssize_t k = 0; known && kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) {
       PyObject *name = PyTuple_GET_ITEM(kwnames, k), *value = args[nargs + k];
-      struct { const char* name; PyObject** slot; } slots[] = {{"axis", &r.axis}, {"dtype", &r.dtype},
-        {"out", &r.out}, {"keepdims", &r.keepdims}, {"initial", &r.initial}, {"where", &r.where}};
+      struct {
+        const char* name;
+        PyObject** slot;
+      } slots[] = {{"axis", &r.axis},         {"dtype", &r.dtype},     {"out", &r.out},
+                   {"keepdims", &r.keepdims}, {"initial", &r.initial}, {"where", &r.where}};
       known = false;
       for (auto& s : slots)
-        if (PyUnicode_CompareWithASCIIString(name, s.name) == 0) { *s.slot = value; known = true; }
+        if (PyUnicode_CompareWithASCIIString(name, s.name) == 0) {
+          *s.slot = value;
+          known = true;
+        }
     }
     Array* a = reinterpret_cast<Array*>(args[0]);
     const OpDef* op = reduction_op(f->name);
@@ -98,9 +109,11 @@ PyObject* ufunc_reduce_method(PyObject* self, PyObject* const* args, Py_ssize_t 
 }
 
 template <int kWhich>
-PyObject* ufunc_other_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* ufunc_other_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                             PyObject* kwnames) {
   constexpr const char* names[] = {"accumulate", "reduceat", "outer", "at"};
-  if (kWhich == 3 && nargs && array_check(args[0]) && tape::before_write(reinterpret_cast<Array*>(args[0])) < 0)
+  if (kWhich == 3 && nargs && array_check(args[0]) &&
+      tape::before_write(reinterpret_cast<Array*>(args[0])) < 0)
     return nullptr;
   return numpy_method(as_ufunc(self), names[kWhich], args, nargs, kwnames);
 }
@@ -112,9 +125,13 @@ PyObject* ufunc_getattro(PyObject* self, PyObject* name) {
   return PyObject_GetAttr(as_ufunc(self)->numpy, name);
 }
 
-PyObject* ufunc_repr(PyObject* self) { return PyUnicode_FromFormat("<ufunc '%s'>", as_ufunc(self)->name); }
+PyObject* ufunc_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<ufunc '%s'>", as_ufunc(self)->name);
+}
 PyObject* ufunc_name(PyObject* self, void*) { return PyUnicode_FromString(as_ufunc(self)->name); }
-PyObject* ufunc_doc(PyObject* self, void*) { return PyObject_GetAttrString(as_ufunc(self)->numpy, "__doc__"); }
+PyObject* ufunc_doc(PyObject* self, void*) {
+  return PyObject_GetAttrString(as_ufunc(self)->numpy, "__doc__");
+}
 PyObject* ufunc_wrapped(PyObject* self, void*) { return Py_NewRef(as_ufunc(self)->numpy); }
 PyObject* ufunc_own_types(PyObject* self, void*) {
   Ufunc* f = as_ufunc(self);
@@ -140,7 +157,8 @@ PyObject* ufunc_pickle(PyObject* self, PyObject*) {
   return find ? Py_BuildValue("N(s)", find, as_ufunc(self)->name) : nullptr;
 }
 
-#define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
+#define MP_FASTCALL(f) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 PyMethodDef ufunc_methods[] = {{"reduce", MP_FASTCALL(ufunc_reduce_method), nullptr},
                                {"accumulate", MP_FASTCALL(ufunc_other_method<0>), nullptr},
                                {"reduceat", MP_FASTCALL(ufunc_other_method<1>), nullptr},
@@ -148,15 +166,16 @@ PyMethodDef ufunc_methods[] = {{"reduce", MP_FASTCALL(ufunc_reduce_method), null
                                {"at", MP_FASTCALL(ufunc_other_method<3>), nullptr},
                                {"__reduce__", ufunc_pickle, METH_NOARGS, nullptr},
                                {}};
-PyGetSetDef ufunc_getset[] = {{"__name__", ufunc_name, nullptr, nullptr, nullptr},
-                              {"__qualname__", ufunc_name, nullptr, nullptr, nullptr},
-                              {"__doc__", ufunc_doc, nullptr, nullptr, nullptr},
-                              {"__module__", module_attribute, nullptr, nullptr, nullptr},
-                              {"__wrapped__", ufunc_wrapped, nullptr, "NumPy's ufunc.", nullptr},
-                              {"own_types", ufunc_own_types, nullptr,
-                               "Types of the inner loops that are not NumPy's, as in 'ff->f'.", nullptr},
-                              {"calls", ufunc_calls, nullptr, "Number of native calls so far.", nullptr},
-                              {}};
+PyGetSetDef ufunc_getset[] = {
+    {"__name__", ufunc_name, nullptr, nullptr, nullptr},
+    {"__qualname__", ufunc_name, nullptr, nullptr, nullptr},
+    {"__doc__", ufunc_doc, nullptr, nullptr, nullptr},
+    {"__module__", module_attribute, nullptr, nullptr, nullptr},
+    {"__wrapped__", ufunc_wrapped, nullptr, "NumPy's ufunc.", nullptr},
+    {"own_types", ufunc_own_types, nullptr,
+     "Types of the inner loops that are not NumPy's, as in 'ff->f'.", nullptr},
+    {"calls", ufunc_calls, nullptr, "Number of native calls so far.", nullptr},
+    {}};
 
 Ufunc* ufunc_new(const char* name, PyObject* numpy) {
   PyUFuncObject* np = reinterpret_cast<PyUFuncObject*>(numpy);
@@ -180,7 +199,8 @@ PyObject* add_own_ufuncs() {
     PyObject* numpy = make_numpy_ufunc(own);
     Ufunc* f = numpy ? ufunc_new(own.name, numpy) : nullptr;
     Py_XDECREF(numpy);
-    if (!f || !named || PyDict_SetItemString(named, own.name, reinterpret_cast<PyObject*>(f)) < 0) return nullptr;
+    if (!f || !named || PyDict_SetItemString(named, own.name, reinterpret_cast<PyObject*>(f)) < 0)
+      return nullptr;
     registry().emplace(f->name, f);
   }
   return named;
@@ -224,7 +244,8 @@ void reset_ufunc_counts() {
   for (auto& [name, f] : registry()) f->calls = 0;
 }
 
-// Makes an operator for every elementwise ufunc of the numpy module and adds them, with their aliases.
+// Makes an operator for every elementwise ufunc of the numpy module and adds them, with their
+// aliases.
 bool ufunc_init(PyObject* module) {
   UfuncType.tp_name = "minpy.numpy.ufunc";
   UfuncType.tp_basicsize = sizeof(Ufunc);

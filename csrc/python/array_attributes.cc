@@ -1,4 +1,5 @@
-// Attributes of the array type, the buffer protocol, and the methods that only concern the object itself.
+// Attributes of the array type, the buffer protocol, and the methods that only concern the object
+// itself.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -25,13 +26,21 @@ namespace {
 
 Array* as_self(PyObject* o) { return reinterpret_cast<Array*>(o); }
 
-PyObject* get_shape(PyObject* self, void*) { return shape_tuple(as_self(self)->shape, as_self(self)->ndim); }
-PyObject* get_strides(PyObject* self, void*) { return shape_tuple(as_self(self)->strides, as_self(self)->ndim); }
+PyObject* get_shape(PyObject* self, void*) {
+  return shape_tuple(as_self(self)->shape, as_self(self)->ndim);
+}
+PyObject* get_strides(PyObject* self, void*) {
+  return shape_tuple(as_self(self)->strides, as_self(self)->ndim);
+}
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(as_self(self)->ndim); }
 PyObject* get_size(PyObject* self, void*) { return PyLong_FromLongLong(as_self(self)->size); }
-PyObject* get_itemsize(PyObject* self, void*) { return PyLong_FromLong(itemsize(as_self(self)->dtype)); }
+PyObject* get_itemsize(PyObject* self, void*) {
+  return PyLong_FromLong(itemsize(as_self(self)->dtype));
+}
 PyObject* get_nbytes(PyObject* self, void*) { return PyLong_FromLongLong(as_self(self)->nbytes()); }
-PyObject* get_dtype(PyObject* self, void*) { return reinterpret_cast<PyObject*>(descr_of(as_self(self)->dtype)); }
+PyObject* get_dtype(PyObject* self, void*) {
+  return reinterpret_cast<PyObject*>(descr_of(as_self(self)->dtype));
+}
 PyObject* get_device(PyObject*, void*) { return PyUnicode_FromString("cpu"); }
 
 PyObject* get_base(PyObject* self, void*) {
@@ -50,7 +59,8 @@ PyObject* get_T(PyObject* self, void*) {
 // The attribute of the zero-copy numpy.ndarray, wrapped.
 PyObject* get_from_numpy(PyObject* self, void* name) {
   // NumPy reads these before __array__, and they have no name for bfloat16.
-  if (as_self(self)->dtype == DType::BF16 && std::strncmp(static_cast<const char*>(name), "__array_", 8) == 0) {
+  if (as_self(self)->dtype == DType::BF16 &&
+      std::strncmp(static_cast<const char*>(name), "__array_", 8) == 0) {
     PyErr_SetString(PyExc_AttributeError, static_cast<const char*>(name));
     return nullptr;
   }
@@ -61,7 +71,8 @@ PyObject* get_from_numpy(PyObject* self, void* name) {
   return value;
 }
 
-// Sets an attribute (shape, strides, dtype) of the zero-copy numpy.ndarray and takes over its new layout.
+// Sets an attribute (shape, strides, dtype) of the zero-copy numpy.ndarray and takes over its new
+// layout.
 int set_layout(PyObject* self, PyObject* value, void* name) {
   Array* a = as_self(self);
   if (!value) {
@@ -75,8 +86,10 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
   int status = PyObject_SetAttrString(o, static_cast<const char*>(name), value);
   DType dtype = status == 0 ? dtype_of_descr(PyArray_DESCR(np)) : DType::Invalid;
   if (status == 0 && dtype == DType::Invalid) {
-    PyErr_Format(PyExc_TypeError, "an array cannot become %R in place: arrays of that dtype stay NumPy's own; use .view()",
-                 PyArray_DESCR(np));
+    PyErr_Format(
+        PyExc_TypeError,
+        "an array cannot become %R in place: arrays of that dtype stay NumPy's own; use .view()",
+        PyArray_DESCR(np));
     status = -1;
   }
   if (status == 0) {
@@ -101,7 +114,8 @@ int set_layout(PyObject* self, PyObject* value, void* name) {
 // x.flat = v, x.real = v, x.imag = v: NumPy assigns on the same memory.
 int set_values(PyObject* self, PyObject* value, void* closure) {
   Array* a = as_self(self);
-  bool flat = std::strchr(static_cast<const char*>(closure), ':');  // the closure names the getter's class
+  bool flat =
+      std::strchr(static_cast<const char*>(closure), ':');  // the closure names the getter's class
   const char* name = flat ? "flat" : static_cast<const char*>(closure);
   bool imag = std::strcmp(name, "imag") == 0;
   if (value && (is_complex(a->dtype) || (tape::state.recording && !imag))) {
@@ -124,7 +138,8 @@ PyObject* from_python_module(PyObject* self, void* path) {
   std::string text = static_cast<const char*>(path);
   size_t colon = text.find(':');
   PyObject* module = PyImport_ImportModule(text.substr(0, colon).c_str());
-  PyObject* result = module ? PyObject_CallMethod(module, text.c_str() + colon + 1, "O", self) : nullptr;
+  PyObject* result =
+      module ? PyObject_CallMethod(module, text.c_str() + colon + 1, "O", self) : nullptr;
   Py_XDECREF(module);
   return result;
 }
@@ -133,10 +148,12 @@ PyObject* from_python_module(PyObject* self, void* path) {
 PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"dtype", "copy", nullptr};
   PyObject *dtype = Py_None, *copy = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:__array__", const_cast<char**>(names), &dtype, &copy)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:__array__", const_cast<char**>(names),
+                                   &dtype, &copy))
+    return nullptr;
   PyObject* np = to_numpy(as_self(self));
   if (!np || (dtype == Py_None && copy != Py_True)) return np;
-  PyObject* result = dtype == Py_None ? PyObject_CallMethod(np, "copy", nullptr)
+  PyObject* result = dtype == Py_None  ? PyObject_CallMethod(np, "copy", nullptr)
                      : copy == Py_True ? PyObject_CallMethod(np, "astype", "O", dtype)
                                        : PyObject_CallMethod(np, "__array__", "O", dtype);
   Py_DECREF(np);
@@ -144,7 +161,8 @@ PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 // A copying method of numpy.ndarray, recorded as a copy.
-PyObject* recorded_copy(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* recorded_copy(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
   NodeRef node = tape::begin(op_copy, {&self, 1});
   PyObject* result;
   {
@@ -153,12 +171,14 @@ PyObject* recorded_copy(Array* self, const char* name, PyObject* const* args, Py
   }
   if (!node || !result || !array_check(result)) return result;
   Array* out = as_self(result);
-  if (out->storage == self->storage || tape::finish(node, {&out, 1}) == 0) return result;  // astype(copy=False)
+  if (out->storage == self->storage || tape::finish(node, {&out, 1}) == 0)
+    return result;  // astype(copy=False)
   Py_DECREF(result);
   return nullptr;
 }
 
-PyObject* array_copy_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* array_copy_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                            PyObject* kwnames) {
   if (nargs || kwnames) return recorded_copy(as_self(self), "copy", args, nargs, kwnames);
   ArrayRef a = ArrayRef::borrow(as_self(self));
   try {
@@ -202,11 +222,12 @@ void append(std::vector<PyGetSetDef>& all, const PyGetSetDef* table) {
   for (; table->name; ++table) all.push_back(*table);
 }
 
-#define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
+#define MP_FASTCALL(f) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 PyMethodDef own_methods[] = {
     {"__sizeof__", array_sizeof, METH_NOARGS, "Bytes of the object and the elements that it owns."},
-    {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)), METH_VARARGS | METH_KEYWORDS,
-     "The array as numpy.ndarray, sharing memory where possible."},
+    {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)),
+     METH_VARARGS | METH_KEYWORDS, "The array as numpy.ndarray, sharing memory where possible."},
     {"copy", MP_FASTCALL(array_copy_method), nullptr},
     {"astype", MP_FASTCALL(array_astype), nullptr},
     {"__reduce__", array_reduce_pickle, METH_NOARGS, nullptr},
@@ -214,24 +235,32 @@ PyMethodDef own_methods[] = {
 
 PyGetSetDef own_getset[] = {
     {"shape", get_shape, set_layout, "Tuple of array dimensions.", const_cast<char*>("shape")},
-    {"strides", get_strides, set_layout, "Bytes to step in each dimension.", const_cast<char*>("strides")},
-    {"dtype", get_dtype, set_layout, "The numpy.dtype of the elements.", const_cast<char*>("dtype")},
+    {"strides", get_strides, set_layout, "Bytes to step in each dimension.",
+     const_cast<char*>("strides")},
+    {"dtype", get_dtype, set_layout, "The numpy.dtype of the elements.",
+     const_cast<char*>("dtype")},
     {"ndim", get_ndim, nullptr, "Number of dimensions.", nullptr},
     {"size", get_size, nullptr, "Number of elements.", nullptr},
     {"itemsize", get_itemsize, nullptr, "Bytes of one element.", nullptr},
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"base", get_base, nullptr, "The object that owns the memory, or None.", nullptr},
     {"T", get_T, nullptr, "The array with its axes reversed: a view.", nullptr},
-    {"mT", get_from_numpy, nullptr, "The array with its last two axes exchanged: a view.", const_cast<char*>("mT")},
-    {"real", get_from_numpy, set_values, "The real part: a view for complex arrays.", const_cast<char*>("real")},
-    {"imag", get_from_numpy, set_values, "The imaginary part: a view for complex arrays.", const_cast<char*>("imag")},
+    {"mT", get_from_numpy, nullptr, "The array with its last two axes exchanged: a view.",
+     const_cast<char*>("mT")},
+    {"real", get_from_numpy, set_values, "The real part: a view for complex arrays.",
+     const_cast<char*>("real")},
+    {"imag", get_from_numpy, set_values, "The imaginary part: a view for complex arrays.",
+     const_cast<char*>("imag")},
     {"data", get_from_numpy, nullptr, "A memoryview of the array.", const_cast<char*>("data")},
-    {"ctypes", get_from_numpy, nullptr, "numpy's ctypes helper object.", const_cast<char*>("ctypes")},
+    {"ctypes", get_from_numpy, nullptr, "numpy's ctypes helper object.",
+     const_cast<char*>("ctypes")},
     {"flat", from_python_module, set_values, "A one-dimensional iterator over the array.",
      const_cast<char*>("minpy.numpy._array_attributes:FlatIterator")},
-    {"flags", from_python_module, nullptr, "Memory layout flags.", const_cast<char*>("minpy.numpy._array_attributes:Flags")},
+    {"flags", from_python_module, nullptr, "Memory layout flags.",
+     const_cast<char*>("minpy.numpy._array_attributes:Flags")},
     {"device", get_device, nullptr, "The device that holds the array.", nullptr},
-    {"__array_interface__", get_from_numpy, nullptr, nullptr, const_cast<char*>("__array_interface__")},
+    {"__array_interface__", get_from_numpy, nullptr, nullptr,
+     const_cast<char*>("__array_interface__")},
     {"__array_struct__", get_from_numpy, nullptr, nullptr, const_cast<char*>("__array_struct__")},
     {}};
 

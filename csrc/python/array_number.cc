@@ -12,14 +12,16 @@
 namespace mp {
 namespace {
 
-// NumPy's rule for giving way to the other operand: it opts out of ufuncs (__array_ufunc__ = None), or it is
-// an unknown type with a higher __array_priority__ and a reflected method of its own.
+// NumPy's rule for giving way to the other operand: it opts out of ufuncs (__array_ufunc__ = None),
+// or it is an unknown type with a higher __array_priority__ and a reflected method of its own.
 bool defers(PyObject* self, PyObject* other) {
-  if (array_check(other) || PyFloat_CheckExact(other) || PyLong_CheckExact(other) || PyBool_Check(other) ||
-      PyComplex_CheckExact(other) || PyList_CheckExact(other) || PyTuple_CheckExact(other) || PyArray_CheckExact(other) ||
-      PyArray_CheckScalar(other) || other == Py_None || PyUnicode_Check(other))
+  if (array_check(other) || PyFloat_CheckExact(other) || PyLong_CheckExact(other) ||
+      PyBool_Check(other) || PyComplex_CheckExact(other) || PyList_CheckExact(other) ||
+      PyTuple_CheckExact(other) || PyArray_CheckExact(other) || PyArray_CheckScalar(other) ||
+      other == Py_None || PyUnicode_Check(other))
     return false;
-  PyObject* override = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(other)), "__array_ufunc__");
+  PyObject* override =
+      PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(other)), "__array_ufunc__");
   if (override) {
     bool opts_out = override == Py_None;
     Py_DECREF(override);
@@ -38,14 +40,17 @@ bool defers(PyObject* self, PyObject* other) {
   return p > 0.0;
 }
 
-// matrix, MaskedArray and user subclasses of numpy.ndarray come first, as Python lets a subclass's reflected
-// method come first; without one of its own NumPy calls the ufunc, which comes back to us.
-bool is_numpy_subclass(PyObject* other) { return PyArray_Check(other) && !PyArray_CheckExact(other); }
+// matrix, MaskedArray and user subclasses of numpy.ndarray come first, as Python lets a subclass's
+// reflected method come first; without one of its own NumPy calls the ufunc, which comes back to
+// us.
+bool is_numpy_subclass(PyObject* other) {
+  return PyArray_Check(other) && !PyArray_CheckExact(other);
+}
 
 PyObject* power_of_two_operands(PyObject* a, PyObject* b) { return PyNumber_Power(a, b, Py_None); }
 
-// Such a class gave the operation to us, because it does not know our type (matrix.__mul__): it gets a
-// numpy.ndarray instead.
+// Such a class gave the operation to us, because it does not know our type (matrix.__mul__): it
+// gets a numpy.ndarray instead.
 PyObject* on_numpys_side(PyObject* (*number)(PyObject*, PyObject*), PyObject* a, PyObject* b) {
   PyObject* plain = unwrap(b);
   PyObject* result = plain ? number(a, plain) : nullptr;
@@ -53,18 +58,18 @@ PyObject* on_numpys_side(PyObject* (*number)(PyObject*, PyObject*), PyObject* a,
   return wrap(result);
 }
 
-#define MP_BINARY(slot, ufunc, number)                                                            \
-  PyObject* slot(PyObject* a, PyObject* b) {                                                      \
-    static Ufunc* f = find_ufunc(ufunc);                                                          \
-    if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(number, a, b);             \
-    if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED;       \
-    PyObject* inputs[2] = {a, b};                                                                 \
-    return ufunc_call(f, inputs, nullptr);                                                        \
-  }                                                                                               \
-  [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {                           \
-    static Ufunc* f = find_ufunc(ufunc);                                                          \
-    if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;                                                   \
-    return ufunc_inplace(f, a, b);                                                                \
+#define MP_BINARY(slot, ufunc, number)                                                      \
+  PyObject* slot(PyObject* a, PyObject* b) {                                                \
+    static Ufunc* f = find_ufunc(ufunc);                                                    \
+    if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(number, a, b);       \
+    if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED; \
+    PyObject* inputs[2] = {a, b};                                                           \
+    return ufunc_call(f, inputs, nullptr);                                                  \
+  }                                                                                         \
+  [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {                     \
+    static Ufunc* f = find_ufunc(ufunc);                                                    \
+    if (defers(a, b)) Py_RETURN_NOTIMPLEMENTED;                                             \
+    return ufunc_inplace(f, a, b);                                                          \
   }
 
 MP_BINARY(nb_add, "add", PyNumber_Add)
@@ -84,7 +89,8 @@ MP_BINARY(nb_power2, "power", power_of_two_operands)
 // NumPy's shortcuts for scalar exponents: exact and faster than pow.
 Ufunc* power_shortcut(PyObject* a, PyObject* b) {
   if (!array_check(a) || !is_inexact(reinterpret_cast<Array*>(a)->dtype)) {
-    if (array_check(a) && PyLong_CheckExact(b) && reinterpret_cast<Array*>(a)->dtype != DType::Bool) {
+    if (array_check(a) && PyLong_CheckExact(b) &&
+        reinterpret_cast<Array*>(a)->dtype != DType::Bool) {
       int overflow;
       if (PyLong_AsLongAndOverflow(b, &overflow) == 2) return find_ufunc("square");
     }
@@ -122,10 +128,10 @@ PyObject* nb_power_inplace(PyObject* a, PyObject* b, PyObject* modulo) {
   return nb_power2_inplace(a, b);
 }
 
-#define MP_UNARY(slot, ufunc)              \
-  PyObject* slot(PyObject* a) {            \
-    static Ufunc* f = find_ufunc(ufunc);   \
-    return ufunc_call(f, &a, nullptr);     \
+#define MP_UNARY(slot, ufunc)            \
+  PyObject* slot(PyObject* a) {          \
+    static Ufunc* f = find_ufunc(ufunc); \
+    return ufunc_call(f, &a, nullptr);   \
   }
 MP_UNARY(nb_negative, "negative")
 MP_UNARY(nb_positive, "positive")
@@ -177,22 +183,46 @@ int nb_bool(PyObject* self) {
 
 }  // namespace
 
-PyNumberMethods array_as_number = {
-    .nb_add = nb_add, .nb_subtract = nb_subtract, .nb_multiply = nb_multiply, .nb_remainder = nb_remainder,
-    .nb_divmod = nb_divmod, .nb_power = nb_power, .nb_negative = nb_negative, .nb_positive = nb_positive,
-    .nb_absolute = nb_absolute, .nb_bool = nb_bool, .nb_invert = nb_invert, .nb_lshift = nb_lshift,
-    .nb_rshift = nb_rshift, .nb_and = nb_and, .nb_xor = nb_xor, .nb_or = nb_or, .nb_int = nb_int,
-    .nb_float = nb_float, .nb_inplace_add = nb_add_inplace, .nb_inplace_subtract = nb_subtract_inplace,
-    .nb_inplace_multiply = nb_multiply_inplace, .nb_inplace_remainder = nb_remainder_inplace,
-    .nb_inplace_power = nb_power_inplace, .nb_inplace_lshift = nb_lshift_inplace,
-    .nb_inplace_rshift = nb_rshift_inplace, .nb_inplace_and = nb_and_inplace, .nb_inplace_xor = nb_xor_inplace,
-    .nb_inplace_or = nb_or_inplace, .nb_floor_divide = nb_floor_divide, .nb_true_divide = nb_true_divide,
-    .nb_inplace_floor_divide = nb_floor_divide_inplace, .nb_inplace_true_divide = nb_true_divide_inplace,
-    .nb_index = nb_index, .nb_matrix_multiply = nb_matmul, .nb_inplace_matrix_multiply = nb_matmul_inplace};
+PyNumberMethods array_as_number = {.nb_add = nb_add,
+                                   .nb_subtract = nb_subtract,
+                                   .nb_multiply = nb_multiply,
+                                   .nb_remainder = nb_remainder,
+                                   .nb_divmod = nb_divmod,
+                                   .nb_power = nb_power,
+                                   .nb_negative = nb_negative,
+                                   .nb_positive = nb_positive,
+                                   .nb_absolute = nb_absolute,
+                                   .nb_bool = nb_bool,
+                                   .nb_invert = nb_invert,
+                                   .nb_lshift = nb_lshift,
+                                   .nb_rshift = nb_rshift,
+                                   .nb_and = nb_and,
+                                   .nb_xor = nb_xor,
+                                   .nb_or = nb_or,
+                                   .nb_int = nb_int,
+                                   .nb_float = nb_float,
+                                   .nb_inplace_add = nb_add_inplace,
+                                   .nb_inplace_subtract = nb_subtract_inplace,
+                                   .nb_inplace_multiply = nb_multiply_inplace,
+                                   .nb_inplace_remainder = nb_remainder_inplace,
+                                   .nb_inplace_power = nb_power_inplace,
+                                   .nb_inplace_lshift = nb_lshift_inplace,
+                                   .nb_inplace_rshift = nb_rshift_inplace,
+                                   .nb_inplace_and = nb_and_inplace,
+                                   .nb_inplace_xor = nb_xor_inplace,
+                                   .nb_inplace_or = nb_or_inplace,
+                                   .nb_floor_divide = nb_floor_divide,
+                                   .nb_true_divide = nb_true_divide,
+                                   .nb_inplace_floor_divide = nb_floor_divide_inplace,
+                                   .nb_inplace_true_divide = nb_true_divide_inplace,
+                                   .nb_index = nb_index,
+                                   .nb_matrix_multiply = nb_matmul,
+                                   .nb_inplace_matrix_multiply = nb_matmul_inplace};
 
 PyObject* array_richcompare(PyObject* a, PyObject* b, int op) {
-  static Ufunc* ufuncs[] = {find_ufunc("less"), find_ufunc("less_equal"), find_ufunc("equal"),
-                            find_ufunc("not_equal"), find_ufunc("greater"), find_ufunc("greater_equal")};
+  static Ufunc* ufuncs[] = {find_ufunc("less"),    find_ufunc("less_equal"),
+                            find_ufunc("equal"),   find_ufunc("not_equal"),
+                            find_ufunc("greater"), find_ufunc("greater_equal")};
   if (is_numpy_subclass(b) || defers(a, b)) Py_RETURN_NOTIMPLEMENTED;
   PyObject* inputs[2] = {a, b};
   if (PyUnicode_Check(b) || b == Py_None) {

@@ -41,7 +41,8 @@ PyObject* through_numpy(PyObject* self, PyObject* (*f)(PyObject*)) {
 
 // Without this slot operator.concat would add.
 PyObject* array_concat(PyObject*, PyObject*) {
-  PyErr_SetString(PyExc_TypeError, "arrays are not concatenated by operator.concat: use numpy.concatenate");
+  PyErr_SetString(PyExc_TypeError,
+                  "arrays are not concatenated by operator.concat: use numpy.concatenate");
   return nullptr;
 }
 
@@ -90,18 +91,25 @@ PyObject* array_dunder_new(PyObject*, PyObject* args, PyObject* kwargs) {
   return made;
 }
 
-PySequenceMethods array_as_sequence = {.sq_length = array_length, .sq_concat = array_concat, .sq_item = array_item,
-                                       .sq_ass_item = array_ass_item, .sq_contains = array_contains};
-PyMappingMethods array_as_mapping = {
-    .mp_length = array_length, .mp_subscript = array_subscript, .mp_ass_subscript = array_ass_subscript};
-PyBufferProcs array_as_buffer = {.bf_getbuffer = array_getbuffer, .bf_releasebuffer = array_releasebuffer};
+PySequenceMethods array_as_sequence = {.sq_length = array_length,
+                                       .sq_concat = array_concat,
+                                       .sq_item = array_item,
+                                       .sq_ass_item = array_ass_item,
+                                       .sq_contains = array_contains};
+PyMappingMethods array_as_mapping = {.mp_length = array_length,
+                                     .mp_subscript = array_subscript,
+                                     .mp_ass_subscript = array_ass_subscript};
+PyBufferProcs array_as_buffer = {.bf_getbuffer = array_getbuffer,
+                                 .bf_releasebuffer = array_releasebuffer};
 
 // Every attribute of numpy.ndarray that we do not have natively runs in NumPy on the same memory.
 bool add_numpy_methods() {
   constexpr const char* mutators[] = {"sort", "partition", "fill", "put", "setfield", "byteswap"};
-  constexpr const char* skipped[] = {"__init__", "__new__", "__class__", "__getattribute__", "__setattr__", "__delattr__",
-                                     "__init_subclass__", "__subclasshook__", "__dir__", "__sizeof__", "__reduce_ex__",
-                                     "__array_finalize__", "__doc__", "__hash__", "__setstate__"};
+  constexpr const char* skipped[] = {"__init__",          "__new__",          "__class__",
+                                     "__getattribute__",  "__setattr__",      "__delattr__",
+                                     "__init_subclass__", "__subclasshook__", "__dir__",
+                                     "__sizeof__",        "__reduce_ex__",    "__array_finalize__",
+                                     "__doc__",           "__hash__",         "__setstate__"};
   PyObject *key, *value, *theirs = PyArray_Type.tp_dict, *ours = ArrayType.tp_dict;
   for (Py_ssize_t pos = 0; PyDict_Next(theirs, &pos, &key, &value);) {
     if (PyDict_Contains(ours, key) || !PyCallable_Check(value)) continue;
@@ -131,14 +139,17 @@ bool add_native_methods() {
   return true;
 }
 
-// What needs entries that PyType_Ready would not make: arrays are unhashable to collections.abc (the slot
-// serves stand-ins for scalars only), and ndarray.__new__(Sub, ...) makes NumPy's subclasses too.
+// What needs entries that PyType_Ready would not make: arrays are unhashable to collections.abc
+// (the slot serves stand-ins for scalars only), and ndarray.__new__(Sub, ...) makes NumPy's
+// subclasses too.
 bool add_special_entries() {
-  static PyMethodDef new_method = {"__new__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_new)),
-                                   METH_VARARGS | METH_KEYWORDS, nullptr};
+  static PyMethodDef new_method = {
+      "__new__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_new)),
+      METH_VARARGS | METH_KEYWORDS, nullptr};
   PyObject* dunder_new = PyCFunction_New(&new_method, nullptr);
   PyObject* priority = PyFloat_FromDouble(0.0);
-  bool ok = dunder_new && priority && PyDict_SetItemString(ArrayType.tp_dict, "__new__", dunder_new) == 0 &&
+  bool ok = dunder_new && priority &&
+            PyDict_SetItemString(ArrayType.tp_dict, "__new__", dunder_new) == 0 &&
             PyDict_SetItemString(ArrayType.tp_dict, "__array_priority__", priority) == 0 &&
             PyDict_SetItemString(ArrayType.tp_dict, "__hash__", Py_None) == 0;
   Py_XDECREF(dunder_new);

@@ -11,8 +11,9 @@
 namespace mp {
 namespace {
 
-constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL, NPY_INT8, NPY_UINT8, NPY_INT16, NPY_UINT16, NPY_INT32, NPY_UINT32,
-                                       NPY_INT64, NPY_UINT64, NPY_HALF, -1, NPY_FLOAT, NPY_DOUBLE, NPY_CFLOAT, NPY_CDOUBLE};
+constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL,  NPY_INT8,   NPY_UINT8,  NPY_INT16,  NPY_UINT16,
+                                       NPY_INT32, NPY_UINT32, NPY_INT64,  NPY_UINT64, NPY_HALF,
+                                       -1,        NPY_FLOAT,  NPY_DOUBLE, NPY_CFLOAT, NPY_CDOUBLE};
 
 int bfloat16_num = -2;  // -2: not asked yet
 
@@ -35,32 +36,48 @@ bool import_bfloat16() {
 
 DType dtype_of_num(int num) {
   switch (num) {
-    case NPY_BOOL: return DType::Bool;
-    case NPY_INT8: return DType::I8;
-    case NPY_UINT8: return DType::U8;
-    case NPY_INT16: return DType::I16;
-    case NPY_UINT16: return DType::U16;
-    case NPY_INT32: return DType::I32;
-    case NPY_UINT32: return DType::U32;
-    case NPY_INT64: return DType::I64;
-    case NPY_UINT64: return DType::U64;
-    case NPY_HALF: return DType::F16;
-    case NPY_FLOAT: return DType::F32;
-    case NPY_DOUBLE: return DType::F64;
-    case NPY_CFLOAT: return DType::C64;
-    case NPY_CDOUBLE: return DType::C128;
-    default: break;
+    case NPY_BOOL:
+      return DType::Bool;
+    case NPY_INT8:
+      return DType::I8;
+    case NPY_UINT8:
+      return DType::U8;
+    case NPY_INT16:
+      return DType::I16;
+    case NPY_UINT16:
+      return DType::U16;
+    case NPY_INT32:
+      return DType::I32;
+    case NPY_UINT32:
+      return DType::U32;
+    case NPY_INT64:
+      return DType::I64;
+    case NPY_UINT64:
+      return DType::U64;
+    case NPY_HALF:
+      return DType::F16;
+    case NPY_FLOAT:
+      return DType::F32;
+    case NPY_DOUBLE:
+      return DType::F64;
+    case NPY_CFLOAT:
+      return DType::C64;
+    case NPY_CDOUBLE:
+      return DType::C128;
+    default:
+      break;
   }
-  // User dtypes: bfloat16 is the only one that is ours, and it exists only once ml_dtypes is imported.
-  if (num >= NPY_USERDEF && (bfloat16_num >= 0 || module_is_loaded("ml_dtypes")) && import_bfloat16() &&
-      num == bfloat16_num)
+  // User dtypes: bfloat16 is the only one that is ours, and it exists only once ml_dtypes is
+  // imported.
+  if (num >= NPY_USERDEF && (bfloat16_num >= 0 || module_is_loaded("ml_dtypes")) &&
+      import_bfloat16() && num == bfloat16_num)
     return DType::BF16;
   PyErr_Clear();
   return DType::Invalid;
 }
 
-// One step down the chain of owners (borrowed), through what NumPy puts between: memoryviews of our buffer and
-// the holder of as_strided. Null at the end.
+// One step down the chain of owners (borrowed), through what NumPy puts between: memoryviews of our
+// buffer and the holder of as_strided. Null at the end.
 PyObject* next_owner(PyObject* owner) {
   if (PyArray_Check(owner)) return PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
   if (PyMemoryView_Check(owner)) return PyMemoryView_GET_BUFFER(owner)->obj;
@@ -74,7 +91,8 @@ PyObject* next_owner(PyObject* owner) {
 }  // namespace
 
 _PyArray_Descr* descr_of(DType dtype) {
-  if (dtype == DType::BF16) return import_bfloat16() ? PyArray_DescrFromType(bfloat16_num) : nullptr;
+  if (dtype == DType::BF16)
+    return import_bfloat16() ? PyArray_DescrFromType(bfloat16_num) : nullptr;
   return PyArray_DescrFromType(kTypeNum[index(dtype)]);
 }
 
@@ -97,8 +115,9 @@ PyObject* to_numpy(Array* a) {
   PyArray_Descr* descr = descr_of(a->dtype);
   if (!descr) return nullptr;
   int flags = a->writeable() ? NPY_ARRAY_WRITEABLE : 0;
-  PyObject* out = PyArray_NewFromDescr(&PyArray_Type, descr, a->ndim, reinterpret_cast<npy_intp*>(a->shape),
-                                       reinterpret_cast<npy_intp*>(a->strides), a->data, flags, nullptr);
+  PyObject* out =
+      PyArray_NewFromDescr(&PyArray_Type, descr, a->ndim, reinterpret_cast<npy_intp*>(a->shape),
+                           reinterpret_cast<npy_intp*>(a->strides), a->data, flags, nullptr);
   if (!out) return nullptr;
   a->storage->flags |= kStorageExported;
   PyObject* self = reinterpret_cast<PyObject*>(a);
@@ -124,8 +143,9 @@ PyObject* from_numpy(PyObject* o) {
   for (PyObject* owner = PyArray_BASE(np); owner;) {
     if (array_check(owner)) {
       Array* ours = reinterpret_cast<Array*>(owner);
-      bool same = owner == PyArray_BASE(np) && ours->dtype == dtype && ours->ndim == ndim && ours->data == data &&
-                  std::equal(shape, shape + ndim, ours->shape) && std::equal(strides, strides + ndim, ours->strides) &&
+      bool same = owner == PyArray_BASE(np) && ours->dtype == dtype && ours->ndim == ndim &&
+                  ours->data == data && std::equal(shape, shape + ndim, ours->shape) &&
+                  std::equal(strides, strides + ndim, ours->strides) &&
                   ours->writeable() == bool(PyArray_FLAGS(np) & NPY_ARRAY_WRITEABLE);
       if (same) {
         Py_INCREF(owner);
@@ -139,7 +159,8 @@ PyObject* from_numpy(PyObject* o) {
   }
   Array* a = array_foreign(dtype, ndim, shape, strides, data, o, PyArray_ISWRITEABLE(np));
   if (!a) return nullptr;
-  // Nobody else has seen a result that only the caller and the storage hold: what it is a view of is ours to name.
+  // Nobody else has seen a result that only the caller and the storage hold: what it is a view of
+  // is ours to name.
   bool fresh = Py_REFCNT(o) <= 2;
   if (!fresh) {
     a->base = Py_NewRef(o);
@@ -158,7 +179,8 @@ ArrayRef as_array(PyObject* o) {
     Py_INCREF(np);
   } else {
     if (PyArray_Check(o)) return {};
-    if (tape::state.recording && holds_taped(o)) {  // a sequence of arrays with a history: recorded as one array
+    if (tape::state.recording &&
+        holds_taped(o)) {  // a sequence of arrays with a history: recorded as one array
       PyObject* joined = fallback_call("array", &o, 1, nullptr);
       return joined && array_check(joined) ? ArrayRef::steal(joined) : ArrayRef{};
     }
@@ -204,7 +226,9 @@ int parse_ints(PyObject* o, int64_t* out, int capacity) {
   Py_ssize_t n = PySequence_Fast_GET_SIZE(fast);
   int count = static_cast<int>(n);
   if (n > capacity) {
-    PyErr_Format(PyExc_ValueError, "maximum supported dimension for an ndarray is currently %d, found %zd", capacity, n);
+    PyErr_Format(PyExc_ValueError,
+                 "maximum supported dimension for an ndarray is currently %d, found %zd", capacity,
+                 n);
     count = -1;
   }
   for (Py_ssize_t i = 0; count >= 0 && i < n; ++i) {

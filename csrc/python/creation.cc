@@ -1,9 +1,10 @@
 // Creation functions with a native path: the array's dtype is ours and the arguments are plain.
+#include "python/creation.h"
+
 #include <cstring>
 
 #include "core/view.h"
 #include "cpu/kernels.h"
-#include "python/creation.h"
 #include "python/reduce.h"
 #include "python/signature.h"
 #include "python/store.h"
@@ -35,8 +36,10 @@ bool read_shape(PyObject* o, Shape* s) {
 
 bool read_dtype(PyObject* o, DType* dtype) {
   if (absent(o)) return true;
-  if (!parse_dtype(o, dtype)) PyErr_Clear();
-  else return *dtype != DType::Invalid;
+  if (!parse_dtype(o, dtype))
+    PyErr_Clear();
+  else
+    return *dtype != DType::Invalid;
   return false;
 }
 
@@ -48,7 +51,8 @@ Array* filled(DType dtype, const Shape& s, const char* value) {
 
 void encode_one(DType dtype, char* to) {
   int64_t one = 1;
-  cpu::copy({dtype, 0, nullptr, nullptr, to}, {DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&one)});
+  cpu::copy({dtype, 0, nullptr, nullptr, to},
+            {DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&one)});
 }
 
 enum class Fill { Zeros, Ones, Nothing };
@@ -87,13 +91,18 @@ PyObject* create_like(PyObject* const* v) {
 // v: shape, fill_value, dtype. Only Python numbers.
 PyObject* full(PyObject* const* v) {
   DType dtype;
-  if (PyBool_Check(v[1])) dtype = DType::Bool;
-  else if (PyLong_CheckExact(v[1])) dtype = DType::I64;
-  else if (PyFloat_CheckExact(v[1])) dtype = DType::F64;
-  else return nullptr;
+  if (PyBool_Check(v[1]))
+    dtype = DType::Bool;
+  else if (PyLong_CheckExact(v[1]))
+    dtype = DType::I64;
+  else if (PyFloat_CheckExact(v[1]))
+    dtype = DType::F64;
+  else
+    return nullptr;
   Shape s;
   alignas(16) char value[16];
-  if (!read_shape(v[0], &s) || !read_dtype(v[2], &dtype) || !store_scalar(dtype, value, v[1])) return nullptr;
+  if (!read_shape(v[0], &s) || !read_dtype(v[2], &dtype) || !store_scalar(dtype, value, v[1]))
+    return nullptr;
   return reinterpret_cast<PyObject*>(filled(dtype, s, value));
 }
 
@@ -127,7 +136,8 @@ PyObject* eye(PyObject* const* v) {
   int64_t n, m, k = 0;
   if (!read_int(v[0], &n) || n < 0) return nullptr;
   m = n;
-  if ((!absent(v[1]) && (!read_int(v[1], &m) || m < 0)) || (v[2] && !read_int(v[2], &k))) return nullptr;
+  if ((!absent(v[1]) && (!read_int(v[1], &m) || m < 0)) || (v[2] && !read_int(v[2], &k)))
+    return nullptr;
   DType dtype = DType::F64;
   if (!read_dtype(v[3], &dtype)) return nullptr;
   int64_t shape[2] = {n, m}, item = itemsize(dtype);
@@ -146,7 +156,9 @@ PyObject* array_of(PyObject* const* v) {
   Array* a = reinterpret_cast<Array*>(v[0]);
   return tape::should_record(a) ? nullptr : reinterpret_cast<PyObject*>(array_copy(a, 'K'));
 }
-PyObject* asarray(PyObject* const* v) { return array_check_exact(v[0]) ? Py_NewRef(v[0]) : nullptr; }
+PyObject* asarray(PyObject* const* v) {
+  return array_check_exact(v[0]) ? Py_NewRef(v[0]) : nullptr;
+}
 
 constexpr Signature kZeros = {"zeros", {"shape", "dtype", "order"}, 3, 1, 0, 3};
 constexpr Signature kOnes = {"ones", {"shape", "dtype", "order"}, 3, 1, 0, 3};

@@ -29,12 +29,11 @@ bool holds_taped(PyObject* o, int depth) {
 namespace {
 
 struct Fallback {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* name;
-  PyObject* target;     // NumPy's callable
+  PyObject* target;  // NumPy's callable
   PyObject* dict;
-  int mutates;          // the argument that it writes into (copyto, put ...), or -1
+  int mutates;  // the argument that it writes into (copyto, put ...), or -1
   bool warned;
   int64_t calls;
 };
@@ -49,7 +48,10 @@ PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
   PyObject* out = nullptr;  // made when the first item changes
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = unwrap(items[i]);
-    if (!item) { Py_XDECREF(out); return nullptr; }
+    if (!item) {
+      Py_XDECREF(out);
+      return nullptr;
+    }
     if (item != items[i] && !out) {
       out = is_tuple ? PyTuple_New(n) : PyList_New(n);
       for (Py_ssize_t j = 0; out && j < i; ++j) {
@@ -57,8 +59,10 @@ PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
         is_tuple ? PyTuple_SET_ITEM(out, j, items[j]) : PyList_SET_ITEM(out, j, items[j]);
       }
     }
-    if (out) is_tuple ? PyTuple_SET_ITEM(out, i, item) : PyList_SET_ITEM(out, i, item);
-    else Py_DECREF(item);
+    if (out)
+      is_tuple ? PyTuple_SET_ITEM(out, i, item) : PyList_SET_ITEM(out, i, item);
+    else
+      Py_DECREF(item);
   }
   if (out) return out;
   Py_INCREF(o);
@@ -80,7 +84,8 @@ PyObject* unwrap_tuple(PyObject* o) {
   return result;
 }
 
-// The gradient rules are Python: they are imported when a recorded computation first reaches the fallback.
+// The gradient rules are Python: they are imported when a recorded computation first reaches the
+// fallback.
 PyObject* gradient_hook() {
   static PyObject* hook = nullptr;
   if (hook) return hook;
@@ -91,7 +96,8 @@ PyObject* gradient_hook() {
 }
 
 // Calls hook(fallback, *args, **kwargs).
-PyObject* call_gradient_hook(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* call_gradient_hook(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                             PyObject* kwnames) {
   PyObject* hook = gradient_hook();
   if (!hook) return nullptr;
   Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -109,27 +115,31 @@ int before_mutation(PyObject* o) {
 }
 
 // Whether `result` is a NumPy array that the caller gave as out=: it gets that object back.
-bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py_ssize_t nargs,
+                   PyObject* kwnames) {
   bool is_ufunc = Py_TYPE(target) == &PyUFunc_Type;
-  for (Py_ssize_t i = is_ufunc ? reinterpret_cast<PyUFuncObject*>(target)->nin : nargs; i < nargs; ++i)
+  for (Py_ssize_t i = is_ufunc ? reinterpret_cast<PyUFuncObject*>(target)->nin : nargs; i < nargs;
+       ++i)
     if (args[i] == result) return true;
   for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
     if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") != 0) continue;
     PyObject* out = args[nargs + i];
-    return out == result || (PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1 && PyTuple_GET_ITEM(out, 0) == result);
+    return out == result || (PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1 &&
+                             PyTuple_GET_ITEM(out, 0) == result);
   }
   return false;
 }
 
-// NumPy refuses objects whose __array__ gives our array. With that error set, replaces such arguments by the
-// array; false when there are none (the error stays).
+// NumPy refuses objects whose __array__ gives our array. With that error set, replaces such
+// arguments by the array; false when there are none (the error stays).
 bool replace_array_likes(PyObject** args, Py_ssize_t n) {
   if (!PyErr_ExceptionMatches(PyExc_ValueError)) return false;
   PyObject *type, *error, *trace;
   PyErr_Fetch(&type, &error, &trace);
   PyErr_NormalizeException(&type, &error, &trace);
   PyObject* text = error ? PyObject_Str(error) : nullptr;
-  bool refused = text && PyUnicode_CompareWithASCIIString(text, "object __array__ method not producing an array") == 0;
+  bool refused = text && PyUnicode_CompareWithASCIIString(
+                             text, "object __array__ method not producing an array") == 0;
   Py_XDECREF(text);
   bool changed = false;
   for (Py_ssize_t i = 0; refused && i < n; ++i) {
@@ -153,28 +163,39 @@ bool replace_array_likes(PyObject** args, Py_ssize_t n) {
 }
 
 // Calls `target` on unwrapped arguments and wraps the result.
-PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int mutates) {
+PyObject* call_numpy(PyObject* target, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                     int mutates) {
   Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, total = nargs + nkw;
   PyObject* small[9];
-  PyObject** stack = total < 9 ? small : static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
+  PyObject** stack =
+      total < 9 ? small : static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
   Py_ssize_t done = 0;
   PyObject* result = nullptr;
   bool ok = stack != nullptr;
   if (ok && mutates >= 0 && mutates < nargs) ok = before_mutation(args[mutates]) == 0;
   for (; ok && done < total; ++done) {
-    if (done >= nargs && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, done - nargs), "out") == 0 &&
-        before_mutation(args[done]) < 0)
-      { ok = false; break; }
+    if (done >= nargs &&
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, done - nargs), "out") == 0 &&
+        before_mutation(args[done]) < 0) {
+      ok = false;
+      break;
+    }
     // What is written into must be the caller's own object, so a list of arrays stays as it is.
-    stack[done + 1] = done == mutates && !array_check(args[done]) ? Py_NewRef(args[done]) : unwrap(args[done]);
+    stack[done + 1] =
+        done == mutates && !array_check(args[done]) ? Py_NewRef(args[done]) : unwrap(args[done]);
     if (!stack[done + 1]) ok = false;
     if (!ok) break;
   }
-  if (ok) result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+  if (ok)
+    result =
+        PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
   if (ok && !result && replace_array_likes(stack + 1, total))
-    result = PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
-  bool is_out = result && PyArray_CheckExact(result) && passed_as_out(result, target, args, nargs, kwnames);
-  // Wrapping while the arguments are alive keeps their identity: a returned `out` is the caller's array.
+    result =
+        PyObject_Vectorcall(target, stack + 1, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+  bool is_out =
+      result && PyArray_CheckExact(result) && passed_as_out(result, target, args, nargs, kwnames);
+  // Wrapping while the arguments are alive keeps their identity: a returned `out` is the caller's
+  // array.
   if (!is_out) result = wrap(result);
   for (Py_ssize_t i = 0; i < done; ++i) Py_DECREF(stack[i + 1]);
   if (stack != small) PyMem_Free(stack);
@@ -185,16 +206,21 @@ int note_fallback(Fallback* f) {
   ++f->calls;
   if (fallback_state.mode == FallbackMode::Silent) return 0;
   if (fallback_state.mode == FallbackMode::Error) {
-    PyErr_Format(PyExc_RuntimeError, "%U has no native kernel for these arguments, and NumPy may not run it: the policy is 'only_native' "
-                 "or minpy.config.fallback is 'error'", f->name);
+    PyErr_Format(PyExc_RuntimeError,
+                 "%U has no native kernel for these arguments, and NumPy may not run it: the "
+                 "policy is 'only_native' "
+                 "or minpy.config.fallback is 'error'",
+                 f->name);
     return -1;
   }
   if (f->warned) return 0;
   f->warned = true;
-  return PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "%U runs in NumPy: it has no native kernel for these arguments", f->name);
+  return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                          "%U runs in NumPy: it has no native kernel for these arguments", f->name);
 }
 
-PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                              PyObject* kwnames) {
   Fallback* f = as_fallback(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   if (note_fallback(f) < 0) return nullptr;
@@ -235,28 +261,46 @@ PyObject* fallback_descr_get(PyObject* self, PyObject* instance, PyObject*) {
   return binds ? PyMethod_New(self, instance) : Py_NewRef(self);
 }
 
-PyObject* fallback_repr(PyObject* self) { return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name); }
-PyObject* fallback_get_name(PyObject* self, void*) { PyObject* n = as_fallback(self)->name; Py_INCREF(n); return n; }
-PyObject* fallback_get_target(PyObject* self, void*) { PyObject* t = as_fallback(self)->target; Py_INCREF(t); return t; }
-PyObject* fallback_get_doc(PyObject* self, void*) { return PyObject_GetAttrString(as_fallback(self)->target, "__doc__"); }
-PyObject* fallback_get_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_fallback(self)->calls); }
-PyObject* fallback_reduce(PyObject* self, PyObject*) { return PyUnicode_FromFormat("%U", as_fallback(self)->name); }
+PyObject* fallback_repr(PyObject* self) {
+  return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name);
+}
+PyObject* fallback_get_name(PyObject* self, void*) {
+  PyObject* n = as_fallback(self)->name;
+  Py_INCREF(n);
+  return n;
+}
+PyObject* fallback_get_target(PyObject* self, void*) {
+  PyObject* t = as_fallback(self)->target;
+  Py_INCREF(t);
+  return t;
+}
+PyObject* fallback_get_doc(PyObject* self, void*) {
+  return PyObject_GetAttrString(as_fallback(self)->target, "__doc__");
+}
+PyObject* fallback_get_calls(PyObject* self, void*) {
+  return PyLong_FromLongLong(as_fallback(self)->calls);
+}
+PyObject* fallback_reduce(PyObject* self, PyObject*) {
+  return PyUnicode_FromFormat("%U", as_fallback(self)->name);
+}
 
 // Skips the gradient hook: what gradient rules call.
-PyObject* fallback_call_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* fallback_call_numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                              PyObject* kwnames) {
   return call_numpy(as_fallback(self)->target, args, nargs, kwnames, as_fallback(self)->mutates);
 }
 
-PyGetSetDef fallback_getset[] = {{"__name__", fallback_get_name, nullptr, nullptr, nullptr},
-                                 {"__qualname__", fallback_get_name, nullptr, nullptr, nullptr},
-                                 {"__wrapped__", fallback_get_target, nullptr, nullptr, nullptr},
-                                 {"__doc__", fallback_get_doc, nullptr, nullptr, nullptr},
-                                 {"__module__", module_attribute, nullptr, nullptr, nullptr},
-                                 {"calls", fallback_get_calls, nullptr, "Number of calls so far.", nullptr},
-                                 {}};
+PyGetSetDef fallback_getset[] = {
+    {"__name__", fallback_get_name, nullptr, nullptr, nullptr},
+    {"__qualname__", fallback_get_name, nullptr, nullptr, nullptr},
+    {"__wrapped__", fallback_get_target, nullptr, nullptr, nullptr},
+    {"__doc__", fallback_get_doc, nullptr, nullptr, nullptr},
+    {"__module__", module_attribute, nullptr, nullptr, nullptr},
+    {"calls", fallback_get_calls, nullptr, "Number of calls so far.", nullptr},
+    {}};
 PyMethodDef fallback_methods[] = {
-    {"call_numpy", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fallback_call_numpy)), METH_FASTCALL | METH_KEYWORDS,
-     "Call the NumPy function without recording a gradient."},
+    {"call_numpy", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fallback_call_numpy)),
+     METH_FASTCALL | METH_KEYWORDS, "Call the NumPy function without recording a gradient."},
     {"__reduce__", fallback_reduce, METH_NOARGS, nullptr},
     {}};
 
@@ -267,7 +311,8 @@ PyObject* numpy_attribute(const char* dotted) {
   std::string path = dotted;
   size_t start = 0;
   PyObject* o;
-  if (Ufunc* f = find_ufunc(path.substr(0, path.find('.')))) {  // not in the numpy module where NumPy lacks it
+  if (Ufunc* f = find_ufunc(
+          path.substr(0, path.find('.')))) {  // not in the numpy module where NumPy lacks it
     o = Py_NewRef(f->numpy);
     start = std::strlen(f->name) + 1;
   } else {
@@ -372,7 +417,10 @@ PyObject* wrap(PyObject* o) {
       if (!PyArray_CheckExact(item) && !PyTuple_Check(item) && !PyList_CheckExact(item)) continue;
       Py_INCREF(item);
       PyObject* ours = wrap(item);
-      if (!ours || PyList_SetItem(o, i, ours) < 0) { Py_DECREF(o); return nullptr; }
+      if (!ours || PyList_SetItem(o, i, ours) < 0) {
+        Py_DECREF(o);
+        return nullptr;
+      }
     }
     return o;
   }
@@ -388,8 +436,10 @@ PyObject* wrap(PyObject* o) {
     PyObject* item = PyTuple_GET_ITEM(o, i);
     Py_INCREF(item);
     PyObject* ours = wrap(item);
-    if (!ours) Py_CLEAR(items);
-    else PyTuple_SET_ITEM(items, i, ours);
+    if (!ours)
+      Py_CLEAR(items);
+    else
+      PyTuple_SET_ITEM(items, i, ours);
   }
   PyObject* result = items;
   if (items && !PyTuple_CheckExact(o)) {  // a named tuple keeps its type
@@ -400,8 +450,10 @@ PyObject* wrap(PyObject* o) {
   return result;
 }
 
-PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  // Goes through the Fallback object that the namespace would hold, so that counting, policy and gradients apply.
+PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
+  // Goes through the Fallback object that the namespace would hold, so that counting, policy and
+  // gradients apply.
   static std::unordered_map<std::string, PyObject*> cache;
   PyObject*& f = cache[numpy_name];
   if (!f) {
@@ -413,7 +465,8 @@ PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_
   return fallback_vectorcall(f, args, nargs, kwnames);
 }
 
-PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs,
+                          PyObject* kwnames) {
   std::string path = std::string("ndarray.") + name;
   Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   std::vector<PyObject*> stack(total + 1);

@@ -1,6 +1,6 @@
-// Graceful fallback to NumPy. NumPy functions run zero-copy on our memory; what they return is wrapped:
-// arrays over our memory come back as views, fresh arrays are adopted, scalars stay NumPy's, and containers
-// are converted item by item. See Note [Fallback tiers].
+// Graceful fallback to NumPy. NumPy functions run zero-copy on our memory; what they return is
+// wrapped: arrays over our memory come back as views, fresh arrays are adopted, scalars stay
+// NumPy's, and containers are converted item by item. See Note [Fallback tiers].
 #pragma once
 #include <Python.h>
 
@@ -8,16 +8,19 @@
 
 namespace mp {
 
-// Arrays in `o` (also inside tuples, lists and dicts) replaced by zero-copy NumPy arrays. New reference.
+// Arrays in `o` (also inside tuples, lists and dicts) replaced by zero-copy NumPy arrays. New
+// reference.
 PyObject* unwrap(PyObject* o);
 // NumPy arrays in a result replaced by ours. Steals `o`; null passes through.
 PyObject* wrap(PyObject* o);
 
-// Calls numpy.<name> (dotted names allowed) with vectorcall-style arguments. When an argument has a gradient
-// history under recording the call goes through minpy's gradient rules for that function.
-PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+// Calls numpy.<name> (dotted names allowed) with vectorcall-style arguments. When an argument has a
+// gradient history under recording the call goes through minpy's gradient rules for that function.
+PyObject* fallback_call(const char* numpy_name, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames);
 // Calls the method of the zero-copy numpy.ndarray.
-PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+PyObject* fallback_method(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs,
+                          PyObject* kwnames);
 PyObject* fallback_getitem(Array* self, PyObject* key);
 int fallback_setitem(Array* self, PyObject* key, PyObject* value);
 

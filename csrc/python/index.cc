@@ -22,8 +22,8 @@ struct ViewBuilder {
 enum class Parsed { View, Element, Other, Error };
 
 PyObject* out_of_bounds(int64_t i, int axis, int64_t length) {
-  PyErr_Format(PyExc_IndexError, "index %lld is out of bounds for axis %d with size %lld", static_cast<long long>(i),
-               axis, static_cast<long long>(length));
+  PyErr_Format(PyExc_IndexError, "index %lld is out of bounds for axis %d with size %lld",
+               static_cast<long long>(i), axis, static_cast<long long>(length));
   return nullptr;
 }
 
@@ -36,7 +36,8 @@ inline bool apply_integer(ViewBuilder& v, Array* a, int axis, PyObject* item) {
   int64_t i = PyLong_AsSsize_t(item);
   if (i == -1 && PyErr_Occurred()) return false;  // OverflowError
   int64_t length = a->shape[axis], k = i < 0 ? i + length : i;
-  if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(length)) return out_of_bounds(i, axis, length);
+  if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(length))
+    return out_of_bounds(i, axis, length);
   v.data += k * a->strides[axis];
   return true;
 }
@@ -59,7 +60,8 @@ inline bool plain_bound(PyObject* o, int64_t missing, int64_t length, int64_t* o
 inline bool apply_slice(ViewBuilder& v, Array* a, int axis, PyObject* item) {
   const PySliceObject* s = reinterpret_cast<PySliceObject*>(item);
   int64_t length = a->shape[axis], from, to;
-  if (s->step == Py_None && plain_bound(s->start, 0, length, &from) && plain_bound(s->stop, length, length, &to)) {
+  if (s->step == Py_None && plain_bound(s->start, 0, length, &from) &&
+      plain_bound(s->stop, length, length, &to)) {
     v.shape[v.ndim] = to > from ? to - from : 0;
     v.strides[v.ndim++] = a->strides[axis];
     if (to > from) v.data += from * a->strides[axis];
@@ -124,7 +126,8 @@ Parsed parse_basic(ViewBuilder& v, Array* a, PyObject* const* items, Py_ssize_t 
 
 Parsed parse_basic(ViewBuilder& v, Array* a, PyObject* key) {
   v.data = a->data;
-  if (PyTuple_CheckExact(key)) return parse_basic(v, a, &PyTuple_GET_ITEM(key, 0), PyTuple_GET_SIZE(key));
+  if (PyTuple_CheckExact(key))
+    return parse_basic(v, a, &PyTuple_GET_ITEM(key, 0), PyTuple_GET_SIZE(key));
   return parse_basic(v, a, &key, 1);
 }
 
@@ -151,8 +154,7 @@ int set_element(Array* a, char* data, PyObject* key, PyObject* value) {
 }
 
 struct ArrayIter {
-  PyObject_HEAD
-  Array* array;  // null when exhausted
+  PyObject_HEAD Array* array;  // null when exhausted
   int64_t next;
 };
 
@@ -210,14 +212,17 @@ PyObject* array_element(Array* a, char* data) {
 PyObject* array_item(PyObject* self, Py_ssize_t i) {
   Array* a = reinterpret_cast<Array*>(self);
   if (a->ndim == 0) {
-    PyErr_SetString(PyExc_IndexError, "too many indices for array: array is 0-dimensional, but 1 were indexed");
+    PyErr_SetString(PyExc_IndexError,
+                    "too many indices for array: array is 0-dimensional, but 1 were indexed");
     return nullptr;
   }
   int64_t k = i < 0 ? i + a->shape[0] : i;
-  if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(a->shape[0])) return out_of_bounds(i, 0, a->shape[0]);
+  if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(a->shape[0]))
+    return out_of_bounds(i, 0, a->shape[0]);
   char* data = a->data + k * a->strides[0];
   if (a->ndim == 1) return array_element(a, data);
-  return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1, data));
+  return reinterpret_cast<PyObject*>(
+      array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1, data));
 }
 
 PyObject* array_subscript(PyObject* self, PyObject* key) {
@@ -229,10 +234,14 @@ PyObject* array_subscript(PyObject* self, PyObject* key) {
   }
   ViewBuilder v;
   switch (parse_basic(v, a, key)) {
-    case Parsed::Element: return array_element(a, v.data);
-    case Parsed::View: return reinterpret_cast<PyObject*>(build(v, a));
-    case Parsed::Error: return nullptr;
-    case Parsed::Other: break;
+    case Parsed::Element:
+      return array_element(a, v.data);
+    case Parsed::View:
+      return reinterpret_cast<PyObject*>(build(v, a));
+    case Parsed::Error:
+      return nullptr;
+    case Parsed::Other:
+      break;
   }
   return advanced_get(a, key);
 }
@@ -246,10 +255,14 @@ int array_ass_subscript(PyObject* self, PyObject* key, PyObject* value) {
   if (!a->writeable()) return read_only();
   ViewBuilder v;
   switch (parse_basic(v, a, key)) {
-    case Parsed::Element: return set_element(a, v.data, key, value);
-    case Parsed::Error: return -1;
-    case Parsed::Other: return advanced_set(a, key, value);
-    case Parsed::View: break;
+    case Parsed::Element:
+      return set_element(a, v.data, key, value);
+    case Parsed::Error:
+      return -1;
+    case Parsed::Other:
+      return advanced_set(a, key, value);
+    case Parsed::View:
+      break;
   }
   ArrayRef view = ArrayRef::steal(build(v, a));
   if (!view) return -1;

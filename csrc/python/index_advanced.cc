@@ -17,13 +17,14 @@
 namespace mp {
 namespace {
 
-// Shape and strides (in bytes) of a value for the index, in the order of the walk (index dimensions first)
-// and of the visible result (index dimensions at f.position).
+// Shape and strides (in bytes) of a value for the index, in the order of the walk (index dimensions
+// first) and of the visible result (index dimensions at f.position).
 struct ResultLayout {
   int ndim;
   int64_t shape[kMaxDims], strides[kMaxDims];
 
-  ResultLayout(const FancyIndex& f, const int64_t* index_strides, const int64_t* sub_strides) : ndim(f.ndim + f.sub_ndim) {
+  ResultLayout(const FancyIndex& f, const int64_t* index_strides, const int64_t* sub_strides)
+      : ndim(f.ndim + f.sub_ndim) {
     auto put = [&, at = 0](const int64_t* lengths, const int64_t* steps, int n) mutable {
       std::copy(lengths, lengths + n, shape + at);
       std::copy(steps, steps + n, strides + at);
@@ -56,7 +57,8 @@ ArrayRef gather_items(Array* a, const FancyIndex& f) {
   move_items(f, itemsize(a->dtype), out->data, index_strides, sub_strides, false);
   if (f.position == 0) return out;
   ResultLayout seen(f, index_strides, sub_strides);
-  return ArrayRef::steal(array_view(out.get(), a->dtype, seen.ndim, seen.shape, seen.strides, out->data));
+  return ArrayRef::steal(
+      array_view(out.get(), a->dtype, seen.ndim, seen.shape, seen.strides, out->data));
 }
 
 Array* mask_of(Array* a, PyObject* key) {
@@ -71,7 +73,8 @@ Array* mask_of(Array* a, PyObject* key) {
 template <class Visit>
 void for_each_row(Array* a, const char* mask, Visit visit) {
   if (a->size == 0) return;
-  if (a->c_contiguous()) return visit(a->data, static_cast<int64_t>(itemsize(a->dtype)), mask, a->size);
+  if (a->c_contiguous())
+    return visit(a->data, static_cast<int64_t>(itemsize(a->dtype)), mask, a->size);
   int last = a->ndim - 1;
   int64_t counter[kMaxDims] = {}, n = a->shape[last];
   char* row = a->data;
@@ -87,7 +90,8 @@ void for_each_row(Array* a, const char* mask, Visit visit) {
 }
 
 ArrayRef select_by_mask(Array* a, Array* mask) {
-  ArrayRef flags = mask->c_contiguous() ? ArrayRef::borrow(mask) : ArrayRef::steal(array_copy(mask, 'C'));
+  ArrayRef flags =
+      mask->c_contiguous() ? ArrayRef::borrow(mask) : ArrayRef::steal(array_copy(mask, 'C'));
   if (!flags) return {};
   int64_t count = cpu::count_true(flags->data, flags->size);
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, 1, &count));
@@ -111,16 +115,19 @@ ArrayRef select(Array* a, PyObject* key, Resolved* resolved) {
   *resolved = resolve_index(a, key, f, &copies);
   if (*resolved == Resolved::Fancy) return gather_items(a, f);
   if (*resolved != Resolved::View && *resolved != Resolved::Element) return {};
-  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
+  ArrayRef view =
+      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
   if (!view || !copies || *resolved == Resolved::Element) return view;
   *resolved = Resolved::Fancy;
   return ArrayRef::steal(array_copy(view.get(), 'K'));
 }
 
-// dst[mask] = value for values that need no broadcasting against anything but the count. 1: not such a case.
+// dst[mask] = value for values that need no broadcasting against anything but the count. 1: not
+// such a case.
 int set_by_mask(Array* a, Array* mask, Array* value) {
-  ArrayRef flags = mask->c_contiguous() && !array_may_overlap(a, mask) ? ArrayRef::borrow(mask)
-                                                                       : ArrayRef::steal(array_copy(mask, 'C'));
+  ArrayRef flags = mask->c_contiguous() && !array_may_overlap(a, mask)
+                       ? ArrayRef::borrow(mask)
+                       : ArrayRef::steal(array_copy(mask, 'C'));
   if (!flags) return -1;
   int64_t count = cpu::count_true(flags->data, flags->size);
   if (value->ndim > 1 || (value->ndim == 1 && value->size != count && value->size != 1)) return 1;
@@ -133,7 +140,8 @@ int set_by_mask(Array* a, Array* mask, Array* value) {
   return 0;
 }
 
-// The value in the array's dtype and sharing no memory with it. Null without an error: let NumPy decide.
+// The value in the array's dtype and sharing no memory with it. Null without an error: let NumPy
+// decide.
 ArrayRef prepared_value(Array* a, PyObject* value) {
   ArrayRef v;
   alignas(16) char bytes[16];
@@ -182,18 +190,25 @@ int set_items(Array* a, PyObject* key, Array* value) {
   FancyIndex f;
   bool copies = false;
   switch (resolve_index(a, key, f, &copies)) {
-    case Resolved::Fancy: return scatter_items(a, f, value);
-    case Resolved::Error: return -1;
-    case Resolved::NumPy: return 1;
+    case Resolved::Fancy:
+      return scatter_items(a, f, value);
+    case Resolved::Error:
+      return -1;
+    case Resolved::NumPy:
+      return 1;
     case Resolved::Element:
       if (value->ndim) return 1;
       break;
-    case Resolved::View: break;
+    case Resolved::View:
+      break;
   }
-  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
+  ArrayRef view =
+      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
   if (!view) return -1;
   int64_t strides[kMaxDims];  // NumPy words the error for shapes that do not fit
-  return broadcast_strides(value, view->ndim, view->shape, strides) ? array_assign(view.get(), value) : 1;
+  return broadcast_strides(value, view->ndim, view->shape, strides)
+             ? array_assign(view.get(), value)
+             : 1;
 }
 
 // Under recording: the same positions in a flat numbering, which the gradient rule scatters from.

@@ -37,21 +37,29 @@ void copy_run(char* dst, int64_t dst_step, const char* src, int64_t src_step, in
   for (int64_t i = 0; i < n; ++i, dst += dst_step, src += src_step) std::memcpy(dst, src, N);
 }
 
-void copy_run(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n, int64_t bytes) {
+void copy_run(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n,
+              int64_t bytes) {
   switch (bytes) {
-    case 1: return copy_run<1>(dst, dst_step, src, src_step, n);
-    case 2: return copy_run<2>(dst, dst_step, src, src_step, n);
-    case 4: return copy_run<4>(dst, dst_step, src, src_step, n);
-    case 8: return copy_run<8>(dst, dst_step, src, src_step, n);
-    case 16: return copy_run<16>(dst, dst_step, src, src_step, n);
+    case 1:
+      return copy_run<1>(dst, dst_step, src, src_step, n);
+    case 2:
+      return copy_run<2>(dst, dst_step, src, src_step, n);
+    case 4:
+      return copy_run<4>(dst, dst_step, src, src_step, n);
+    case 8:
+      return copy_run<8>(dst, dst_step, src, src_step, n);
+    case 16:
+      return copy_run<16>(dst, dst_step, src, src_step, n);
     default:
-      for (int64_t i = 0; i < n; ++i, dst += dst_step, src += src_step) std::memcpy(dst, src, bytes);
+      for (int64_t i = 0; i < n; ++i, dst += dst_step, src += src_step)
+        std::memcpy(dst, src, bytes);
   }
 }
 
 void copy_block(const Block& b, char* array, char* other, bool to_array, int axis = 0) {
   if (axis >= b.ndim - 1) {
-    int64_t n = b.ndim ? b.shape[axis] : 1, s = b.ndim ? b.array[axis] : 0, t = b.ndim ? b.other[axis] : 0;
+    int64_t n = b.ndim ? b.shape[axis] : 1, s = b.ndim ? b.array[axis] : 0,
+            t = b.ndim ? b.other[axis] : 0;
     if (to_array)
       copy_run(array, s, other, t, n, b.inner);
     else

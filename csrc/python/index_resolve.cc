@@ -1,8 +1,8 @@
 // From the Python object in the brackets to a FancyIndex.
 #include <algorithm>
-#include <new>
 #include <array>
 #include <cstring>
+#include <new>
 
 #include "core/view.h"
 #include "ops/nonzero.h"
@@ -17,7 +17,7 @@ enum class Kind : uint8_t { Integer, Slice, NewAxis, Ellipsis, Fancy, Bool };
 
 struct Part {
   Kind kind;
-  int64_t value = 0;         // of an integer or 0-d boolean
+  int64_t value = 0;  // of an integer or 0-d boolean
   PyObject* slice = nullptr;
   ArrayRef array = {};       // int64 positions along one axis
   int64_t mask_length = -1;  // what the axis' length must be, for positions that come from a mask
@@ -41,7 +41,8 @@ void add_bool(Parts& parts, bool value) {
   parts.fancy = true;
 }
 
-// A boolean array stands for the positions of its true elements, one index array for each dimension.
+// A boolean array stands for the positions of its true elements, one index array for each
+// dimension.
 Resolved add_mask(Parts& parts, Array* mask) {
   if (mask->ndim == 0) {
     add_bool(parts, *mask->data);
@@ -50,8 +51,9 @@ Resolved add_mask(Parts& parts, Array* mask) {
   ArrayRef table = nonzero_table(mask);
   if (!table) return Resolved::Error;
   for (int d = 0; d < mask->ndim; ++d) {
-    ArrayRef column = ArrayRef::steal(array_view(table.get(), DType::I64, 1, table->shape, table->strides,
-                                                 table->data + d * table->strides[1]));
+    ArrayRef column =
+        ArrayRef::steal(array_view(table.get(), DType::I64, 1, table->shape, table->strides,
+                                   table->data + d * table->strides[1]));
     if (!column) return Resolved::Error;
     parts.items.push_back({Kind::Fancy, 0, nullptr, std::move(column), mask->shape[d]});
     ++parts.used;
@@ -136,8 +138,8 @@ struct FancyAxis {
   int64_t length, stride;
 };
 
-// NumPy's rule for where the index dimensions go: to the place of the first index array when all stand
-// together (integers count as index arrays), else to the front.
+// NumPy's rule for where the index dimensions go: to the place of the first index array when all
+// stand together (integers count as index arrays), else to the front.
 struct Placement {
   int position = -1;
   enum { None, Inside, After } state = None;
@@ -174,7 +176,8 @@ Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxi
   Placement place;
   int axis = 0;
   for (Part& p : parts.items) {
-    int64_t length = axis < a->ndim ? a->shape[axis] : 0, stride = axis < a->ndim ? a->strides[axis] : 0;
+    int64_t length = axis < a->ndim ? a->shape[axis] : 0,
+            stride = axis < a->ndim ? a->strides[axis] : 0;
     bool joins = p.kind == Kind::Fancy || p.kind == Kind::Bool || p.kind == Kind::Integer;
     joins ? place.fancy(f.sub_ndim) : place.other();
     switch (p.kind) {
@@ -191,9 +194,12 @@ Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxi
         ++axis;
         break;
       }
-      case Kind::NewAxis: add_sub_axis(f, 1, 0); break;
+      case Kind::NewAxis:
+        add_sub_axis(f, 1, 0);
+        break;
       case Kind::Ellipsis:
-        for (int k = a->ndim - parts.used; k > 0; --k, ++axis) add_sub_axis(f, a->shape[axis], a->strides[axis]);
+        for (int k = a->ndim - parts.used; k > 0; --k, ++axis)
+          add_sub_axis(f, a->shape[axis], a->strides[axis]);
         break;
       case Kind::Fancy:
         if (p.mask_length >= 0 && p.mask_length != length) return Resolved::NumPy;
@@ -216,8 +222,7 @@ Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxi
 
 // Broadcasts the index arrays' shapes; false when NumPy has to complain.
 bool broadcast_shape(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
-  for (const FancyAxis& x : fancy)
-    f.ndim = std::max<int>(f.ndim, x.array->ndim);
+  for (const FancyAxis& x : fancy) f.ndim = std::max<int>(f.ndim, x.array->ndim);
   if (f.ndim + f.sub_ndim > kMaxDims) return false;
   std::fill(f.shape, f.shape + f.ndim, 1);
   for (const FancyAxis& x : fancy) {
@@ -248,7 +253,9 @@ Range range_of(const int64_t* p, int64_t n) {
   return {low, high};
 }
 
-bool in_bounds(const Range& r, int64_t length) { return r.low > r.high || (r.low >= -length && r.high < length); }
+bool in_bounds(const Range& r, int64_t length) {
+  return r.low > r.high || (r.low >= -length && r.high < length);
+}
 
 // The strides with which `x` runs through the broadcast shape.
 void index_strides(const FancyAxis& x, const FancyIndex& f, int64_t* out) {
@@ -258,7 +265,9 @@ void index_strides(const FancyAxis& x, const FancyIndex& f, int64_t* out) {
 }
 
 // A C-contiguous form of the index array (itself when it is one).
-ArrayRef contiguous(const ArrayRef& x) { return x->c_contiguous() ? x : ArrayRef::steal(array_copy(x.get(), 'C')); }
+ArrayRef contiguous(const ArrayRef& x) {
+  return x->c_contiguous() ? x : ArrayRef::steal(array_copy(x.get(), 'C'));
+}
 
 // One index array: its values are the offsets, in units of the axis' stride.
 Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
@@ -275,7 +284,8 @@ Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
   }
   f.owned_offsets.reset(new (std::nothrow) int64_t[f.size]);
   if (!f.owned_offsets) return Resolved::NumPy;
-  for (int64_t i = 0; i < f.size; ++i) f.owned_offsets[i] = values[i] + (values[i] < 0 ? x.length : 0);
+  for (int64_t i = 0; i < f.size; ++i)
+    f.owned_offsets[i] = values[i] + (values[i] < 0 ? x.length : 0);
   f.offsets = f.owned_offsets.get();
   return Resolved::Fancy;
 }
@@ -309,13 +319,15 @@ Resolved combined_offsets(std::vector<FancyAxis>& fancy, FancyIndex& f) {
   for (FancyAxis& x : fancy) {
     ArrayRef flat = contiguous(x.array);
     if (!flat) return Resolved::Error;
-    if (!in_bounds(range_of(reinterpret_cast<const int64_t*>(flat->data), flat->size), x.length)) return Resolved::NumPy;
+    if (!in_bounds(range_of(reinterpret_cast<const int64_t*>(flat->data), flat->size), x.length))
+      return Resolved::NumPy;
     if (f.size) accumulate_offsets(x, f, f.owned_offsets.get());
   }
   return Resolved::Fancy;
 }
 
-// Layout of the index dimensions in a fresh result: the iterator's order when there is no subspace, else C.
+// Layout of the index dimensions in a fresh result: the iterator's order when there is no subspace,
+// else C.
 void set_result_strides(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
   std::vector<std::array<int64_t, kMaxDims>> strides;
   std::vector<const int64_t*> pointers;
@@ -340,17 +352,18 @@ void set_result_strides(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
 
 namespace {
 
-// The everyday index a[positions] along the first axis, without a general index' bookkeeping: one array of
-// non-negative int64 in C order.
+// The everyday index a[positions] along the first axis, without a general index' bookkeeping: one
+// array of non-negative int64 in C order.
 bool resolve_rows(Array* a, PyObject* key, FancyIndex& f) {
   if (!array_check_exact(key) || a->ndim == 0) return false;
   Array* index = reinterpret_cast<Array*>(key);
-  if (index->dtype != DType::I64 || index->ndim == 0 || !index->c_contiguous() || !(index->flags & kAligned) ||
-      index->ndim + a->ndim > kMaxDims || array_may_overlap(a, index))
+  if (index->dtype != DType::I64 || index->ndim == 0 || !index->c_contiguous() ||
+      !(index->flags & kAligned) || index->ndim + a->ndim > kMaxDims || array_may_overlap(a, index))
     return false;
   const int64_t* positions = reinterpret_cast<const int64_t*>(index->data);
   uint64_t largest = 0;
-  for (int64_t i = 0; i < index->size; ++i) largest = std::max(largest, static_cast<uint64_t>(positions[i]));
+  for (int64_t i = 0; i < index->size; ++i)
+    largest = std::max(largest, static_cast<uint64_t>(positions[i]));
   if (largest >= static_cast<uint64_t>(a->shape[0])) return false;
   f.data = a->data;
   f.sub_ndim = a->ndim - 1;

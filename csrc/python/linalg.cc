@@ -20,9 +20,11 @@ struct Pair {
   ArrayRef a, b;
 };
 
-// False without an error when NumPy must do the product (dtype without BLAS, 0-d or exotic operands).
+// False without an error when NumPy must do the product (dtype without BLAS, 0-d or exotic
+// operands).
 bool common_pair(PyObject* x, PyObject* y, Pair& p) {
-  if (!(array_check(x) || is_numpy_array(x)) || !(array_check(y) || is_numpy_array(y))) return false;
+  if (!(array_check(x) || is_numpy_array(x)) || !(array_check(y) || is_numpy_array(y)))
+    return false;
   p.a = as_array(x);
   p.b = as_array(y);
   if (!p.a || !p.b) {
@@ -44,14 +46,17 @@ bool common_pair(PyObject* x, PyObject* y, Pair& p) {
 }
 
 bool usable_out(const Array* out, const Pair& p, int ndim, const int64_t* shape) {
-  return out->dtype == p.a->dtype && out->ndim == ndim && std::equal(shape, shape + ndim, out->shape) &&
-         out->c_contiguous() && out->writeable() && !array_may_overlap(out, p.a.get()) && !array_may_overlap(out, p.b.get());
+  return out->dtype == p.a->dtype && out->ndim == ndim &&
+         std::equal(shape, shape + ndim, out->shape) && out->c_contiguous() && out->writeable() &&
+         !array_may_overlap(out, p.a.get()) && !array_may_overlap(out, p.b.get());
 }
 
-// Multiplies matching stacks of matrices; a, b and out have at least two axes, batch axes broadcast.
-bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_strides, int a_ndim, const Array* b,
-                     const int64_t* b_shape, const int64_t* b_strides, int b_ndim, Array* out, const int64_t* batch,
-                     int batch_ndim, int64_t m, int64_t n, int64_t k) {
+// Multiplies matching stacks of matrices; a, b and out have at least two axes, batch axes
+// broadcast.
+bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_strides, int a_ndim,
+                     const Array* b, const int64_t* b_shape, const int64_t* b_strides, int b_ndim,
+                     Array* out, const int64_t* batch, int batch_ndim, int64_t m, int64_t n,
+                     int64_t k) {
   int64_t item = itemsize(out->dtype), count = 1, at[kMaxDims] = {};
   for (int i = 0; i < batch_ndim; ++i) count *= batch[i];
   for (int64_t t = 0; t < count; ++t) {
@@ -62,7 +67,8 @@ bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_st
       if (ib >= 0 && b_shape[ib] != 1) pb += at[i] * b_strides[ib];
     }
     if (!blas::gemm(out->dtype, m, n, k, {pa, a_strides[a_ndim - 2], a_strides[a_ndim - 1]},
-                    {pb, b_strides[b_ndim - 2], b_strides[b_ndim - 1]}, {out->data + t * m * n * item, n * item, item}))
+                    {pb, b_strides[b_ndim - 2], b_strides[b_ndim - 1]},
+                    {out->data + t * m * n * item, n * item, item}))
       return false;
     for (int i = batch_ndim - 1; i >= 0 && ++at[i] == batch[i]; --i) at[i] = 0;
   }
@@ -86,7 +92,8 @@ int as_matrix(const Array* a, bool left, int64_t* shape, int64_t* strides) {
 
 PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handled) {
   Array *a = p.a.get(), *b = p.b.get();
-  int64_t as[kMaxDims + 1], at[kMaxDims + 1], bs[kMaxDims + 1], bt[kMaxDims + 1], shape[kMaxDims + 2];
+  int64_t as[kMaxDims + 1], at[kMaxDims + 1], bs[kMaxDims + 1], bt[kMaxDims + 1],
+      shape[kMaxDims + 2];
   int an = as_matrix(a, true, as, at), bn = as_matrix(b, false, bs, bt);
   int64_t m = as[an - 2], k = as[an - 1], n = bs[bn - 1];
   *handled = k == bs[bn - 2] && k > 0 && m > 0 && n > 0;
@@ -115,12 +122,14 @@ PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handle
     return nullptr;
   }
   if (out_given && tape::before_write(out_given) < 0) return nullptr;
-  ArrayRef out = out_given ? ArrayRef::borrow(out_given) : ArrayRef::steal(array_new(a->dtype, ndim, shape));
+  ArrayRef out =
+      out_given ? ArrayRef::borrow(out_given) : ArrayRef::steal(array_new(a->dtype, ndim, shape));
   if (!out) return nullptr;
   bool vectors = a->ndim == 1 && b->ndim == 1;
   fp_clear();
-  if (vectors ? !blas::dot(a->dtype, k, a->data, a->strides[0], b->data, b->strides[0], out->data)
-              : !multiply_stacks(a, as, at, an, b, bs, bt, bn, out.get(), batch_shape, batch, m, n, k))
+  if (vectors
+          ? !blas::dot(a->dtype, k, a->data, a->strides[0], b->data, b->strides[0], out->data)
+          : !multiply_stacks(a, as, at, an, b, bs, bt, bn, out.get(), batch_shape, batch, m, n, k))
     return nullptr;
   if (fp_report(op.name) < 0) return nullptr;
   Array* o = out.get();
@@ -128,9 +137,11 @@ PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handle
   return out_given ? out.release_object() : finish_result(out.release());
 }
 
-PyObject* call_product(const char* name, const OpDef& op, int max_ndim, PyObject* x, PyObject* y, Array* out) {
+PyObject* call_product(const char* name, const OpDef& op, int max_ndim, PyObject* x, PyObject* y,
+                       Array* out) {
   Pair p;
-  if (common_pair(x, y, p) && p.a->ndim && p.b->ndim && p.a->ndim <= max_ndim && p.b->ndim <= max_ndim) {
+  if (common_pair(x, y, p) && p.a->ndim && p.b->ndim && p.a->ndim <= max_ndim &&
+      p.b->ndim <= max_ndim) {
     bool handled;
     PyObject* result = product(p, op, out, &handled);
     if (handled) return result;
@@ -146,7 +157,8 @@ PyObject* call_product(const char* name, const OpDef& op, int max_ndim, PyObject
 template <PyObject* (*Product)(PyObject*, PyObject*, Array*)>
 PyObject* entry(const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   if (nargs == 2 && !kwnames) return Product(args[0], args[1], nullptr);
-  if (nargs == 3 && !kwnames && array_check(args[2])) return Product(args[0], args[1], reinterpret_cast<Array*>(args[2]));
+  if (nargs == 3 && !kwnames && array_check(args[2]))
+    return Product(args[0], args[1], reinterpret_cast<Array*>(args[2]));
   if (nargs == 2 && PyTuple_GET_SIZE(kwnames) == 1 && array_check(args[2]) &&
       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "out") == 0)
     return Product(args[0], args[1], reinterpret_cast<Array*>(args[2]));
@@ -168,7 +180,8 @@ PyObject* dot_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, Py
 PyObject* outer_product(PyObject* const* v) {
   if (!array_check(v[0]) || !array_check(v[1]) || !absent(v[2])) return nullptr;
   static Ufunc* multiply = find_ufunc("multiply");
-  ArrayRef a = flattened(reinterpret_cast<Array*>(v[0])), b = flattened(reinterpret_cast<Array*>(v[1]));
+  ArrayRef a = flattened(reinterpret_cast<Array*>(v[0])),
+           b = flattened(reinterpret_cast<Array*>(v[1]));
   if (!a || !b) return nullptr;
   int64_t column[2] = {a->size, 1};
   a = reshaped(a.get(), column);
@@ -181,7 +194,9 @@ PyObject* outer_product(PyObject* const* v) {
 PyObject* inner_product(PyObject* const* v) {
   if (!array_check(v[0]) || !array_check(v[1])) return nullptr;
   Array *a = reinterpret_cast<Array*>(v[0]), *b = reinterpret_cast<Array*>(v[1]);
-  if (a->ndim < 1 || b->ndim < 1 || a->ndim > 2 || b->ndim > 2 || a->shape[a->ndim - 1] != b->shape[b->ndim - 1]) return nullptr;
+  if (a->ndim < 1 || b->ndim < 1 || a->ndim > 2 || b->ndim > 2 ||
+      a->shape[a->ndim - 1] != b->shape[b->ndim - 1])
+    return nullptr;
   int axes[2] = {1, 0};
   ArrayRef right = b->ndim == 2 ? transposed(b, axes) : ArrayRef::borrow(b);
   return right ? dot(v[0], right.object(), nullptr) : nullptr;
@@ -200,13 +215,18 @@ constexpr Signature kOuter = {"outer", {"a", "b", "out"}, 3, 2, 0, 3};
 constexpr Signature kInner = {"inner", {"a", "b"}, 2, 2, 2, 2};
 constexpr Signature kVdot = {"vdot", {"a", "b"}, 2, 2, 2, 2};
 
-#define MP_FASTCALL(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
+#define MP_FASTCALL(f) \
+  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 
 }  // namespace
 
-PyObject* matmul(PyObject* a, PyObject* b, Array* out) { return call_product("matmul", op_matmul, kMaxDims, a, b, out); }
+PyObject* matmul(PyObject* a, PyObject* b, Array* out) {
+  return call_product("matmul", op_matmul, kMaxDims, a, b, out);
+}
 // Beyond two axes numpy.dot pairs every row with every column: NumPy's own.
-PyObject* dot(PyObject* a, PyObject* b, Array* out) { return call_product("dot", op_dot, 2, a, b, out); }
+PyObject* dot(PyObject* a, PyObject* b, Array* out) {
+  return call_product("dot", op_dot, 2, a, b, out);
+}
 
 PyMethodDef linalg_functions[] = {{"matmul", MP_FASTCALL(matmul_function), nullptr},
                                   {"dot", MP_FASTCALL(dot_function), nullptr},

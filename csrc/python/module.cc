@@ -1,7 +1,6 @@
-// The extension module minpy._core: types, native functions, and the switches that Python code sets.
+// The extension module minpy._core: types, native functions, and the switches that Python code
+// sets.
 #define MP_IMPORT_NUMPY
-#include "python/numpy_api.h"
-
 #include <pybind11/pybind11.h>
 
 #include "ops/manip.h"
@@ -14,6 +13,7 @@
 #include "python/fallback_state.h"
 #include "python/linalg.h"
 #include "python/native_function.h"
+#include "python/numpy_api.h"
 #include "python/protocols.h"
 #include "python/reduce.h"
 #include "tape/python.h"
@@ -30,7 +30,8 @@ py::object checked(PyObject* o) {
   return py::reinterpret_steal<py::object>(o);
 }
 
-// Native functions live in a submodule-like dict, so that minpy.numpy can tell them from everything else.
+// Native functions live in a submodule-like dict, so that minpy.numpy can tell them from everything
+// else.
 void add_functions(py::module_& m, py::dict& functions, PyMethodDef* table) {
   for (; table->ml_name; ++table)
     functions[table->ml_name] = checked(native_function_new(table, false));
@@ -45,32 +46,41 @@ void add_plain_functions(py::module_& m, PyMethodDef* table) {
 
 PYBIND11_MODULE(_core, m) {
   using namespace mp;
-  if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() || !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) ||
-      !tape_init(m.ptr()))
+  if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
+      !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) || !tape_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
-  for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions, linalg_functions,
-                             statistics_functions, sorting_functions})
+  for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions,
+                             linalg_functions, statistics_functions, sorting_functions})
     add_functions(m, functions, table);
   m.attr("functions") = functions;
   m.attr("ufunc") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&UfuncType));
-  m.attr("fallback_function") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&FallbackType));
+  m.attr("fallback_function") =
+      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&FallbackType));
   m.def("make_fallback", [](const char* name, py::object f, int mutates) {
     return checked(fallback_new(name, f.ptr(), mutates));
   });
-  m.def("to_numpy", [](py::object o) { return checked(unwrap(o.ptr())); },
-        "Arrays, also inside tuples, lists and dicts, as numpy.ndarrays over the same memory.");
-  m.def("from_numpy", [](py::object o) { return checked(wrap(o.release().ptr())); },
-        "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
+  m.def(
+      "to_numpy", [](py::object o) { return checked(unwrap(o.ptr())); },
+      "Arrays, also inside tuples, lists and dicts, as numpy.ndarrays over the same memory.");
+  m.def(
+      "from_numpy", [](py::object o) { return checked(wrap(o.release().ptr())); },
+      "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
   m.def("_from_numpy", [](py::object o) { return checked(from_numpy(o.ptr())); });
   m.def("_find_ufunc", [](const char* name) {
     return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(find_ufunc(name)));
   });
   add_plain_functions(m, flag_functions);
   m.def("set_policy", [](int policy) { set_policy(static_cast<Policy>(policy)); });
-  m.def("call_counts", [] {
-    return py::make_tuple(checked(ufunc_counts()), checked(native_counts()), checked(fallback_counts()));
-  }, "Calls of operators, of native functions, and of those what NumPy served.");
-  m.def("reset_call_counts", [] { reset_ufunc_counts(), reset_native_counts(), reset_fallback_counts(); });
-  m.def("set_fallback_mode", [](int mode) { fallback_state.mode = static_cast<FallbackMode>(mode); });
+  m.def(
+      "call_counts",
+      [] {
+        return py::make_tuple(checked(ufunc_counts()), checked(native_counts()),
+                              checked(fallback_counts()));
+      },
+      "Calls of operators, of native functions, and of those what NumPy served.");
+  m.def("reset_call_counts",
+        [] { reset_ufunc_counts(), reset_native_counts(), reset_fallback_counts(); });
+  m.def("set_fallback_mode",
+        [](int mode) { fallback_state.mode = static_cast<FallbackMode>(mode); });
 }

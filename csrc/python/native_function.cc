@@ -161,7 +161,8 @@ bool native_function_init() {
 
 PyObject* native_function_new(const PyMethodDef* def, bool is_method) {
   bool binds = is_method || numpys_binds(def->ml_name);
-  NativeFunction* f = PyObject_New(NativeFunction, binds ? &NativeFunctionType : &NativeBuiltinType);
+  NativeFunction* f =
+      PyObject_New(NativeFunction, binds ? &NativeFunctionType : &NativeBuiltinType);
   if (!f) return nullptr;
   f->vectorcall = f->own = is_method ? method_vectorcall : native_vectorcall;
   f->call = reinterpret_cast<FastCall>(reinterpret_cast<void*>(def->ml_meth));

@@ -28,19 +28,21 @@ bool is_default(PyObject* o) { return !o || o == Py_None || is_no_value(o); }
 // What one reduction is called and how it works.
 struct Row {
   const char* name;
-  const char* ufunc;   // null: a kernel of its own
+  const char* ufunc;  // null: a kernel of its own
   const OpDef* op;
 };
 
-const Row kRows[] = {{"sum", "add", &op_sum},          {"prod", "multiply", &op_prod},   {"max", "maximum", &op_max},
-                     {"min", "minimum", &op_min},      {"amax", "maximum", &op_max},     {"amin", "minimum", &op_min},
-                     {"any", "logical_or", nullptr},   {"all", "logical_and", nullptr}};
+const Row kRows[] = {{"sum", "add", &op_sum},        {"prod", "multiply", &op_prod},
+                     {"max", "maximum", &op_max},    {"min", "minimum", &op_min},
+                     {"amax", "maximum", &op_max},   {"amin", "minimum", &op_min},
+                     {"any", "logical_or", nullptr}, {"all", "logical_and", nullptr}};
 
 constexpr const char* kKeywords[] = {"a", "axis", "dtype", "out", "keepdims", "initial", "where"};
 
-// Sorts vectorcall arguments into ReduceArgs by NumPy's positional order. False: NumPy must interpret them.
-bool parse_args(bool has_dtype, bool method, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, PyObject** a,
-                ReduceArgs* r) {
+// Sorts vectorcall arguments into ReduceArgs by NumPy's positional order. False: NumPy must
+// interpret them.
+bool parse_args(bool has_dtype, bool method, PyObject* const* args, Py_ssize_t nargs,
+                PyObject* kwnames, PyObject** a, ReduceArgs* r) {
   PyObject** with_dtype[] = {a, &r->axis, &r->dtype, &r->out, &r->keepdims, &r->initial, &r->where};
   PyObject** without[] = {a, &r->axis, &r->out, &r->keepdims, &r->initial, &r->where};
   PyObject*** slots = has_dtype ? with_dtype : without;
@@ -71,7 +73,8 @@ PyObject* reduce_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
     PyObject* result = reduce_array(f, row.op, reinterpret_cast<Array*>(a), r);
     if (result || PyErr_Occurred()) return result;
   }
-  if (kMethod) return fallback_method(reinterpret_cast<Array*>(self), row.name, args, nargs, kwnames);
+  if (kMethod)
+    return fallback_method(reinterpret_cast<Array*>(self), row.name, args, nargs, kwnames);
   return fallback_call(row.name, args, nargs, kwnames);
 }
 
@@ -105,7 +108,8 @@ PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
           if (i != axis) shape[k++] = a->shape[i];
         ArrayRef out = ArrayRef::steal(array_new(DType::I64, a->ndim - 1, shape));
         if (!out) return nullptr;
-        if (cpu::arg_reduce(kMax, static_cast<int>(axis), {DType::I64, out->ndim, out->shape, out->strides, out->data},
+        if (cpu::arg_reduce(kMax, static_cast<int>(axis),
+                            {DType::I64, out->ndim, out->shape, out->strides, out->data},
                             {a->dtype, a->ndim, a->shape, a->strides, a->data}))
           return finish_result(out.release());
       }
@@ -118,7 +122,8 @@ PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
 
 template <PyObject* (*F)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)>
 constexpr PyMethodDef entry(const char* name) {
-  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(F)), METH_FASTCALL | METH_KEYWORDS, nullptr};
+  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(F)),
+          METH_FASTCALL | METH_KEYWORDS, nullptr};
 }
 
 }  // namespace
@@ -158,7 +163,8 @@ bool parse_axes(PyObject* axis, int ndim, uint64_t* mask) {
 
 PyObject* reduce_array(Ufunc* f, const OpDef* op, Array* a, const ReduceArgs& args) {
   Reduction r{};
-  if (!is_default(args.initial) || (!is_default(args.where) && args.where != Py_True)) return nullptr;
+  if (!is_default(args.initial) || (!is_default(args.where) && args.where != Py_True))
+    return nullptr;
   if (args.keepdims && !is_default(args.keepdims)) {
     if (!PyBool_Check(args.keepdims)) return nullptr;
     r.keepdims = args.keepdims == Py_True;
@@ -197,14 +203,25 @@ PyObject* reduce_array(Ufunc* f, const OpDef* op, Array* a, const ReduceArgs& ar
   return r.out ? reinterpret_cast<PyObject*>(out) : finish_result(out);
 }
 
-PyMethodDef reduce_functions[] = {
-    entry<reduce_entry<0, false>>("sum"),  entry<reduce_entry<1, false>>("prod"), entry<reduce_entry<2, false>>("max"),
-    entry<reduce_entry<3, false>>("min"),  entry<reduce_entry<4, false>>("amax"), entry<reduce_entry<5, false>>("amin"),
-    entry<reduce_entry<6, false>>("any"),  entry<reduce_entry<7, false>>("all"),
-    entry<arg_entry<true, false>>("argmax"), entry<arg_entry<false, false>>("argmin"), {}};
-PyMethodDef reduce_methods[] = {
-    entry<reduce_entry<0, true>>("sum"), entry<reduce_entry<1, true>>("prod"), entry<reduce_entry<2, true>>("max"),
-    entry<reduce_entry<3, true>>("min"), entry<reduce_entry<6, true>>("any"),  entry<reduce_entry<7, true>>("all"),
-    entry<arg_entry<true, true>>("argmax"), entry<arg_entry<false, true>>("argmin"), {}};
+PyMethodDef reduce_functions[] = {entry<reduce_entry<0, false>>("sum"),
+                                  entry<reduce_entry<1, false>>("prod"),
+                                  entry<reduce_entry<2, false>>("max"),
+                                  entry<reduce_entry<3, false>>("min"),
+                                  entry<reduce_entry<4, false>>("amax"),
+                                  entry<reduce_entry<5, false>>("amin"),
+                                  entry<reduce_entry<6, false>>("any"),
+                                  entry<reduce_entry<7, false>>("all"),
+                                  entry<arg_entry<true, false>>("argmax"),
+                                  entry<arg_entry<false, false>>("argmin"),
+                                  {}};
+PyMethodDef reduce_methods[] = {entry<reduce_entry<0, true>>("sum"),
+                                entry<reduce_entry<1, true>>("prod"),
+                                entry<reduce_entry<2, true>>("max"),
+                                entry<reduce_entry<3, true>>("min"),
+                                entry<reduce_entry<6, true>>("any"),
+                                entry<reduce_entry<7, true>>("all"),
+                                entry<arg_entry<true, true>>("argmax"),
+                                entry<arg_entry<false, true>>("argmin"),
+                                {}};
 
 }  // namespace mp

@@ -18,14 +18,14 @@ struct ReduceArgs {
   PyObject* ddof = nullptr;
 };
 
-// Axes of an `axis` argument as a bit mask. False with numpy.exceptions.AxisError, or without an error set
-// when NumPy must interpret the argument.
+// Axes of an `axis` argument as a bit mask. False with numpy.exceptions.AxisError, or without an
+// error set when NumPy must interpret the argument.
 bool parse_axes(PyObject* axis, int ndim, uint64_t* mask);
 
 bool is_no_value(PyObject* o);  // numpy's marker for an argument that was not given
 
-// The result of f.reduce over `a`, recorded on the tape as `op`; null with an error, or null without an
-// error when NumPy must do it.
+// The result of f.reduce over `a`, recorded on the tape as `op`; null with an error, or null
+// without an error when NumPy must do it.
 PyObject* reduce_array(Ufunc* f, const OpDef* op, Array* a, const ReduceArgs& args);
 
 extern PyMethodDef reduce_functions[];

@@ -7,7 +7,8 @@ namespace mp {
 namespace {
 
 bool plain_number(PyObject* o) {
-  return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o);
+  return PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) ||
+         PyComplex_CheckExact(o);
 }
 
 bool holds_arrays(PyObject* o) {
@@ -37,7 +38,9 @@ ArrayRef operand(PyObject* o) {
 }
 
 bool read_int(PyObject* o, int64_t* out) {
-  if (!PyLong_CheckExact(o) && (!PyIndex_Check(o) || array_check(o) || PyArray_Check(o) || PyBool_Check(o))) return false;
+  if (!PyLong_CheckExact(o) &&
+      (!PyIndex_Check(o) || array_check(o) || PyArray_Check(o) || PyBool_Check(o)))
+    return false;
   *out = PyNumber_AsSsize_t(o, PyExc_OverflowError);
   if (*out != -1 || !PyErr_Occurred()) return true;
   PyErr_Clear();

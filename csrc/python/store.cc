@@ -36,20 +36,34 @@ constexpr int64_t kExactInFloat = int64_t{1} << 24;
 
 bool store_integer(DType dtype, char* data, int64_t v) {
   switch (dtype) {
-    case DType::Bool: return put<uint8_t>(data, v != 0);
-    case DType::I8: return put_in_range<int8_t>(data, v);
-    case DType::U8: return put_in_range<uint8_t>(data, v);
-    case DType::I16: return put_in_range<int16_t>(data, v);
-    case DType::U16: return put_in_range<uint16_t>(data, v);
-    case DType::I32: return put_in_range<int32_t>(data, v);
-    case DType::U32: return put_in_range<uint32_t>(data, v);
-    case DType::I64: return put<int64_t>(data, v);
-    case DType::U64: return put_in_range<uint64_t>(data, v);
-    case DType::F32: return std::abs(v) <= kExactInFloat && put(data, static_cast<float>(v));
-    case DType::F64: return put(data, static_cast<double>(v));
-    case DType::C64: return std::abs(v) <= kExactInFloat && put(data, complex64(static_cast<float>(v)));
-    case DType::C128: return put(data, complex128(static_cast<double>(v)));
-    default: return false;
+    case DType::Bool:
+      return put<uint8_t>(data, v != 0);
+    case DType::I8:
+      return put_in_range<int8_t>(data, v);
+    case DType::U8:
+      return put_in_range<uint8_t>(data, v);
+    case DType::I16:
+      return put_in_range<int16_t>(data, v);
+    case DType::U16:
+      return put_in_range<uint16_t>(data, v);
+    case DType::I32:
+      return put_in_range<int32_t>(data, v);
+    case DType::U32:
+      return put_in_range<uint32_t>(data, v);
+    case DType::I64:
+      return put<int64_t>(data, v);
+    case DType::U64:
+      return put_in_range<uint64_t>(data, v);
+    case DType::F32:
+      return std::abs(v) <= kExactInFloat && put(data, static_cast<float>(v));
+    case DType::F64:
+      return put(data, static_cast<double>(v));
+    case DType::C64:
+      return std::abs(v) <= kExactInFloat && put(data, complex64(static_cast<float>(v)));
+    case DType::C128:
+      return put(data, complex128(static_cast<double>(v)));
+    default:
+      return false;
   }
 }
 
@@ -62,16 +76,24 @@ bool narrow(double v, float* out) {
 bool store_float(DType dtype, char* data, double v) {
   float f;
   switch (dtype) {
-    case DType::F32: return narrow(v, &f) && put(data, f);
-    case DType::F64: return put(data, v);
-    case DType::C64: return narrow(v, &f) && put(data, complex64(f));
-    case DType::C128: return put(data, complex128(v));
-    case DType::Bool: return put<uint8_t>(data, v != 0);
-    default: return is_integer(dtype) && std::abs(v) < 9e18 && store_integer(dtype, data, static_cast<int64_t>(v));
+    case DType::F32:
+      return narrow(v, &f) && put(data, f);
+    case DType::F64:
+      return put(data, v);
+    case DType::C64:
+      return narrow(v, &f) && put(data, complex64(f));
+    case DType::C128:
+      return put(data, complex128(v));
+    case DType::Bool:
+      return put<uint8_t>(data, v != 0);
+    default:
+      return is_integer(dtype) && std::abs(v) < 9e18 &&
+             store_integer(dtype, data, static_cast<int64_t>(v));
   }
 }
 
-// dst[...] = value for a value whose cast cannot go wrong unnoticed; 1 when NumPy would have warned.
+// dst[...] = value for a value whose cast cannot go wrong unnoticed; 1 when NumPy would have
+// warned.
 int assign_checked(Array* dst, Array* value, Cast cast) {
   if (cast == Cast::Quiet) return array_assign(dst, value);
   std::feclearexcept(FE_ALL_EXCEPT);
@@ -86,7 +108,8 @@ NodeRef begin_assignment(Array* dst, Array* value) {
   ArrayRef trimmed;  // axes of length 1 in front of the target's axes do not count
   int extra = value->ndim - dst->ndim;
   if (extra > 0) {
-    trimmed = check(array_view(value, value->dtype, dst->ndim, value->shape + extra, value->strides + extra, value->data));
+    trimmed = check(array_view(value, value->dtype, dst->ndim, value->shape + extra,
+                               value->strides + extra, value->data));
     value = trimmed.get();
   }
   Array* ins[] = {value};
@@ -98,8 +121,8 @@ bool broadcasts_to(const Array* value, const Array* dst) {
   int extra = std::max(value->ndim - dst->ndim, 0);
   for (int i = 0; i < extra; ++i)
     if (value->shape[i] != 1) return false;
-  return broadcast_strides(value->ndim - extra, value->shape + extra, value->strides + extra, dst->ndim, dst->shape,
-                           strides);
+  return broadcast_strides(value->ndim - extra, value->shape + extra, value->strides + extra,
+                           dst->ndim, dst->shape, strides);
 }
 
 }  // namespace
@@ -143,9 +166,11 @@ int assign_value(Array* dst, PyObject* value, Target target) {
     return 1;
   }
   Cast cast = cast_class(v->dtype, dst->dtype);
-  if (target == Target::Element && v->ndim) return 1;  // NumPy: setting an array element with a sequence
+  if (target == Target::Element && v->ndim)
+    return 1;  // NumPy: setting an array element with a sequence
   if (cast == Cast::Loud || !broadcasts_to(v.get(), dst)) return 1;
-  if (cast == Cast::Checked && array_may_overlap(dst, v.get())) return 1;  // it could not be done a second time
+  if (cast == Cast::Checked && array_may_overlap(dst, v.get()))
+    return 1;  // it could not be done a second time
   NodeRef node;
   if (tape::should_record(v.get())) {
     try {

@@ -180,18 +180,15 @@ PyObject* array_sizeof(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(bytes);
 }
 
+// The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where protocol 5 may.
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
   PyObject* module = PyImport_ImportModule("minpy._core");
   PyObject* rebuild = module ? PyObject_GetAttrString(module, "_from_numpy") : nullptr;
   Py_XDECREF(module);
   PyObject* np = rebuild ? to_numpy(as_self(self)) : nullptr;
-  PyObject* plain = np ? PyObject_CallMethod(np, "copy", "s", "K") : nullptr;
-  Py_XDECREF(np);
-  if (!plain) {
-    Py_XDECREF(rebuild);
-    return nullptr;
-  }
-  return Py_BuildValue("N(N)", rebuild, plain);
+  if (np) return Py_BuildValue("N(N)", rebuild, np);
+  Py_XDECREF(rebuild);
+  return nullptr;
 }
 
 void append(std::vector<PyMethodDef>& all, const PyMethodDef* table) {

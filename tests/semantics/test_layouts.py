@@ -1,4 +1,6 @@
-"""Operators on memory that NumPy allows and vector instructions do not like: unaligned, overlapping."""
+"""Memory in all its layouts: unaligned and overlapping operands, pickles with and without copies."""
+
+import pickle
 
 import numpy
 import pytest
@@ -35,3 +37,33 @@ def test_output_that_repeats_memory_reads_its_old_values():
     np.invert(windows, out=windows)
     numpy.invert(expected, out=expected)
     numpy.testing.assert_array_equal(windows, expected)
+
+
+def test_pickle_protocol_5_shares_memory_out_of_band():
+    values, buffers = np.arange(10), []
+    stream = pickle.dumps(values, protocol=5, buffer_callback=buffers.append)
+    copy = pickle.loads(stream, buffers=buffers)
+    values[0] = -1
+    assert type(copy) is np.ndarray and copy[0] == -1
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle_keeps_values_of_any_layout(protocol):
+    for values in (np.arange(12).reshape(3, 4).T, np.arange(12).reshape(3, 4)[:, ::2], np.array(3.0)):
+        copy = pickle.loads(pickle.dumps(values, protocol))
+        assert type(copy) is np.ndarray and copy.flags.writeable
+        numpy.testing.assert_array_equal(copy, values)
+
+
+def test_pickled_generators_continue_their_streams():
+    for generator in (np.random.RandomState(3), np.random.default_rng(3)):
+        generator.standard_normal()
+        copy = pickle.loads(pickle.dumps(generator))
+        assert type(copy) is type(generator)
+        assert copy.standard_normal() == generator.standard_normal()
+
+
+def test_generators_of_numpy_count_as_generators():
+    assert isinstance(numpy.random.default_rng(1), np.random.Generator)
+    assert isinstance(numpy.random.RandomState(1), np.random.RandomState)
+    assert not isinstance(numpy.random.RandomState(1), np.random.Generator)

@@ -129,6 +129,17 @@ PyObject* from_python_module(PyObject* self, void* path) {
   return result;
 }
 
+// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. numpy 1 lacks the keyword.
+PyObject* array_in_dtype(PyObject* np, PyObject* dtype, PyObject* copy) {
+  PyObject* method = PyObject_GetAttrString(np, "__array__");
+  if (!method) return nullptr;
+  static PyObject* names = Py_BuildValue("(s)", "copy");
+  PyObject* args[2] = {dtype, copy};
+  PyObject* result = PyObject_Vectorcall(method, args, 1, copy == Py_None ? nullptr : names);
+  Py_DECREF(method);
+  return result;
+}
+
 // __array__(dtype=None, *, copy=None)
 PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"dtype", "copy", nullptr};
@@ -138,7 +149,7 @@ PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (!np || (dtype == Py_None && copy != Py_True)) return np;
   PyObject* result = dtype == Py_None ? PyObject_CallMethod(np, "copy", nullptr)
                      : copy == Py_True ? PyObject_CallMethod(np, "astype", "O", dtype)
-                                       : PyObject_CallMethod(np, "__array__", "O", dtype);
+                                       : array_in_dtype(np, dtype, copy);
   Py_DECREF(np);
   return result;
 }

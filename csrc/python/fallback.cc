@@ -163,8 +163,8 @@ PyObject* read_array_likes(PyObject* o, int depth) {
   }
   if (sequence || PyArray_Check(o) || PyType_Check(o) || !PyObject_HasAttrString(o, "__array__")) return Py_NewRef(o);
   PyObject* array = PyObject_CallMethod(o, "__array__", nullptr);
-  if (!array || !array_check(array)) return array;
-  PyObject* result = to_numpy(reinterpret_cast<Array*>(array));
+  if (!array) return nullptr;
+  PyObject* result = array_check(array) ? to_numpy(reinterpret_cast<Array*>(array)) : Py_NewRef(o);
   Py_DECREF(array);
   return result;
 }

@@ -251,6 +251,22 @@ bool array_same_view(const Array* a, const Array* b) {
   return true;
 }
 
+bool array_may_repeat(const Array* a) {
+  if (a->flags & (kCContig | kFContig)) return false;
+  int axes[kMaxDims], n = 0;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] > 1) axes[n++] = i;
+  std::sort(axes, axes + n, [a](int x, int y) { return std::abs(a->strides[x]) < std::abs(a->strides[y]); });
+  // Apart for certain when each step goes beyond all that the smaller steps reach.
+  int64_t reach = itemsize(a->dtype);
+  for (int i = 0; i < n; ++i) {
+    int64_t step = std::abs(a->strides[axes[i]]);
+    if (step < reach) return true;
+    reach += step * (a->shape[axes[i]] - 1);
+  }
+  return false;
+}
+
 namespace {
 
 cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }

@@ -172,16 +172,16 @@ struct Call {
   ArrayRef fresh[2];
 };
 
-// Inputs in the loop's dtypes and apart from the outputs they would overlap.
+// Inputs aligned, in the loop's dtypes, and apart from the outputs they would overlap.
 bool prepare_inputs(Call& c) {
   for (int i = 0; i < c.f->nin; ++i) {
     Operand& in = c.in[i];
     if (!in.array) continue;
     DType want = c.loop->types[i];
-    bool copy = in.array->dtype != want;
+    bool copy = in.array->dtype != want || !(in.array->flags & kAligned);
     for (int k = 0; k < c.f->nout && !copy; ++k)
       copy = !c.fresh[k] && array_may_overlap(in.array, c.outs[k]) &&
-             !array_same_view(in.array, c.outs[k]);
+             (!array_same_view(in.array, c.outs[k]) || array_may_repeat(in.array));
     if (!copy) continue;
     in.hold = ArrayRef::steal(array_cast(in.array, want));
     in.array = in.hold.get();
@@ -290,12 +290,14 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
 // that the general path must do it.
 constexpr int64_t kPlainLimit = 1 << 16;
 
-bool plain(const Array* a) { return a->ndim && a->c_contiguous() && a->size <= kPlainLimit; }
+bool plain(const Array* a) {
+  return a->ndim && (a->flags & (kCContig | kAligned)) == (kCContig | kAligned) && a->size <= kPlainLimit;
+}
 
 // One element, or one repeated over all axes like the gradient of a sum: serves as a number of its
 // dtype.
 bool uniform(const Array* a) {
-  if (a->size == 0) return false;
+  if (a->size == 0 || !(a->flags & kAligned)) return false;
   for (int i = 0; i < a->ndim; ++i)
     if (a->shape[i] != 1 && a->strides[i] != 0) return false;
   return true;
@@ -429,6 +431,7 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   for (int i = 0; i < f->nout; ++i) {
     c.outs[i] = outs ? outs[i] : nullptr;
     if (c.outs[i] && (c.outs[i]->dtype != c.loop->types[f->nin + i] || !c.outs[i]->writeable() ||
+                      !(c.outs[i]->flags & kAligned) ||
                       (f->nout == 2 && array_may_overlap(outs[0], outs[1]))))
       return ask_numpy(f, inputs, outs);
   }

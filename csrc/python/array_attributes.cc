@@ -144,6 +144,17 @@ PyObject* from_python_module(PyObject* self, void* path) {
   return result;
 }
 
+// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. numpy 1 lacks the keyword.
+PyObject* array_in_dtype(PyObject* np, PyObject* dtype, PyObject* copy) {
+  PyObject* method = PyObject_GetAttrString(np, "__array__");
+  if (!method) return nullptr;
+  static PyObject* names = Py_BuildValue("(s)", "copy");
+  PyObject* args[2] = {dtype, copy};
+  PyObject* result = PyObject_Vectorcall(method, args, 1, copy == Py_None ? nullptr : names);
+  Py_DECREF(method);
+  return result;
+}
+
 // __array__(dtype=None, *, copy=None)
 PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"dtype", "copy", nullptr};
@@ -155,7 +166,7 @@ PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (!np || (dtype == Py_None && copy != Py_True)) return np;
   PyObject* result = dtype == Py_None  ? PyObject_CallMethod(np, "copy", nullptr)
                      : copy == Py_True ? PyObject_CallMethod(np, "astype", "O", dtype)
-                                       : PyObject_CallMethod(np, "__array__", "O", dtype);
+                                       : array_in_dtype(np, dtype, copy);
   Py_DECREF(np);
   return result;
 }
@@ -200,18 +211,15 @@ PyObject* array_sizeof(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(bytes);
 }
 
+// The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where protocol 5 may.
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
   PyObject* module = PyImport_ImportModule("minpy._core");
   PyObject* rebuild = module ? PyObject_GetAttrString(module, "_from_numpy") : nullptr;
   Py_XDECREF(module);
   PyObject* np = rebuild ? to_numpy(as_self(self)) : nullptr;
-  PyObject* plain = np ? PyObject_CallMethod(np, "copy", "s", "K") : nullptr;
-  Py_XDECREF(np);
-  if (!plain) {
-    Py_XDECREF(rebuild);
-    return nullptr;
-  }
-  return Py_BuildValue("N(N)", rebuild, plain);
+  if (np) return Py_BuildValue("N(N)", rebuild, np);
+  Py_XDECREF(rebuild);
+  return nullptr;
 }
 
 void append(std::vector<PyMethodDef>& all, const PyMethodDef* table) {

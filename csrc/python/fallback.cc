@@ -42,16 +42,17 @@ Fallback* as_fallback(PyObject* o) { return reinterpret_cast<Fallback*>(o); }
 
 std::unordered_set<Fallback*> all_fallbacks;  // for the statistics
 
-PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
+// NumPy looks into nested sequences no deeper than an array has dimensions: what lies below stays, which also
+// ends with sequences that contain themselves.
+PyObject* unwrap_nested(PyObject* o, int depth);
+
+PyObject* unwrap_sequence(PyObject* o, bool is_tuple, int depth) {
   Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
   PyObject** items = PySequence_Fast_ITEMS(o);
   PyObject* out = nullptr;  // made when the first item changes
   for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* item = unwrap(items[i]);
-    if (!item) {
-      Py_XDECREF(out);
-      return nullptr;
-    }
+    PyObject* item = unwrap_nested(items[i], depth + 1);
+    if (!item) { Py_XDECREF(out); return nullptr; }
     if (item != items[i] && !out) {
       out = is_tuple ? PyTuple_New(n) : PyList_New(n);
       for (Py_ssize_t j = 0; out && j < i; ++j) {
@@ -70,8 +71,8 @@ PyObject* unwrap_sequence(PyObject* o, bool is_tuple) {
 }
 
 // A named tuple keeps its type, so that NumPy sees its fields.
-PyObject* unwrap_tuple(PyObject* o) {
-  PyObject* items = unwrap_sequence(o, true);
+PyObject* unwrap_tuple(PyObject* o, int depth) {
+  PyObject* items = unwrap_sequence(o, true, depth);
   if (!items || items == o || PyTuple_CheckExact(o)) return items;
   PyObject* make = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_make");
   if (!make) {
@@ -84,8 +85,28 @@ PyObject* unwrap_tuple(PyObject* o) {
   return result;
 }
 
-// The gradient rules are Python: they are imported when a recorded computation first reaches the
-// fallback.
+PyObject* unwrap_dict(PyObject* o, int depth) {
+  PyObject *out = PyDict_New(), *key, *value;
+  for (Py_ssize_t pos = 0; out && PyDict_Next(o, &pos, &key, &value);) {
+    PyObject* item = unwrap_nested(value, depth + 1);
+    if (!item || PyDict_SetItem(out, key, item) < 0) Py_CLEAR(out);
+    Py_XDECREF(item);
+  }
+  return out;
+}
+
+PyObject* unwrap_nested(PyObject* o, int depth) {
+  if (array_check(o)) return to_numpy(reinterpret_cast<Array*>(o));
+  if (depth <= kMaxDims) {
+    if (PyTuple_Check(o)) return unwrap_tuple(o, depth);
+    if (PyList_CheckExact(o)) return unwrap_sequence(o, false, depth);
+    if (PyDict_CheckExact(o)) return unwrap_dict(o, depth);
+  }
+  if (o == reinterpret_cast<PyObject*>(&ArrayType)) o = reinterpret_cast<PyObject*>(&PyArray_Type);
+  return Py_NewRef(o);
+}
+
+// The gradient rules are Python: they are imported when a recorded computation first reaches the fallback.
 PyObject* gradient_hook() {
   static PyObject* hook = nullptr;
   if (hook) return hook;
@@ -130,8 +151,31 @@ bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py
   return false;
 }
 
-// NumPy refuses objects whose __array__ gives our array. With that error set, replaces such
-// arguments by the array; false when there are none (the error stays).
+// What NumPy can read instead of `o`: the array of an object whose __array__ gives ours, also inside lists and
+// tuples. A new reference, to `o` itself where nothing changes; null with an error set.
+PyObject* read_array_likes(PyObject* o, int depth) {
+  bool sequence = PyList_CheckExact(o) || PyTuple_CheckExact(o);
+  if (sequence && depth < kMaxDims) {
+    PyObject* items = PySequence_List(o);
+    for (Py_ssize_t i = 0; items && i < PyList_GET_SIZE(items); ++i) {
+      PyObject* item = read_array_likes(PyList_GET_ITEM(items, i), depth + 1);
+      if (!item || PyList_SetItem(items, i, item) < 0) Py_CLEAR(items);
+    }
+    if (!items || PyList_CheckExact(o)) return items;
+    PyObject* tuple = PyList_AsTuple(items);
+    Py_DECREF(items);
+    return tuple;
+  }
+  if (sequence || PyArray_Check(o) || PyType_Check(o) || !PyObject_HasAttrString(o, "__array__")) return Py_NewRef(o);
+  PyObject* array = PyObject_CallMethod(o, "__array__", nullptr);
+  if (!array) return nullptr;
+  PyObject* result = array_check(array) ? to_numpy(reinterpret_cast<Array*>(array)) : Py_NewRef(o);
+  Py_DECREF(array);
+  return result;
+}
+
+// NumPy refuses objects whose __array__ gives our array. With that error set, puts arrays in their places; false
+// when the error is another one or a new one (it stays set).
 bool replace_array_likes(PyObject** args, Py_ssize_t n) {
   if (!PyErr_ExceptionMatches(PyExc_ValueError)) return false;
   PyObject *type, *error, *trace;
@@ -141,24 +185,18 @@ bool replace_array_likes(PyObject** args, Py_ssize_t n) {
   bool refused = text && PyUnicode_CompareWithASCIIString(
                              text, "object __array__ method not producing an array") == 0;
   Py_XDECREF(text);
-  bool changed = false;
-  for (Py_ssize_t i = 0; refused && i < n; ++i) {
-    if (PyArray_Check(args[i]) || PyType_Check(args[i])) continue;
-    PyObject* array = PyObject_CallMethod(args[i], "__array__", nullptr);
-    if (array && array_check(array)) {
-      Py_SETREF(args[i], to_numpy(reinterpret_cast<Array*>(array)));
-      changed = true;
-    }
-    Py_XDECREF(array);
-    PyErr_Clear();
-  }
-  if (!changed) {
+  if (!refused) {
     PyErr_Restore(type, error, trace);
     return false;
   }
   Py_XDECREF(type);
   Py_XDECREF(error);
   Py_XDECREF(trace);
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* readable = read_array_likes(args[i], 0);
+    if (!readable) return false;
+    Py_SETREF(args[i], readable);
+  }
   return true;
 }
 
@@ -386,23 +424,7 @@ PyObject* fallback_new(const char* name, PyObject* numpy_callable, int mutates) 
   return reinterpret_cast<PyObject*>(f);
 }
 
-PyObject* unwrap(PyObject* o) {
-  if (array_check(o)) return to_numpy(reinterpret_cast<Array*>(o));
-  if (PyTuple_Check(o)) return unwrap_tuple(o);
-  if (PyList_CheckExact(o)) return unwrap_sequence(o, false);
-  if (o == reinterpret_cast<PyObject*>(&ArrayType)) o = reinterpret_cast<PyObject*>(&PyArray_Type);
-  if (PyDict_CheckExact(o)) {
-    PyObject *out = PyDict_New(), *key, *value;
-    for (Py_ssize_t pos = 0; out && PyDict_Next(o, &pos, &key, &value);) {
-      PyObject* item = unwrap(value);
-      if (!item || PyDict_SetItem(out, key, item) < 0) Py_CLEAR(out);
-      Py_XDECREF(item);
-    }
-    return out;
-  }
-  Py_INCREF(o);
-  return o;
-}
+PyObject* unwrap(PyObject* o) { return unwrap_nested(o, 0); }
 
 PyObject* wrap(PyObject* o) {
   if (!o) return nullptr;

@@ -217,7 +217,7 @@ PyObject* array_resize(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     if (__builtin_mul_overflow(size, shape[i], &size)) return PyErr_NoMemory();
   }
-  bool same_size = size == a->size && !a->base && (a->flags & (kCContig | kFContig));
+  bool same_size = size == a->size && (size == 0 || !a->base) && (a->flags & (kCContig | kFContig));
   if (!same_size && refuse_resize(a, refcheck)) return nullptr;
   if (same_size && ndim == a->ndim && std::equal(shape, shape + ndim, a->shape)) Py_RETURN_NONE;
   if (tape::before_write(a) < 0) return nullptr;

@@ -25,11 +25,24 @@ def _wrapped_method(original, name):
     return call
 
 
-def _rebuild(kind, bit_generator, state):
-    generator = kind(bit_generator)
-    if state is not None:
-        generator.set_state(state)
-    return generator
+def _bit_generator(named):
+    """A bit generator, or one of the class that an old pickle names."""
+    return getattr(_source, named)() if isinstance(named, str) else named
+
+
+def _rebuild_generator(bit_generator):
+    return Generator(_bit_generator(bit_generator))
+
+
+def _rebuild_state(bit_generator):
+    return RandomState(_bit_generator(bit_generator))
+
+
+class _CountsOriginals(type):
+    """The metatype of the generators: NumPy's own instances (of old pickles, of other libraries) count as ours."""
+
+    def __instancecheck__(cls, instance):
+        return type.__instancecheck__(cls, instance) or type(instance) is cls.__dict__.get("__wrapped__")
 
 
 def _wrapped_class(original):
@@ -40,8 +53,13 @@ def _wrapped_class(original):
         self._plain = original(self._bit_generator)
 
     def __reduce__(self):
-        state = self._plain.get_state(legacy=False) if original is _source.RandomState else None
-        return _rebuild, (type(self), self._bit_generator, state)
+        if original is _source.Generator:
+            return _rebuild_generator, (self._bit_generator,), None
+        return _rebuild_state, (self._bit_generator,), self._plain.get_state(legacy=False)
+
+    def __setstate__(self, state):
+        if state is not None:
+            self._plain.set_state(state)
 
     def spawn(self, n_children):
         return [type(self)(child.bit_generator) for child in self._plain.spawn(n_children)]
@@ -51,9 +69,10 @@ def _wrapped_class(original):
     namespace = {name: _wrapped_method(original, name) for name in names}
     if "spawn" in names:
         namespace["spawn"] = spawn
-    namespace |= {"__init__": __init__, "__reduce__": __reduce__, "__doc__": original.__doc__}
-    namespace["__module__"] = "minpy.numpy.random"
-    return _namespace.register_twin(original, type(original.__name__, (original,), namespace))
+    namespace |= {"__init__": __init__, "__reduce__": __reduce__, "__setstate__": __setstate__}
+    namespace |= {"__doc__": original.__doc__, "__module__": "minpy.numpy.random", "__wrapped__": original}
+    twin = _CountsOriginals(original.__name__, (original,), namespace)
+    return _namespace.register_twin(original, twin)
 
 
 class _TakesOurArrays(type):
@@ -91,10 +110,8 @@ RandomState = _wrapped_class(_source.RandomState)
 
 
 def default_rng(seed=None):
-    if isinstance(seed, Generator):
-        return seed
     if isinstance(seed, _source.Generator):
-        return Generator(seed.bit_generator)
+        return seed if hasattr(seed, "_plain") else Generator(seed.bit_generator)
     if isinstance(seed, _core.ndarray):
         seed = _core.to_numpy(seed)
     return Generator(_source.default_rng(seed).bit_generator)

@@ -256,7 +256,8 @@ bool array_may_repeat(const Array* a) {
   int axes[kMaxDims], n = 0;
   for (int i = 0; i < a->ndim; ++i)
     if (a->shape[i] > 1) axes[n++] = i;
-  std::sort(axes, axes + n, [a](int x, int y) { return std::abs(a->strides[x]) < std::abs(a->strides[y]); });
+  std::sort(axes, axes + n,
+            [a](int x, int y) { return std::abs(a->strides[x]) < std::abs(a->strides[y]); });
   // Apart for certain when each step goes beyond all that the smaller steps reach.
   int64_t reach = itemsize(a->dtype);
   for (int i = 0; i < n; ++i) {

@@ -125,7 +125,8 @@ int array_assign(Array* dst, Array* src);  // dst[...] = src, broadcasting, cast
                                            // overlap-safe; plain bytes, not recorded; 0 or -1
 bool array_may_overlap(const Array* a, const Array* b);
 bool array_same_view(const Array* a, const Array* b);  // same memory, same layout
-bool array_may_repeat(const Array* a);  // whether two elements may share bytes (broadcast and window views)
+bool array_may_repeat(
+    const Array* a);  // whether two elements may share bytes (broadcast and window views)
 // Lowest and one-past-highest byte the view touches.
 std::pair<char*, char*> array_extent(const Array* a);
 

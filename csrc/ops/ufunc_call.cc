@@ -291,7 +291,8 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
 constexpr int64_t kPlainLimit = 1 << 16;
 
 bool plain(const Array* a) {
-  return a->ndim && (a->flags & (kCContig | kAligned)) == (kCContig | kAligned) && a->size <= kPlainLimit;
+  return a->ndim && (a->flags & (kCContig | kAligned)) == (kCContig | kAligned) &&
+         a->size <= kPlainLimit;
 }
 
 // One element, or one repeated over all axes like the gradient of a sum: serves as a number of its
@@ -430,9 +431,9 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   if (!c.loop) return ask_numpy(f, inputs, outs);
   for (int i = 0; i < f->nout; ++i) {
     c.outs[i] = outs ? outs[i] : nullptr;
-    if (c.outs[i] && (c.outs[i]->dtype != c.loop->types[f->nin + i] || !c.outs[i]->writeable() ||
-                      !(c.outs[i]->flags & kAligned) ||
-                      (f->nout == 2 && array_may_overlap(outs[0], outs[1]))))
+    if (c.outs[i] &&
+        (c.outs[i]->dtype != c.loop->types[f->nin + i] || !c.outs[i]->writeable() ||
+         !(c.outs[i]->flags & kAligned) || (f->nout == 2 && array_may_overlap(outs[0], outs[1]))))
       return ask_numpy(f, inputs, outs);
   }
   if (!broadcast(c.in, f->nin, outs, f->nout, c.b)) return ask_numpy(f, inputs, outs);

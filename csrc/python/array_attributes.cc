@@ -144,7 +144,8 @@ PyObject* from_python_module(PyObject* self, void* path) {
   return result;
 }
 
-// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. numpy 1 lacks the keyword.
+// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. numpy 1 lacks the
+// keyword.
 PyObject* array_in_dtype(PyObject* np, PyObject* dtype, PyObject* copy) {
   PyObject* method = PyObject_GetAttrString(np, "__array__");
   if (!method) return nullptr;
@@ -211,7 +212,8 @@ PyObject* array_sizeof(PyObject* self, PyObject*) {
   return PyLong_FromLongLong(bytes);
 }
 
-// The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where protocol 5 may.
+// The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where
+// protocol 5 may.
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
   PyObject* module = PyImport_ImportModule("minpy._core");
   PyObject* rebuild = module ? PyObject_GetAttrString(module, "_from_numpy") : nullptr;

@@ -42,8 +42,8 @@ Fallback* as_fallback(PyObject* o) { return reinterpret_cast<Fallback*>(o); }
 
 std::unordered_set<Fallback*> all_fallbacks;  // for the statistics
 
-// NumPy looks into nested sequences no deeper than an array has dimensions: what lies below stays, which also
-// ends with sequences that contain themselves.
+// NumPy looks into nested sequences no deeper than an array has dimensions: what lies below stays,
+// which also ends with sequences that contain themselves.
 PyObject* unwrap_nested(PyObject* o, int depth);
 
 PyObject* unwrap_sequence(PyObject* o, bool is_tuple, int depth) {
@@ -52,7 +52,10 @@ PyObject* unwrap_sequence(PyObject* o, bool is_tuple, int depth) {
   PyObject* out = nullptr;  // made when the first item changes
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = unwrap_nested(items[i], depth + 1);
-    if (!item) { Py_XDECREF(out); return nullptr; }
+    if (!item) {
+      Py_XDECREF(out);
+      return nullptr;
+    }
     if (item != items[i] && !out) {
       out = is_tuple ? PyTuple_New(n) : PyList_New(n);
       for (Py_ssize_t j = 0; out && j < i; ++j) {
@@ -106,7 +109,8 @@ PyObject* unwrap_nested(PyObject* o, int depth) {
   return Py_NewRef(o);
 }
 
-// The gradient rules are Python: they are imported when a recorded computation first reaches the fallback.
+// The gradient rules are Python: they are imported when a recorded computation first reaches the
+// fallback.
 PyObject* gradient_hook() {
   static PyObject* hook = nullptr;
   if (hook) return hook;
@@ -151,8 +155,9 @@ bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py
   return false;
 }
 
-// What NumPy can read instead of `o`: the array of an object whose __array__ gives ours, also inside lists and
-// tuples. A new reference, to `o` itself where nothing changes; null with an error set.
+// What NumPy can read instead of `o`: the array of an object whose __array__ gives ours, also
+// inside lists and tuples. A new reference, to `o` itself where nothing changes; null with an error
+// set.
 PyObject* read_array_likes(PyObject* o, int depth) {
   bool sequence = PyList_CheckExact(o) || PyTuple_CheckExact(o);
   if (sequence && depth < kMaxDims) {
@@ -166,7 +171,8 @@ PyObject* read_array_likes(PyObject* o, int depth) {
     Py_DECREF(items);
     return tuple;
   }
-  if (sequence || PyArray_Check(o) || PyType_Check(o) || !PyObject_HasAttrString(o, "__array__")) return Py_NewRef(o);
+  if (sequence || PyArray_Check(o) || PyType_Check(o) || !PyObject_HasAttrString(o, "__array__"))
+    return Py_NewRef(o);
   PyObject* array = PyObject_CallMethod(o, "__array__", nullptr);
   if (!array) return nullptr;
   PyObject* result = array_check(array) ? to_numpy(reinterpret_cast<Array*>(array)) : Py_NewRef(o);
@@ -174,8 +180,8 @@ PyObject* read_array_likes(PyObject* o, int depth) {
   return result;
 }
 
-// NumPy refuses objects whose __array__ gives our array. With that error set, puts arrays in their places; false
-// when the error is another one or a new one (it stays set).
+// NumPy refuses objects whose __array__ gives our array. With that error set, puts arrays in their
+// places; false when the error is another one or a new one (it stays set).
 bool replace_array_likes(PyObject** args, Py_ssize_t n) {
   if (!PyErr_ExceptionMatches(PyExc_ValueError)) return false;
   PyObject *type, *error, *trace;

@@ -254,3 +254,28 @@ def test_ufunc_methods(method):
             g.at(y, [0, 1, 1, 3], 2.5)
             f.at(mine, [0, 1, 1, 3], 2.5)
             assert_same(mine, y)
+
+
+def test_bool_bytes_other_than_one():
+    """A byte mask viewed as bool (255 for true, as image libraries write it) is true wherever it is not zero."""
+    bytes_ = numpy.array([0, 255, 2, 0, 1, 128], dtype="u1")
+    other = numpy.array([255, 255, 0, 0, 1, 1], dtype="u1")
+    a, b = bytes_.view(bool), other.view(bool)
+    ours_a, ours_b = np.asarray(bytes_).view(bool), np.asarray(other).view(bool)
+    for op in (
+        operator.and_,
+        operator.or_,
+        operator.xor,
+        operator.eq,
+        operator.ne,
+        operator.lt,
+        operator.mul,
+        operator.add,
+    ):
+        numpy.testing.assert_array_equal(op(ours_a, ours_b), op(a != 0, b != 0), err_msg=op.__name__)
+    numpy.testing.assert_array_equal(~ours_a, bytes_ == 0)
+    assert ours_a.sum() == numpy.count_nonzero(bytes_) == np.count_nonzero(ours_a)
+    numpy.testing.assert_array_equal(np.where(ours_a, 1, 2), numpy.where(bytes_, 1, 2))
+    numpy.testing.assert_array_equal(np.arange(6)[ours_a], numpy.arange(6)[bytes_ != 0])
+    numpy.testing.assert_array_equal(ours_a.astype(float), (bytes_ != 0).astype(float))
+    assert_same(np.maximum(ours_a, ours_b), numpy.array(a != 0) | (b != 0))

@@ -96,6 +96,9 @@ void load_loops(Ufunc* f) {
     for (int k = 0; k < f->nargs(); ++k) loop.types[k] = dtype_of_char(entry.types[k]);
     loop.fn = entry.fn;
     uint16_t at = find_loop(f, loop.types);
+    // Our bool loops expect 0 and 1; a mask viewed as bool holds other bytes, which NumPy's loops
+    // take as true.
+    if (at != kNoLoop && loop.types[0] == DType::Bool) continue;
     if (at == kNoLoop)
       f->loops->push_back(loop);
     else

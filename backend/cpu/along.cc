@@ -27,18 +27,33 @@ struct Operand {
   char* data;
 };
 
+// Whether to walk all columns row by row, because the elements of a column lie further apart.
+bool is_columns(int64_t columns, int64_t step, int64_t rows, int64_t stride) {
+  if (step < 0) step = -step;
+  if (stride < 0) stride = -stride;
+  return columns >= 8 && step < stride && rows < int64_t{1} << 32;
+}
+
 }  // namespace
 
 bool arg_reduce(bool max, int axis, const View& out, const View& in) {
-  const AlongLoops::Arg find = loops.arg[max][index(in.dtype)];
+  const AlongLoops::ArgEntry& entry = loops.arg[max][index(in.dtype)];
   const int64_t n = in.shape[axis], stride = in.strides[axis];
-  if (!find || n == 0 || out.dtype != DType::I64) return false;
+  if (!entry.row || n == 0 || out.dtype != DType::I64) return false;
   const Without rest(in, axis);
   const Operand i{rest.strides[0], in.data}, o{out.strides, out.data};
   Nest<2> nest;
   nest.make<Operand>(rest.ndim, rest.shape, {&o, &i});
   if (nest.empty) return true;
-  nest.for_outer(0, [&](char** p) { *reinterpret_cast<int64_t*>(p[0]) = find(p[1], stride, n); });
+  const int j = nest.ndim - 1;
+  if (j >= 0 && is_columns(nest.shape[j], nest.strides[1][j], n, stride)) {
+    nest.for_outer(1, [&](char** p) {
+      entry.columns(p[0], nest.strides[0][j], p[1], stride, nest.strides[1][j], n, nest.shape[j]);
+    });
+    return true;
+  }
+  nest.for_outer(0,
+                 [&](char** p) { *reinterpret_cast<int64_t*>(p[0]) = entry.row(p[1], stride, n); });
   return true;
 }
 

@@ -29,25 +29,19 @@ struct Arg {
 
  private:
   static MP_INLINE int64_t search(const char* p, int64_t stride, int64_t n) {
+    if constexpr (kSame<S, Bool>) {
+      if (stride == 1) {
+        const void* hit = __builtin_memchr(p, kMax, n);
+        return hit ? static_cast<const char*>(hit) - p : 0;
+      }
+    } else if constexpr (kSame<S, V>) {
+      if (stride == kSize && n >= kStep) return dense(p, n);
+    }
     V best = value(load<S>(p));
     if (is_nan(best)) return 0;
-    int64_t at = 0, i = 1;
-    if constexpr (kSame<S, V>)
-      if (stride == kSize) {
-        while (n - i >= kStep) {
-          const int64_t end = i + smaller<int64_t>(n - i, 64 * kStep) / kStep * kStep;
-          bool has_nan = false;
-          const V block = block_best(p + i * kSize, end - i, has_nan);
-          if (has_nan) return scan(p, stride, i, end, at, best);
-          if (beats(block, best)) {
-            best = block;
-            at = i + position(p + i * kSize, block);
-          }
-          i = end;
-        }
-      }
-    const int64_t hit = scan(p, stride, i, n, at, best);
-    return hit >= 0 ? hit : at;
+    int64_t at = 0;
+    const int64_t nan = scan(p, stride, 1, n, at, best);
+    return nan >= 0 ? nan : at;
   }
   // Element by element; returns the position of a NaN, else -1 with at and best brought forward.
   static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at,
@@ -60,39 +54,142 @@ struct Arg {
     return -1;
   }
   using W = Vec<V, kLanes>;
-  // The extreme of n elements, a multiple of kStep.
-  static MP_INLINE V block_best(const char* p, int64_t n, bool& has_nan) {
-    W m[4];
-    for (int k = 0; k < 4; ++k) m[k] = load<W>(p + k * kLanes * kSize);
-    auto nan = m[0] != m[0];
-    for (int k = 1; k < 4; ++k) nan |= m[k] != m[k];
-    for (int64_t i = kStep; i < n; i += kStep)
+  static MP_INLINE auto beats_lanes(W a, W b) {
+    if constexpr (kMax)
+      return a > b;
+    else
+      return a < b;
+  }
+  // Block by block: only the block of the extreme is searched for its position, at the end.
+  static MP_INLINE int64_t dense(const char* p, int64_t n) {
+    constexpr int64_t kBlock = 8 * kStep;
+    const int64_t whole = n / kStep * kStep;
+    V best = load<V>(p);
+    W all = best - W{};
+    int64_t block = 0;
+    for (int64_t i = 0; i < whole; i += kBlock) {
+      const int64_t m = smaller(kBlock, whole - i);
+      W top;
+      auto nan = block_best(p + i * kSize, m, top);
+      if (any_lane(nan | beats_lanes(top, all))) {
+        if (Kind<V>::is_float && any_lane(nan)) return first_nan(p, i);
+        best = best_lane(top);
+        all = best - W{};
+        block = i;
+      }
+    }
+    int64_t at = -1;
+    const int64_t nan = scan(p, kSize, whole, n, at, best);
+    if (nan >= 0) return nan;
+    return at >= 0 ? at : block + position(p + block * kSize, best);
+  }
+  // The extremes of the lanes of m elements, a multiple of kStep; returns where a lane saw a NaN.
+  static MP_INLINE auto block_best(const char* p, int64_t m, W& top) {
+    W w[4];
+    for (int k = 0; k < 4; ++k) w[k] = load<W>(p + k * kLanes * kSize);
+    auto nan = w[0] != w[0];
+    if constexpr (Kind<V>::is_float)
+      for (int k = 1; k < 4; ++k) nan |= w[k] != w[k];
+    for (int64_t i = kStep; i < m; i += kStep)
       for (int k = 0; k < 4; ++k) {
         const W x = load<W>(p + (i + k * kLanes) * kSize);
-        if constexpr (kMax)
-          m[k] = x > m[k] ? x : m[k];
-        else
-          m[k] = x < m[k] ? x : m[k];
+        w[k] = beats_lanes(x, w[k]) ? x : w[k];
         if constexpr (Kind<V>::is_float) nan |= x != x;
       }
-    V best = m[0][0];
-    for (int k = 0; k < 4; ++k)
-      for (int lane = 0; lane < kLanes; ++lane) best = beats(m[k][lane], best) ? m[k][lane] : best;
-    if constexpr (Kind<V>::is_float) has_nan = any(nan);
+    for (int k = 1; k < 4; ++k) w[0] = beats_lanes(w[k], w[0]) ? w[k] : w[0];
+    top = w[0];
+    return nan;
+  }
+  static MP_INLINE V best_lane(W w) {
+    using H = Vec<V, kLanes / 2>;
+    const char* p = reinterpret_cast<const char*>(&w);
+    const H a = load<H>(p), b = load<H>(p + 16), h = (kMax ? a > b : a < b) ? a : b;
+    V best = h[0];
+    for (int k = 1; k < kLanes / 2; ++k) best = beats(h[k], best) ? h[k] : best;
     return best;
+  }
+  static MP_INLINE int64_t first_nan(const char* p, int64_t i) {
+    while (!is_nan(load<V>(p + i * kSize))) ++i;
+    return i;
   }
   // Where the first element equal to x is; there is one.
   static MP_INLINE int64_t position(const char* p, V x) {
     const W all = x - W{};
     int64_t i = 0;
-    while (!any(load<W>(p + i * kSize) == all)) i += kLanes;
-    while (load<V>(p + i * kSize) != x) ++i;
-    return i;
+    auto equal = load<W>(p) == all;
+    while (!any_lane(equal)) equal = load<W>(p + (i += kLanes) * kSize) == all;
+    return i + first_lane(equal);
   }
-  template <class M>
-  static MP_INLINE bool any(M mask) {
-    const auto words = reinterpret_cast<Vec<uint64_t, 4>>(mask);
-    return (words[0] | words[1] | words[2] | words[3]) != 0;
+};
+
+// The same down columns: tiles whose extremes and positions so far stay in the first-level cache.
+template <class S, bool kMax>
+struct ArgColumns {
+  using V = decltype(value(S{}));
+  using At = UInt<sizeof(V) == 8 ? 8 : 4>;
+  static constexpr int64_t kSize = sizeof(S), kTile = 512;
+
+  static void find(char* out, int64_t os, const char* p, int64_t s0, int64_t s1, int64_t n0,
+                   int64_t n1) {
+    const FpFlags before = fp_flags();
+    for (int64_t j = 0; j < n1; j += kTile)
+      tile(out + j * os, os, p + j * s1, s0, s1, n0, smaller(kTile, n1 - j));
+    if (Kind<V>::is_float) restore_fp_flags(before);
+  }
+
+ private:
+  template <class X>
+  static MP_INLINE auto takes(X x, X best) {
+    if constexpr (Kind<V>::is_float && kMax)
+      return (x > best) | ((x != x) & (best == best));
+    else if constexpr (Kind<V>::is_float)
+      return (x < best) | ((x != x) & (best == best));
+    else if constexpr (kMax)
+      return x > best;
+    else
+      return x < best;
+  }
+  static MP_INLINE void tile(char* out, int64_t os, const char* p, int64_t s0, int64_t s1,
+                             int64_t n0, int64_t m) {
+    V best[kTile];
+    At at[kTile];
+    for (int64_t j = 0; j < m; ++j) best[j] = value(load<S>(p + j * s1)), at[j] = 0;
+    for (int64_t i = 1; i < n0;) {
+      int64_t j = 0;
+      const int64_t rows = n0 - i >= 4 ? 4 : 1;
+      if constexpr (kSame<S, V> && sizeof(V) == sizeof(At))
+        if (s1 == kSize) j = rows == 4 ? lanes<4>(best, at, p, s0, i, m) : 0;
+      for (; j < m; ++j)
+        for (int64_t r = i; r < i + rows; ++r) {
+          const V x = value(load<S>(p + r * s0 + j * s1));
+          const bool take = takes(x, best[j]);
+          best[j] = take ? x : best[j];
+          at[j] = take ? static_cast<At>(r) : at[j];
+        }
+      i += rows;
+    }
+    for (int64_t j = 0; j < m; ++j) store<int64_t>(out + j * os, static_cast<int64_t>(at[j]));
+  }
+  // Rows i to i + kRows of the columns that fill vectors; returns their number.
+  template <int kRows>
+  static MP_INLINE int64_t lanes(V* best, At* at, const char* p, int64_t s0, int64_t i, int64_t m) {
+    constexpr int kLanes = 32 / sizeof(V);
+    using W = Vec<V, kLanes>;
+    using A = Vec<At, kLanes>;
+    int64_t j = 0;
+    for (; j + kLanes <= m; j += kLanes) {
+      W b = load<W>(reinterpret_cast<const char*>(best + j));
+      A a = load<A>(reinterpret_cast<const char*>(at + j));
+      for (int r = 0; r < kRows; ++r) {
+        const W x = load<W>(p + (i + r) * s0 + j * kSize);
+        const auto take = takes(x, b);
+        b = take ? x : b;
+        a = take ? A{} + static_cast<At>(i + r) : a;
+      }
+      store<W>(reinterpret_cast<char*>(best + j), b);
+      store<A>(reinterpret_cast<char*>(at + j), a);
+    }
+    return j;
   }
 };
 
@@ -235,11 +332,11 @@ void add_at(char* dst, int64_t stride, int64_t inner, const int64_t* idx, int64_
 }
 
 template <class S, bool kMax>
-constexpr AlongLoops::Arg arg_entry() {
+constexpr AlongLoops::ArgEntry arg_entry() {
   if constexpr (Kind<S>::is_complex)
-    return nullptr;
+    return {nullptr, nullptr};
   else
-    return Arg<S, kMax>::find;
+    return {Arg<S, kMax>::find, ArgColumns<S, kMax>::find};
 }
 template <class S>
 constexpr AlongLoops::Search search_entry() {

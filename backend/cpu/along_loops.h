@@ -11,6 +11,14 @@ namespace mp::cpu {
 struct AlongLoops {
   // Position of the first extreme of n >= 1 elements.
   using Arg = int64_t (*)(const char* p, int64_t stride, int64_t n);
+  // The same down each of n1 columns of n0 < 2^32 rows: out[j] of stride os, elements of strides
+  // (s0, s1).
+  using ArgColumns = void (*)(char* out, int64_t os, const char* p, int64_t s0, int64_t s1,
+                              int64_t n0, int64_t n1);
+  struct ArgEntry {
+    Arg row;
+    ArgColumns columns;
+  };
   // Running totals down n0 rows of n1 columns: out[i, j] = out[i - 1, j] op in[i, j]. Strides (o0,
   // o1), (s0, s1).
   using Scan = void (*)(char* out, int64_t o0, int64_t o1, const char* in, int64_t s0, int64_t s1,
@@ -26,7 +34,7 @@ struct AlongLoops {
                           int64_t* out);
   using Add = void (*)(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
                        const char* src, int64_t src_step);
-  Arg arg[2][kDTypeCount];         // min, max
+  ArgEntry arg[2][kDTypeCount];    // min, max
   ScanEntry scan[2][kDTypeCount];  // sum, product
   Select select[5];
   Search search[kDTypeCount];

@@ -4,6 +4,27 @@
 namespace mp::cpu::MP_ISA {
 namespace {
 
+// dst[j] = src[j * kStep], at a distance that the compiler can turn into shuffles.
+template <class U, int kStep>
+MP_INLINE void pack_row(char* d, const char* s, int64_t n) {
+  constexpr int64_t S = sizeof(U);
+  for (int64_t j = 0; j < n; ++j) store<U>(d + j * S, load<U>(s + j * S * kStep));
+}
+
+// The same at any distance.
+template <class U>
+MP_INLINE void pack_row(char* d, const char* s, int64_t s1, int64_t n) {
+  constexpr int64_t S = sizeof(U);
+  int64_t j = 0;
+  for (; j + 4 <= n; j += 4) {
+    const char* q = s + j * s1;
+    const U a = load<U>(q), b = load<U>(q + s1), c = load<U>(q + 2 * s1), e = load<U>(q + 3 * s1);
+    char* t = d + j * S;
+    store<U>(t, a), store<U>(t + S, b), store<U>(t + 2 * S, c), store<U>(t + 3 * S, e);
+  }
+  for (; j < n; ++j) store<U>(d + j * S, load<U>(s + j * s1));
+}
+
 template <class U>
 MP_INLINE void copy_row(char* d, int64_t d1, const char* s, int64_t s1, int64_t n) {
   constexpr int64_t S = sizeof(U);
@@ -21,7 +42,9 @@ MP_INLINE void copy_row(char* d, int64_t d1, const char* s, int64_t s1, int64_t 
       for (int64_t j = 0; j < n; ++j) store<U>(d + j * d1, v);
     }
   } else if (d1 == S) {
-    for (int64_t j = 0; j < n; ++j) store<U>(d + j * S, load<U>(s + j * s1));
+    if (n >= 16 && s1 == 2 * S) return pack_row<U, 2>(d, s, n);
+    if (n >= 16 && s1 == -S) return pack_row<U, -1>(d, s, n);
+    pack_row<U>(d, s, s1, n);
   } else {
     for (int64_t j = 0; j < n; ++j) store<U>(d + j * d1, load<U>(s + j * s1));
   }

@@ -21,11 +21,20 @@ template <class S, bool kMax>
            kSame<S, uint32_t>)
 struct Vectors<S, kMax> {
   using V = Vec<S, 32 / sizeof(S)>;
-  static MP_INLINE V combine_vectors(V a, V b) {
-    if constexpr (Kind<S>::is_float)
-      return (beats<V, kMax>(a, b) | (a != a)) ? a : b;
+  static MP_INLINE V later(V a, V b) { return beats<V, kMax>(a, b) ? a : b; }
+  static MP_INLINE V combine_vectors(V a, const V (&x)[4]) {
+    if constexpr (Kind<S>::is_float) {
+      if (any_lane(unordered(x[0], x[1]) | unordered(x[2], x[3]))) {
+        for (int k = 0; k < 4; ++k) a = (beats<V, kMax>(a, x[k]) | (a != a)) ? a : x[k];
+        return a;
+      }
+    }
+    const V m = later(later(x[0], x[1]), later(x[2], x[3]));
+    // Of equal elements (zeros) the later one; a NaN in `a` stays.
+    if constexpr (kMax)
+      return m >= a ? m : a;
     else
-      return beats<V, kMax>(a, b) ? a : b;
+      return m <= a ? m : a;
   }
 };
 

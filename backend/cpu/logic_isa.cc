@@ -18,20 +18,41 @@ struct Truth {
 // element.
 template <class S, bool kAll>
 struct Quantify : Truth<S> {
+  static constexpr int64_t kSize = sizeof(S);
   static MP_INLINE uint8_t combine(uint8_t a, uint8_t b) { return kAll ? a & b : a | b; }
   static MP_INLINE uint8_t row(const char* p, int64_t stride, int64_t n) {
-    constexpr int64_t kSize = sizeof(S), kBlock = 1024 / kSize;
-    for (int64_t i = 0; i < n; i += kBlock) {
+    constexpr int64_t kBlock = 1024 / kSize, kStep = 128 / kSize;
+    int64_t i = 0;
+    if constexpr (!Kind<S>::is_complex)
+      if (stride == kSize)
+        for (int64_t m; (m = smaller(kBlock, (n - i) / kStep * kStep)) > 0; i += m)
+          if (decides(p + i * kSize, m * kSize)) return !kAll;
+    for (; i < n; i += kBlock) {
       const int64_t end = smaller(n, i + kBlock);
       uint8_t found = 0;
-      if (stride == kSize) {
-        for (int64_t j = i; j < end; ++j) found |= nonzero(load<S>(p + j * kSize)) ^ kAll;
-      } else {
-        for (int64_t j = i; j < end; ++j) found |= nonzero(load<S>(p + j * stride)) ^ kAll;
-      }
+      for (int64_t j = i; j < end; ++j) found |= nonzero(load<S>(p + j * stride)) ^ kAll;
       if (found) return !kAll;
     }
     return kAll;
+  }
+
+ private:
+  // Whether a multiple of 128 bytes of elements holds what is looked for.
+  static MP_INLINE bool decides(const char* p, int64_t bytes) {
+    using V = Vec<UInt<kSize>, 32 / kSize>;
+    V found[4] = {};
+    for (int64_t i = 0; i < bytes; i += 128)
+      for (int k = 0; k < 4; ++k) {
+        V x = load<V>(p + i + k * 32);
+        if constexpr (kSame<S, Half> || kSame<S, BHalf> || Kind<S>::is_float)
+          x += x;  // drops the sign
+        if constexpr (kAll)
+          found[k] |= reinterpret_cast<V>(x == 0);
+        else
+          found[k] |= x;
+      }
+    const V any = (found[0] | found[1]) | (found[2] | found[3]);
+    return any_lane(any);
   }
 };
 

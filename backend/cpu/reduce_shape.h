@@ -1,7 +1,7 @@
 // Generic bodies of the reduction loops. An operation Op says: In and Out (memory types), Acc,
 // get(In) -> Acc, read(Out) -> Acc, combine(Acc, Acc), write(Acc) -> Out, and row(p, stride, n) ->
-// Acc for n >= 1 elements; where In is Acc it may offer V and combine_vectors, for what the
-// compiler does not vectorise.
+// Acc for n >= 1 elements; where In is Acc it may offer V and combine_vectors(V, V[4]), for what
+// the compiler does not vectorise.
 #pragma once
 #include "cpu/element.h"
 
@@ -18,6 +18,12 @@ void reduce_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1,
   }
 }
 
+// Columns whose accumulators take a quarter of the first-level cache: long enough runs of a row for
+// the hardware to read ahead.
+template <class Op>
+inline constexpr int64_t kTile =
+    8192 / sizeof(typename Op::Acc) < 2048 ? 8192 / sizeof(typename Op::Acc) : 2048;
+
 // One tile of columns: the accumulators stay in the first-level cache while four rows at a time
 // pass.
 template <class Op, bool kDense>
@@ -25,7 +31,7 @@ MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int
                           int64_t m, bool first) {
   using In = typename Op::In;
   constexpr int64_t S = sizeof(In);
-  typename Op::Acc acc[256];
+  typename Op::Acc acc[kTile<Op>];
   int64_t i = 0;
   if (first) {
     for (int64_t j = 0; j < m; ++j) acc[j] = Op::get(load<In>(in + j * (kDense ? S : s1)));
@@ -40,9 +46,10 @@ MP_INLINE void outer_tile(char* out, int64_t os, const char* in, int64_t s0, int
       using V = typename Op::V;
       constexpr int64_t kLanes = sizeof(V) / S;
       for (; j + kLanes <= m; j += kLanes) {
-        V a = load<V>(reinterpret_cast<const char*>(acc + j));
-        for (int k = 0; k < 4; ++k) a = Op::combine_vectors(a, load<V>(p + j * S + k * s0));
-        store<V>(reinterpret_cast<char*>(acc + j), a);
+        V x[4];
+        for (int k = 0; k < 4; ++k) x[k] = load<V>(p + j * S + k * s0);
+        const V a = load<V>(reinterpret_cast<const char*>(acc + j));
+        store<V>(reinterpret_cast<char*>(acc + j), Op::combine_vectors(a, x));
       }
     }
     for (; j < m; ++j) {
@@ -85,8 +92,8 @@ void reduce_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1,
     if (n1 & 1) outer_narrow<Op, 1>(out + j * os, os, in + j * s1, s0, s1, n0, first);
     return;
   }
-  for (int64_t j = 0; j < n1; j += 256) {
-    const int64_t m = smaller<int64_t>(256, n1 - j);
+  for (int64_t j = 0; j < n1; j += kTile<Op>) {
+    const int64_t m = smaller(kTile<Op>, n1 - j);
     if (s1 == S)
       outer_tile<Op, true>(out + j * os, os, in + j * s1, s0, s1, n0, m, first);
     else

@@ -57,6 +57,12 @@ int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n,
 // non-negative; row r of src starts at src + idx[r] * src_stride.
 void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
             int64_t n);
+// The same for indices that are checked on the way; false, with part of dst written, when one is
+// outside [0, rows).
+bool gather_checked(char* dst, const char* src, int64_t src_stride, int64_t inner,
+                    const int64_t* idx, int64_t n, int64_t rows);
+// Whether low <= idx[i] <= high everywhere; low <= 0 <= high + 1.
+bool indices_within(const int64_t* idx, int64_t n, int64_t low, int64_t high);
 void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
              const char* src, int64_t src_step);
 // dst[idx] += src element-wise, sequential (duplicates accumulate). inner counts elements of dtype.
@@ -65,6 +71,7 @@ bool scatter_add(DType dtype, char* dst, int64_t dst_stride, int64_t inner, cons
 
 // In-place sort of contiguous keys (NaN last), argsort (stable when asked), and binary search.
 bool sort(DType dtype, char* keys, int64_t n);
+bool has_sort(DType dtype, int64_t n);  // whether sort() has an implementation for that many keys
 bool argsort(DType dtype, const char* keys, int64_t* idx, int64_t n, bool stable);
 bool searchsorted(DType dtype, const char* sorted, int64_t n, const char* values, int64_t m,
                   bool right, int64_t* out);

@@ -125,28 +125,61 @@ int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n,
   });
 }
 
+namespace {
+
+// Plain parameters: captured references would be read again after every store.
+template <class T>
+void gather_rows(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
+                 int64_t n) {
+  for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * inner, src + idx[r] * src_stride, inner);
+}
+template <class T>
+void scatter_rows(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
+                  const char* src, int64_t src_step) {
+  for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + idx[r] * dst_stride, src + r * src_step, inner);
+}
+
+}  // namespace
+
 void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
             int64_t n) {
-  with_size(inner, [&]<class T>() {
-    for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * inner, src + idx[r] * src_stride, inner);
-  });
+  with_size(inner, [=]<class T>() { gather_rows<T>(dst, src, src_stride, inner, idx, n); });
+}
+
+bool indices_within(const int64_t* idx, int64_t n, int64_t low, int64_t high) {
+  uint64_t outside = 0;  // the sign bit: some index is below low or above high
+  for (int64_t i = 0; i < n; ++i) {
+    const uint64_t x = static_cast<uint64_t>(idx[i]);
+    outside |= (x - static_cast<uint64_t>(low)) | (static_cast<uint64_t>(high) - x);
+  }
+  return static_cast<int64_t>(outside) >= 0;
+}
+
+bool gather_checked(char* dst, const char* src, int64_t src_stride, int64_t inner,
+                    const int64_t* idx, int64_t n, int64_t rows) {
+  constexpr int64_t kBlock = 1024;
+  for (int64_t i = 0; i < n; i += kBlock) {
+    const int64_t m = n - i < kBlock ? n - i : kBlock;
+    if (!indices_within(idx + i, m, 0, rows - 1)) return false;
+    gather(dst + i * inner, src, src_stride, inner, idx + i, m);
+  }
+  return true;
 }
 
 void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,
              const char* src, int64_t src_step) {
-  with_size(inner, [&]<class T>() {
-    for (int64_t r = 0; r < n; ++r)
-      copy_one<T>(dst + idx[r] * dst_stride, src + r * src_step, inner);
-  });
+  with_size(inner,
+            [=]<class T>() { scatter_rows<T>(dst, dst_stride, inner, idx, n, src, src_step); });
 }
 
 namespace {
 
 // Insertion sort for a handful, counting for bytes; NumPy's vectorised sorts are faster for the
 // rest.
+constexpr int64_t kFew = 16;
+
 template <class T>
 bool sort_few(char* keys, int64_t n) {
-  constexpr int64_t kFew = 16;
   if (n > kFew) return false;
   T v[kFew];
   std::memcpy(v, keys, n * sizeof(T));
@@ -178,6 +211,11 @@ bool sort_bytes(char* keys, int64_t n, unsigned flip) {
 }
 
 }  // namespace
+
+bool has_sort(DType dtype, int64_t n) {
+  if (dtype == DType::Bool || dtype == DType::U8 || dtype == DType::I8) return true;
+  return n <= kFew && !is_complex(dtype) && dtype != DType::F16 && dtype != DType::BF16;
+}
 
 bool sort(DType dtype, char* keys, int64_t n) {
   switch (dtype) {

@@ -11,14 +11,16 @@
 namespace mp {
 namespace {
 
-// repeats as one count for each position along the axis; false when NumPy should take the call.
-bool read_repeats(PyObject* o, int64_t length, std::vector<int64_t>& counts) {
-  int64_t one;
-  if (read_int(o, &one)) {
-    if (one < 0) return false;
-    counts.assign(length, one);
-    return true;
-  }
+// How often each position along the axis comes: `each` times, or by `counts` when it is negative.
+struct Repeats {
+  int64_t each = -1;
+  std::vector<int64_t> counts;
+};
+
+// False when NumPy should take the call.
+bool read_repeats(PyObject* o, int64_t length, Repeats& repeats) {
+  if (read_int(o, &repeats.each)) return repeats.each >= 0;
+  repeats.each = -1;
   ArrayRef given = operand(o);
   if (!given || !is_integer(given->dtype) || given->dtype == DType::U64 || given->ndim > 1)
     return false;
@@ -27,26 +29,33 @@ bool read_repeats(PyObject* o, int64_t length, std::vector<int64_t>& counts) {
   if (!given) return false;
   const int64_t* p = reinterpret_cast<const int64_t*>(given->data);
   for (int64_t i = 0; i < length; ++i) {
-    counts.push_back(p[given->size == 1 ? 0 : i]);
-    if (counts.back() < 0) return false;
+    repeats.counts.push_back(p[given->size == 1 ? 0 : i]);
+    if (repeats.counts.back() < 0) return false;
   }
   return true;
 }
 
-// Each block of `size` bytes counts[i] times, for consecutive blocks; returns where it stopped
-// writing.
-template <class Copy>
-char* repeat_blocks(char* to, const char* from, int64_t size, const std::vector<int64_t>& counts,
-                    Copy copy) {
-  for (int64_t count : counts) {
-    for (int64_t k = 0; k < count; ++k, to += size) copy(to, from);
-    from += size;
+// Each of `length` blocks of `size` bytes as often as it comes; returns where it stopped writing.
+// kSize is the size where it is known at compile time, else 0.
+template <int64_t kSize>
+char* repeat_blocks(char* to, const char* from, int64_t given, int64_t length,
+                    const Repeats& repeats) {
+  const int64_t size = kSize ? kSize : given;
+  if (repeats.each == 2) {
+    for (int64_t i = 0; i < length; ++i, to += 2 * size) {
+      std::memcpy(to, from + i * size, size);
+      std::memcpy(to + size, from + i * size, size);
+    }
+    return to;
   }
+  for (int64_t i = 0; i < length; ++i, from += size)
+    for (int64_t k = repeats.each < 0 ? repeats.counts[i] : repeats.each; k > 0; --k, to += size)
+      std::memcpy(to, from, size);
   return to;
 }
 
-ArrayRef repeat_unrecorded(Array* a, int axis, const std::vector<int64_t>& counts, int64_t total) {
-  int64_t shape[kMaxDims], outer = 1, inner = itemsize(a->dtype);
+ArrayRef repeat_unrecorded(Array* a, int axis, const Repeats& repeats, int64_t total) {
+  int64_t shape[kMaxDims], outer = 1, inner = itemsize(a->dtype), length = a->shape[axis];
   std::copy(a->shape, a->shape + a->ndim, shape);
   shape[axis] = total;
   for (int i = 0; i < axis; ++i) outer *= shape[i];
@@ -54,17 +63,10 @@ ArrayRef repeat_unrecorded(Array* a, int axis, const std::vector<int64_t>& count
   ArrayRef source = a->c_contiguous() ? ArrayRef::borrow(a) : ArrayRef::steal(array_copy(a, 'C'));
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, a->ndim, shape));
   if (!source || !out || !out->size) return source ? out : ArrayRef{};
+  auto blocks = inner == 8 ? repeat_blocks<8> : inner == 4 ? repeat_blocks<4> : repeat_blocks<0>;
   char* to = out->data;
-  const char* from = source->data;
-  for (int64_t i = 0; i < outer; ++i, from += inner * static_cast<int64_t>(counts.size())) {
-    if (inner == 8)
-      to = repeat_blocks(to, from, 8, counts, [](char* t, const char* f) { std::memcpy(t, f, 8); });
-    else if (inner == 4)
-      to = repeat_blocks(to, from, 4, counts, [](char* t, const char* f) { std::memcpy(t, f, 4); });
-    else
-      to = repeat_blocks(to, from, inner, counts,
-                         [inner](char* t, const char* f) { std::memcpy(t, f, inner); });
-  }
+  for (int64_t i = 0; i < outer; ++i)
+    to = blocks(to, source->data + i * length * inner, inner, length, repeats);
   return out;
 }
 
@@ -78,12 +80,15 @@ PyObject* repeat_body(PyObject* const* v) {
     a = flattened(a.get());
     if (!a) return nullptr;
   }
-  std::vector<int64_t> counts;
-  if (!read_repeats(v[1], a->shape[axis], counts)) return nullptr;
+  Repeats repeats;
+  if (!read_repeats(v[1], a->shape[axis], repeats)) return nullptr;
   int64_t total = 0;
-  for (int64_t n : counts)
+  if (repeats.each >= 0 && __builtin_mul_overflow(repeats.each, a->shape[axis], &total))
+    return nullptr;
+  if (total > PY_SSIZE_T_MAX / 16) return nullptr;
+  for (int64_t n : repeats.counts)
     if (__builtin_add_overflow(total, n, &total) || total > PY_SSIZE_T_MAX / 16) return nullptr;
-  return gathered(a.get(), [&](Array* x) { return repeat_unrecorded(x, axis, counts, total); })
+  return gathered(a.get(), [&](Array* x) { return repeat_unrecorded(x, axis, repeats, total); })
       .release_object();
 }
 constexpr Signature kRepeat{"repeat", {"a", "repeats", "axis"}, 3, 2, 0, 3};

@@ -90,9 +90,7 @@ ArrayRef integer_indices(PyObject* o) {
 const int64_t* positions_of(const Array* index, int64_t length, Mode mode,
                             std::unique_ptr<int64_t[]>& owned) {
   const int64_t* given = reinterpret_cast<const int64_t*>(index->data);
-  uint64_t all = 0;
-  for (int64_t i = 0; i < index->size; ++i) all = std::max(all, static_cast<uint64_t>(given[i]));
-  if (all < static_cast<uint64_t>(length)) return given;
+  if (cpu::indices_within(given, index->size, 0, length - 1)) return given;
   owned.reset(new int64_t[index->size]);
   for (int64_t i = 0; i < index->size; ++i) {
     owned[i] = position_of(given[i], length, mode);

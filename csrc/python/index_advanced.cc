@@ -36,8 +36,9 @@ struct ResultLayout {
   }
 };
 
-// A fresh array for the items, and the view of it that the caller sees.
-ArrayRef gather_items(Array* a, const FancyIndex& f) {
+// A fresh array for the items, and the view of it that the caller sees. `outside`: an unchecked
+// offset is.
+ArrayRef gather_items(Array* a, const FancyIndex& f, bool* outside) {
   int order[kMaxDims];
   const int64_t* sub[] = {f.sub_strides};
   iteration_order(f.sub_ndim, f.sub_shape, sub, 1, order);
@@ -54,7 +55,8 @@ ArrayRef gather_items(Array* a, const FancyIndex& f) {
   std::copy(sub_strides, sub_strides + f.sub_ndim, strides + f.ndim);
   ArrayRef out = ArrayRef::steal(array_new_strided(a->dtype, f.ndim + f.sub_ndim, shape, strides));
   if (!out) return {};
-  move_items(f, itemsize(a->dtype), out->data, index_strides, sub_strides, false);
+  *outside = !move_items(f, itemsize(a->dtype), out->data, index_strides, sub_strides, false);
+  if (*outside) return {};
   if (f.position == 0) return out;
   ResultLayout seen(f, index_strides, sub_strides);
   return ArrayRef::steal(
@@ -110,10 +112,16 @@ ArrayRef select(Array* a, PyObject* key, Resolved* resolved) {
     *resolved = Resolved::Fancy;
     return select_by_mask(a, mask);
   }
-  FancyIndex f;
-  bool copies = false;
+  FancyIndex f, checked;
+  bool copies = false, outside = false;
+  f.may_check_later = true;
   *resolved = resolve_index(a, key, f, &copies);
-  if (*resolved == Resolved::Fancy) return gather_items(a, f);
+  if (*resolved == Resolved::Fancy) {
+    ArrayRef out = gather_items(a, f, &outside);
+    if (!outside) return out;
+    *resolved = resolve_index(a, key, checked, &copies);
+    return *resolved == Resolved::Fancy ? gather_items(a, checked, &outside) : ArrayRef{};
+  }
   if (*resolved != Resolved::View && *resolved != Resolved::Element) return {};
   ArrayRef view =
       ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));

@@ -28,6 +28,9 @@ struct FancyIndex {
   int position = 0;              // where the index dimensions stand in the result
   const int64_t* offsets = nullptr;  // `size` offsets, each to be multiplied by `unit`
   int64_t unit = 1;
+  bool may_check_later =
+      false;  // set by readers, who try again without it when move_items() finds an offset outside
+  int64_t unchecked = -1;  // offsets are still to be checked against this length, unless it is -1
   std::unique_ptr<int64_t[]> owned_offsets;
   std::vector<ArrayRef> keep;  // index arrays that `offsets` may point into
 };
@@ -40,8 +43,9 @@ enum class Resolved { Fancy, View, Element, NumPy, Error };
 Resolved resolve_index(Array* a, PyObject* key, FancyIndex& out, bool* copies);
 
 // Moves items between the array and `other`, whose strides are given for the index dimensions and
-// the subspace.
-void move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
+// the subspace. False when an unchecked offset is outside (or negative): then `other` is only
+// partly written.
+bool move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
                 const int64_t* other_sub_strides, bool to_array);
 
 }  // namespace mp

@@ -1,4 +1,5 @@
 // The walk of an advanced index: items between the array and a plain strided buffer.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -104,24 +105,35 @@ struct Odometer {
 
 }  // namespace
 
-void move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
+bool move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
                 const int64_t* other_sub_strides, bool to_array) {
-  if (f.size == 0) return;
-  for (int i = 0; i < f.sub_ndim; ++i)
-    if (f.sub_shape[i] == 0) return;
+  if (f.size == 0) return true;
+  const bool empty =
+      std::any_of(f.sub_shape, f.sub_shape + f.sub_ndim, [](int64_t n) { return n == 0; });
   Block block(f, itemsize, other_sub_strides);
   int64_t step;
   bool linear = single_step(f, other_index_strides, &step);
-  if (linear && block.ndim == 0) {
-    if (to_array) return cpu::scatter(f.data, f.unit, block.inner, f.offsets, f.size, other, step);
-    if (step == block.inner || f.size == 1)
-      return cpu::gather(other, f.data, f.unit, block.inner, f.offsets, f.size);
+  bool gathers =
+      !empty && !to_array && linear && block.ndim == 0 && (step == block.inner || f.size == 1);
+  if (f.unchecked >= 0 && !gathers && !cpu::indices_within(f.offsets, f.size, 0, f.unchecked - 1))
+    return false;
+  if (empty) return true;
+  if (gathers && f.unchecked >= 0)
+    return cpu::gather_checked(other, f.data, f.unit, block.inner, f.offsets, f.size, f.unchecked);
+  if (gathers) {
+    cpu::gather(other, f.data, f.unit, block.inner, f.offsets, f.size);
+    return true;
+  }
+  if (linear && block.ndim == 0 && to_array) {
+    cpu::scatter(f.data, f.unit, block.inner, f.offsets, f.size, other, step);
+    return true;
   }
   Odometer position{f, other_index_strides};
   for (int64_t k = 0; k < f.size; ++k) {
     copy_block(block, f.data + f.offsets[k] * f.unit, other, to_array);
     linear ? void(other += step) : position.advance(other);
   }
+  return true;
 }
 
 }  // namespace mp

@@ -239,24 +239,6 @@ bool broadcast_shape(const std::vector<FancyAxis>& fancy, FancyIndex& f) {
   return f.size <= INT64_MAX / 16;
 }
 
-struct Range {
-  int64_t low = 0, high = -1;  // of all values; low > high: there are none
-};
-
-Range range_of(const int64_t* p, int64_t n) {
-  if (n == 0) return {};
-  int64_t low = p[0], high = p[0];
-  for (int64_t i = 1; i < n; ++i) {
-    low = std::min(low, p[i]);
-    high = std::max(high, p[i]);
-  }
-  return {low, high};
-}
-
-bool in_bounds(const Range& r, int64_t length) {
-  return r.low > r.high || (r.low >= -length && r.high < length);
-}
-
 // The strides with which `x` runs through the broadcast shape.
 void index_strides(const FancyAxis& x, const FancyIndex& f, int64_t* out) {
   int lead = f.ndim - x.array->ndim;
@@ -274,14 +256,13 @@ Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
   ArrayRef index = contiguous(x.array);
   if (!index) return Resolved::Error;
   const int64_t* values = reinterpret_cast<const int64_t*>(index->data);
-  Range r = range_of(values, f.size);
-  if (!in_bounds(r, x.length)) return Resolved::NumPy;
   f.unit = x.stride;
-  if (r.low >= 0) {
+  if (cpu::indices_within(values, f.size, 0, x.length - 1)) {
     f.offsets = values;
     f.keep.push_back(std::move(index));
     return Resolved::Fancy;
   }
+  if (!cpu::indices_within(values, f.size, -x.length, x.length - 1)) return Resolved::NumPy;
   f.owned_offsets.reset(new (std::nothrow) int64_t[f.size]);
   if (!f.owned_offsets) return Resolved::NumPy;
   for (int64_t i = 0; i < f.size; ++i)
@@ -319,8 +300,8 @@ Resolved combined_offsets(std::vector<FancyAxis>& fancy, FancyIndex& f) {
   for (FancyAxis& x : fancy) {
     ArrayRef flat = contiguous(x.array);
     if (!flat) return Resolved::Error;
-    if (!in_bounds(range_of(reinterpret_cast<const int64_t*>(flat->data), flat->size), x.length))
-      return Resolved::NumPy;
+    const int64_t* values = reinterpret_cast<const int64_t*>(flat->data);
+    if (!cpu::indices_within(values, flat->size, -x.length, x.length - 1)) return Resolved::NumPy;
     if (f.size) accumulate_offsets(x, f, f.owned_offsets.get());
   }
   return Resolved::Fancy;
@@ -361,10 +342,9 @@ bool resolve_rows(Array* a, PyObject* key, FancyIndex& f) {
       !(index->flags & kAligned) || index->ndim + a->ndim > kMaxDims || array_may_overlap(a, index))
     return false;
   const int64_t* positions = reinterpret_cast<const int64_t*>(index->data);
-  uint64_t largest = 0;
-  for (int64_t i = 0; i < index->size; ++i)
-    largest = std::max(largest, static_cast<uint64_t>(positions[i]));
-  if (largest >= static_cast<uint64_t>(a->shape[0])) return false;
+  f.unchecked = f.may_check_later ? a->shape[0] : -1;
+  if (!f.may_check_later && !cpu::indices_within(positions, index->size, 0, a->shape[0] - 1))
+    return false;
   f.data = a->data;
   f.sub_ndim = a->ndim - 1;
   std::copy(a->shape + 1, a->shape + a->ndim, f.sub_shape);

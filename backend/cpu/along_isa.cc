@@ -31,8 +31,8 @@ struct Arg {
   static MP_INLINE int64_t search(const char* p, int64_t stride, int64_t n) {
     if constexpr (kSame<S, Bool>) {
       if (stride == 1) {
-        const void* hit = __builtin_memchr(p, kMax, n);
-        return hit ? static_cast<const char*>(hit) - p : 0;
+        const int64_t hit = kMax ? first_true(p, n) : first_false(p, n);
+        return hit < n ? hit : 0;
       }
     } else if constexpr (kSame<S, V>) {
       if (stride == kSize && n >= kStep) return dense(p, n);
@@ -42,6 +42,17 @@ struct Arg {
     int64_t at = 0;
     const int64_t nan = scan(p, stride, 1, n, at, best);
     return nan >= 0 ? nan : at;
+  }
+  static MP_INLINE int64_t first_false(const char* p, int64_t n) {
+    const void* hit = __builtin_memchr(p, 0, n);
+    return hit ? static_cast<const char*>(hit) - p : n;
+  }
+  // Any byte but zero is true.
+  static MP_INLINE int64_t first_true(const char* p, int64_t n) {
+    int64_t i = 0;
+    while (i + 32 <= n && !any_lane(load<Vec<uint8_t, 32>>(p + i))) i += 32;
+    while (i < n && p[i] == 0) ++i;
+    return i;
   }
   // Element by element; returns the position of a NaN, else -1 with at and best brought forward.
   static MP_INLINE int64_t scan(const char* p, int64_t stride, int64_t i, int64_t end, int64_t& at,

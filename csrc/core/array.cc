@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/view.h"
 #include "cpu/kernels.h"
 #include "tape/tape.h"
 
@@ -268,27 +269,6 @@ bool array_may_repeat(const Array* a) {
   return false;
 }
 
-namespace {
-
-cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
-
-// Broadcast strides of src against dst's shape; false with ValueError when they do not fit.
-bool broadcast_strides(const Array* dst, const Array* src, int64_t* strides) {
-  int lead = dst->ndim - src->ndim;
-  for (int i = 0; i < dst->ndim; ++i) {
-    int k = i - lead;
-    if (k < 0 || (src->shape[k] == 1 && dst->shape[i] != 1)) {
-      strides[i] = 0;
-      continue;
-    }
-    if (src->shape[k] != dst->shape[i]) return false;
-    strides[i] = src->strides[k];
-  }
-  return true;
-}
-
-}  // namespace
-
 PyObject* shape_tuple(const int64_t* shape, int ndim) {
   PyObject* t = PyTuple_New(ndim);
   if (!t) return nullptr;
@@ -316,7 +296,7 @@ int array_assign(Array* dst, Array* src) {
     }
   }
   int64_t strides[kMaxDims];
-  if (src->ndim > dst->ndim || !broadcast_strides(dst, src, strides)) {
+  if (!broadcast_strides(src, dst->ndim, dst->shape, strides)) {
     PyObject *s = shape_tuple(src->shape, src->ndim), *d = shape_tuple(dst->shape, dst->ndim);
     if (s && d)
       PyErr_Format(PyExc_ValueError, "could not broadcast input array from shape %R into shape %R",
@@ -331,10 +311,10 @@ int array_assign(Array* dst, Array* src) {
   if (array_may_overlap(dst, src) && !array_same_view(dst, src)) {
     copy = ArrayRef::steal(array_copy(src, 'K'));
     if (!copy) return -1;
-    broadcast_strides(dst, copy.get(), strides);
+    broadcast_strides(copy.get(), dst->ndim, dst->shape, strides);
     from.data = copy->data;
   }
-  cpu::copy(view_of(dst), from);
+  cpu::copy(cpu_view(dst), from);
   return 0;
 }
 
@@ -357,7 +337,7 @@ Array* array_copy(Array* a, char order) {
     if ((a->flags & kCContig) && (out->flags & kCContig))
       std::memcpy(out->data, a->data, a->nbytes());
     else
-      cpu::copy(view_of(out), view_of(a));
+      cpu::copy(cpu_view(out), cpu_view(a));
   }
   return out;
 }
@@ -365,7 +345,7 @@ Array* array_copy(Array* a, char order) {
 Array* array_cast(Array* a, DType dtype) {
   Array* out = array_new_like(a, dtype);
   if (!out) return nullptr;
-  if (a->size) cpu::copy(view_of(out), view_of(a));
+  if (a->size) cpu::copy(cpu_view(out), cpu_view(a));
   return out;
 }
 

@@ -1,0 +1,187 @@
+// The thread pool: every element once, aligned cuts, status flags, nesting, concurrent callers,
+// fork.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cfenv>
+#include <chrono>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+#include "engine/pool.h"
+
+namespace pool = mp::pool;
+
+namespace {
+
+constexpr int64_t kLong = 1'000'000'000;  // an estimate that always goes parallel
+
+void divide_by_zero() {  // at run time, although nobody reads the result
+  volatile double one = 1, zero = 0, quotient = one / zero;
+  (void)quotient;
+}
+
+void busy_wait(int us) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(us);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+void covers_each_index_once() {
+  for (int64_t n : {0, 1, 2, 7, 64, 1000, 4097, 100'000})
+    for (int64_t grain : {1, 3, 64, 5000}) {
+      std::vector<std::atomic<int>> seen(n);
+      std::atomic<int> bad{0};
+      pool::parallel_for(n, grain, kLong, [&](int64_t begin, int64_t end) {
+        if (begin % grain || begin >= end || (end - begin < grain && end != n)) ++bad;
+        for (int64_t i = begin; i < end; ++i) seen[i].fetch_add(1, std::memory_order_relaxed);
+      });
+      CHECK(bad == 0);
+      for (auto& count : seen) CHECK(count == 1);
+    }
+}
+
+void uses_several_threads() {
+  std::vector<std::thread::id> ids(64);
+  pool::parallel_for(64, 1, kLong, [&](int64_t begin, int64_t end) {
+    busy_wait(2000);
+    for (int64_t i = begin; i < end; ++i) ids[i] = std::this_thread::get_id();
+  });
+  CHECK(std::set(ids.begin(), ids.end()).size() > 1);
+}
+
+void respects_the_limit() {
+  const int before = pool::threads();
+  for (int limit : {1, 2, 3}) {
+    pool::set_threads(limit);
+    CHECK(pool::threads() == limit);
+    std::vector<std::thread::id> ids(64);
+    pool::parallel_for(64, 1, kLong, [&](int64_t begin, int64_t end) {
+      busy_wait(200);
+      for (int64_t i = begin; i < end; ++i) ids[i] = std::this_thread::get_id();
+    });
+    CHECK(static_cast<int>(std::set(ids.begin(), ids.end()).size()) <= limit);
+  }
+  pool::set_threads(before);
+}
+
+void short_loops_stay_serial() {
+  const uint64_t before = pool::counters().parallel_loops;
+  const auto self = std::this_thread::get_id();
+  int calls = 0;
+  pool::parallel_for(1000, 1, 100, [&](int64_t begin, int64_t end) {
+    CHECK(begin == 0 && end == 1000 && std::this_thread::get_id() == self);
+    ++calls;
+  });
+  CHECK(calls == 1 && pool::counters().parallel_loops == before);
+}
+
+void nested_loops_are_serial() {
+  std::atomic<int64_t> total{0};
+  CHECK(!pool::inside());
+  pool::parallel_for(64, 1, kLong, [&](int64_t begin, int64_t end) {
+    CHECK(pool::inside());
+    for (int64_t i = begin; i < end; ++i) {
+      const auto self = std::this_thread::get_id();
+      pool::parallel_for(100, 1, kLong, [&](int64_t b, int64_t e) {
+        CHECK(std::this_thread::get_id() == self);
+        total += e - b;
+      });
+    }
+  });
+  CHECK(!pool::inside() && total == 6400);
+}
+
+void status_flags_come_back() {
+  for (int round = 0; round < 200; ++round) {
+    std::feclearexcept(FE_ALL_EXCEPT);
+    pool::parallel_for(64, 1, kLong, [&](int64_t begin, int64_t end) {
+      if (round % 10 == 0) busy_wait(100);
+      if (begin <= 37 && 37 < end) divide_by_zero();
+    });
+    CHECK(std::fetestexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW) == FE_DIVBYZERO);
+    std::feclearexcept(FE_ALL_EXCEPT);
+    pool::parallel_for(64, 1, kLong, [&](int64_t, int64_t) {
+      if (round % 10 == 0) busy_wait(100);
+    });
+    CHECK(std::fetestexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW) == 0);
+  }
+}
+
+void rounding_mode_goes_along() {
+  std::fesetround(FE_UPWARD);
+  std::atomic<int> wrong{0};
+  pool::parallel_for(64, 1, kLong, [&](int64_t, int64_t) {
+    busy_wait(100);
+    if (std::fegetround() != FE_UPWARD) ++wrong;
+  });
+  std::fesetround(FE_TONEAREST);
+  CHECK(wrong == 0);
+}
+
+void callers_on_several_threads() {
+  std::vector<std::thread> callers;
+  std::atomic<int64_t> total{0};
+  for (int t = 0; t < 4; ++t)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round)
+        pool::parallel_for(1000, 8, kLong, [&](int64_t begin, int64_t end) {
+          total.fetch_add(end - begin, std::memory_order_relaxed);
+        });
+    });
+  for (auto& caller : callers) caller.join();
+  CHECK(total == 4 * 500 * 1000);
+}
+
+// Pauses of all lengths between loops, so that workers are met spinning, falling asleep and asleep.
+void sleeping_and_waking() {
+  for (int round = 0; round < 300; ++round) {
+    int64_t sum[64] = {};
+    pool::parallel_for(64, 1, round % 3 ? kLong : 20'000, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sum[i] = i;
+    });
+    for (int64_t i = 0; i < 64; ++i) CHECK(sum[i] == i);
+    busy_wait(round % 60);
+  }
+}
+
+[[maybe_unused]] void works_after_fork() {
+  uses_several_threads();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    CHECK(pool::counters().started == 0);
+    uses_several_threads();
+    covers_each_index_once();
+    _exit(0);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  uses_several_threads();
+}
+
+}  // namespace
+
+int main() {
+  if (pool::threads() < 2) pool::set_threads(2);
+  short_loops_stay_serial();
+  covers_each_index_once();
+  uses_several_threads();
+  respects_the_limit();
+  nested_loops_are_serial();
+  status_flags_come_back();
+  rounding_mode_goes_along();
+  callers_on_several_threads();
+  sleeping_and_waking();
+#if !defined(__SANITIZE_THREAD__)
+  works_after_fork();  // ThreadSanitizer does not follow threads started in a forked child
+#endif
+  pool::set_threads(7);  // more than this machine has
+  covers_each_index_once();
+  callers_on_several_threads();
+  sleeping_and_waking();
+  std::puts("ok");
+}

@@ -1,0 +1,31 @@
+"""The engine's C++ parts without Python: each program in tests/engine/cpp, plain and under ThreadSanitizer."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+COMPILER = os.environ.get("CXX", "c++")
+SOURCES = {"test_pool": ["pool", "cpu_count"]}
+MODES = {"plain": ["-O2"], "tsan": ["-O1", "-fsanitize=thread"]}
+
+pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason="no C++ compiler")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("program", SOURCES)
+def test_program(program, mode, tmp_path):
+    sources = [ROOT / f"tests/engine/cpp/{program}.cc"]
+    sources += [ROOT / f"csrc/engine/{name}.cc" for name in SOURCES[program]]
+    binary = tmp_path / program
+    subprocess.run(
+        [COMPILER, "-std=c++20", "-g1", "-pthread", *MODES[mode], "-I", ROOT / "csrc", "-I", ROOT]
+        + ["-I", ROOT / "tests/engine/cpp", *sources, "-o", binary],
+        check=True,
+    )
+    environment = os.environ | {"TSAN_OPTIONS": "halt_on_error=1", "MINPY_NUM_THREADS": "4"}
+    result = subprocess.run([binary], env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and result.stdout == "ok\n", result.stdout + result.stderr

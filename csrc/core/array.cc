@@ -79,7 +79,7 @@ Array* discard(Array* a) {
 bool attach_fresh_storage(Array* a, int64_t nbytes) {
   a->storage = storage_new(static_cast<size_t>(nbytes));
   if (!a->storage) return raise_no_memory(a);
-  a->data = a->storage->data;
+  a->offset = 0;
   return true;
 }
 
@@ -127,7 +127,7 @@ void array_update_flags(Array* a) {
     }
   }
   int64_t align = is_complex(a->dtype) ? item / 2 : item;
-  int64_t bits = reinterpret_cast<intptr_t>(a->data);
+  int64_t bits = reinterpret_cast<intptr_t>(a->storage->data) + a->offset;
   for (int i = 0; i < a->ndim; ++i)
     if (a->shape[i] > 1) bits |= a->strides[i];
   a->flags = f | (c ? kCContig : 0) | (fo ? kFContig : 0) | ((bits & (align - 1)) ? 0 : kAligned);
@@ -146,7 +146,7 @@ inline Array* new_c_order(DType dtype, int ndim, const int64_t* shape) {
     raise_no_memory(a);
     return discard(a);
   }
-  a->data = a->storage->data;
+  a->offset = 0;
   a->flags = kCContig | kWriteable | kAligned;
   int long_axes = 0;
   for (int i = 0; i < ndim; ++i) long_axes += shape[i] != 1;
@@ -192,7 +192,7 @@ Array* array_new_like(const Array* like, DType dtype) {
 }
 
 Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
-                  char* data) {
+                  int64_t offset) {
   Array* a = array_alloc(ndim);
   if (!a) return nullptr;
   a->dtype = dtype;
@@ -203,7 +203,7 @@ Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, con
     size *= shape[i];
   }
   a->size = size;
-  a->data = data;
+  a->offset = offset;
   a->storage = incref(owner->storage);
   a->base = reinterpret_cast<PyObject*>(tape_root(owner));
   Py_INCREF(a->base);
@@ -219,17 +219,18 @@ Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t*
   int64_t nbytes = set_c_layout(a, dtype, shape);
   if (nbytes < 0) return discard(a);
   std::copy(strides, strides + ndim, a->strides);
-  a->data = data;
+  a->offset = 0;
   auto [low, high] = array_extent(a);
-  a->storage = storage_foreign(low, static_cast<size_t>(high - low), base);
+  a->storage = storage_foreign(data + low, static_cast<size_t>(high - low), base);
   if (!a->storage) return discard(a);
+  a->offset = -low;
   a->flags = writeable ? kWriteable : 0;
   array_update_flags(a);
   return a;
 }
 
-std::pair<char*, char*> array_extent(const Array* a) {
-  char *low = a->data, *high = a->data;
+std::pair<int64_t, int64_t> array_extent(const Array* a) {
+  int64_t low = a->offset, high = a->offset;
   if (a->size == 0) return {low, high};
   for (int i = 0; i < a->ndim; ++i) {
     int64_t reach = (a->shape[i] - 1) * a->strides[i];
@@ -241,11 +242,18 @@ std::pair<char*, char*> array_extent(const Array* a) {
 bool array_may_overlap(const Array* a, const Array* b) {
   auto [al, ah] = array_extent(a);
   auto [bl, bh] = array_extent(b);
-  return al < bh && bl < ah;
+  if (a->storage == b->storage) return al < bh && bl < ah;
+  // Two storages may stand for the same foreign bytes; one without bytes yet is like no other.
+  const char *x = a->storage->data, *y = b->storage->data;
+  return x && y && x + al < y + bh && y + bl < x + ah;
 }
 
 bool array_same_view(const Array* a, const Array* b) {
-  if (a->data != b->data || a->ndim != b->ndim || a->dtype != b->dtype) return false;
+  if (a->ndim != b->ndim || a->dtype != b->dtype) return false;
+  if (a->storage == b->storage
+          ? a->offset != b->offset
+          : !a->storage->data || a->storage->data + a->offset != b->storage->data + b->offset)
+    return false;
   for (int i = 0; i < a->ndim; ++i)
     if (a->shape[i] != b->shape[i] || (a->shape[i] > 1 && a->strides[i] != b->strides[i]))
       return false;
@@ -290,7 +298,7 @@ int array_assign(Array* dst, Array* src) {
     while (ones < extra && src->shape[ones] == 1) ++ones;
     if (ones == extra) {
       trimmed = ArrayRef::steal(array_view(src, src->dtype, dst->ndim, src->shape + extra,
-                                           src->strides + extra, src->data));
+                                           src->strides + extra, src->offset));
       if (!trimmed) return -1;
       src = trimmed.get();
     }
@@ -307,12 +315,12 @@ int array_assign(Array* dst, Array* src) {
   }
   if (dst->size == 0) return 0;
   ArrayRef copy;
-  cpu::View from{src->dtype, dst->ndim, dst->shape, strides, src->data};
+  cpu::View from{src->dtype, dst->ndim, dst->shape, strides, src->bytes()};
   if (array_may_overlap(dst, src) && !array_same_view(dst, src)) {
     copy = ArrayRef::steal(array_copy(src, 'K'));
     if (!copy) return -1;
     broadcast_strides(copy.get(), dst->ndim, dst->shape, strides);
-    from.data = copy->data;
+    from.data = copy->bytes();
   }
   cpu::copy(cpu_view(dst), from);
   return 0;
@@ -335,7 +343,7 @@ Array* array_copy(Array* a, char order) {
   if (!out) return nullptr;
   if (a->size) {
     if ((a->flags & kCContig) && (out->flags & kCContig))
-      std::memcpy(out->data, a->data, a->nbytes());
+      std::memcpy(out->bytes(), a->bytes(), a->nbytes());
     else
       cpu::copy(cpu_view(out), cpu_view(a));
   }

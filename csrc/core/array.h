@@ -2,8 +2,8 @@
 // around. One allocation serves both (see Note [The array is the Python object]). An Array is a
 // strided view of a Storage; shape, strides and dtype never change after construction except by the
 // in-place attribute setters. Invariants: base is null or the owner of the memory as in NumPy;
-// `kCContig`/`kFContig` are always up to date; data == storage->data + offset. All functions here
-// need the GIL.
+// `kCContig`/`kFContig` are always up to date. Whoever reads or writes elements asks for bytes(),
+// which first runs the deferred instructions that touch them. All functions here need the GIL.
 #pragma once
 #include <Python.h>
 
@@ -32,7 +32,7 @@ inline constexpr int kMaxDims = 64;
 
 struct Array {
   PyObject_HEAD Storage* storage;
-  char* data;
+  int64_t offset;  // of the first element, in bytes from the start of the storage
   DType dtype;
   uint8_t ndim;
   uint16_t flags;
@@ -52,6 +52,13 @@ struct Array {
   bool writeable() const { return flags & kWriteable; }
   int64_t nbytes() const { return size * itemsize(dtype); }
   std::span<const int64_t> shape_span() const { return {shape, ndim}; }
+  char* bytes() const {
+    if (storage->flags & kStoragePending) [[unlikely]]
+      storage_settle();
+    return storage->data + offset;
+  }
+  // The byte at a distance from the start of the storage.
+  char* at(int64_t distance) const { return bytes() + (distance - offset); }
 };
 
 extern PyTypeObject ArrayType;  // minpy.numpy.ndarray
@@ -106,7 +113,7 @@ Array* array_new_like(const Array* like, DType dtype);
 // A view of `owner`'s storage. The view's base is owner's owner, as NumPy collapses it (not past
 // kDetached).
 Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
-                  char* data);
+                  int64_t offset);
 // Memory of somebody else; `base` is kept alive and becomes .base.
 Array* array_foreign(DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
                      char* data, PyObject* base, bool writeable);
@@ -127,7 +134,7 @@ bool array_may_overlap(const Array* a, const Array* b);
 bool array_same_view(const Array* a, const Array* b);  // same memory, same layout
 bool array_may_repeat(
     const Array* a);  // whether two elements may share bytes (broadcast and window views)
-// Lowest and one-past-highest byte the view touches.
-std::pair<char*, char*> array_extent(const Array* a);
+// Lowest and one-past-highest byte the view touches, from the start of its storage.
+std::pair<int64_t, int64_t> array_extent(const Array* a);
 
 }  // namespace mp

@@ -1,8 +1,7 @@
 // Storage: the bytes of one allocation on one device. It is the unit of aliasing, versioning and
-// scheduling. Invariants: the reference count changes only under the GIL; `data` is fixed for life
-// (except that a write under Note [A write snapshots what the tape saved] moves saved references to
-// another Storage); `version` grows with each write. Small storages keep their bytes right behind
-// this header.
+// scheduling. Invariants: the reference count changes only under the GIL; `data` is fixed for life,
+// once it is set: a deferred result has none until the window runs; `version` grows with each
+// write. Small storages keep their bytes right behind this header.
 #pragma once
 #include <Python.h>
 
@@ -25,7 +24,16 @@ struct Storage {
   uint16_t flags;   // StorageFlags
 };
 
-enum StorageFlags : uint16_t { kStorageExported = 1 };
+enum StorageFlags : uint16_t {
+  kStorageExported = 1,  // foreign code may see the bytes: never touched by a deferred instruction
+  // Touched by instructions of the window that have not run yet (engine/window.h).
+  kStorageRead = 2,
+  kStorageWritten = 4,
+  kStoragePending = kStorageRead | kStorageWritten,
+};
+
+// Runs what the window holds, so that the bytes of every storage are there and current.
+void storage_settle();
 
 // The free lists of small storages: class c serves up to 64*c bytes right behind the header.
 // Everything here runs under the GIL. A free block links to the next one through `data`.

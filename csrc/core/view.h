@@ -9,7 +9,7 @@
 namespace mp {
 
 inline cpu::View cpu_view(const Array* a) {
-  return {a->dtype, a->ndim, a->shape, a->strides, a->data};
+  return {a->dtype, a->ndim, a->shape, a->strides, a->bytes()};
 }
 
 inline void c_strides(int ndim, const int64_t* shape, int64_t item, int64_t* out) {

@@ -15,7 +15,7 @@
 namespace mp::api {
 namespace {
 
-cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->data}; }
+cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->bytes()}; }
 
 ArrayRef finish(const NodeRef& node, ArrayRef out) {
   Array* outs[] = {out.get()};
@@ -80,9 +80,9 @@ bool reshape_strides(const Array* a, std::span<const int64_t> shape, int64_t* st
 }
 
 ArrayRef view(const ArrayRef& a, std::span<const int64_t> shape, const int64_t* strides,
-              char* data) {
+              int64_t offset) {
   return check(
-      array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, data));
+      array_view(a.get(), a->dtype, static_cast<int>(shape.size()), shape.data(), strides, offset));
 }
 
 // What no kernel does, NumPy does.
@@ -108,7 +108,7 @@ ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
 
 ArrayRef zeros(DType dtype, std::span<const int64_t> shape) {
   ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
-  std::memset(a->data, 0, static_cast<size_t>(a->nbytes()));
+  std::memset(a->bytes(), 0, static_cast<size_t>(a->nbytes()));
   return a;
 }
 
@@ -116,9 +116,9 @@ ArrayRef full(DType dtype, std::span<const int64_t> shape, double value) {
   ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
   if (a->size == 0) return a;
   if (dtype == DType::F64) {
-    std::fill_n(reinterpret_cast<double*>(a->data), a->size, value);
+    std::fill_n(reinterpret_cast<double*>(a->bytes()), a->size, value);
   } else if (dtype == DType::F32) {
-    std::fill_n(reinterpret_cast<float*>(a->data), a->size, static_cast<float>(value));
+    std::fill_n(reinterpret_cast<float*>(a->bytes()), a->size, static_cast<float>(value));
   } else {
     alignas(16) char bytes[16];
     cpu::copy({dtype, 0, nullptr, nullptr, bytes},
@@ -144,10 +144,10 @@ void assign(const ArrayRef& dst, const ArrayRef& src) {
 
 ArrayRef reshape(const ArrayRef& a, std::span<const int64_t> shape) {
   int64_t strides[kMaxDims];
-  if (reshape_strides(a.get(), shape, strides)) return view(a, shape, strides, a->data);
+  if (reshape_strides(a.get(), shape, strides)) return view(a, shape, strides, a->offset);
   ArrayRef dense = copy(a);
   reshape_strides(dense.get(), shape, strides);
-  return view(dense, shape, strides, dense->data);
+  return view(dense, shape, strides, dense->offset);
 }
 
 ArrayRef transpose(const ArrayRef& a, std::span<const int> axes) {
@@ -157,7 +157,7 @@ ArrayRef transpose(const ArrayRef& a, std::span<const int> axes) {
     shape[i] = a->shape[from];
     strides[i] = a->strides[from];
   }
-  return view(a, {shape, a->ndim}, strides, a->data);
+  return view(a, {shape, a->ndim}, strides, a->offset);
 }
 
 ArrayRef broadcast_to(const ArrayRef& a, std::span<const int64_t> shape) {
@@ -165,7 +165,7 @@ ArrayRef broadcast_to(const ArrayRef& a, std::span<const int64_t> shape) {
   const size_t lead = shape.size() - a->ndim;
   for (size_t i = 0; i < shape.size(); ++i)
     strides[i] = i < lead || (a->shape[i - lead] == 1 && shape[i] != 1) ? 0 : a->strides[i - lead];
-  return view(a, shape, strides, a->data);
+  return view(a, shape, strides, a->offset);
 }
 
 ArrayRef sum_to(const ArrayRef& g, std::span<const int64_t> shape) {
@@ -185,14 +185,14 @@ ArrayRef sum_to(const ArrayRef& g, std::span<const int64_t> shape) {
 ArrayRef slice(const ArrayRef& a, int axis, int64_t start, int64_t stop) {
   std::vector<int64_t> shape(a->shape, a->shape + a->ndim);
   shape[axis] = stop - start;
-  return view(a, shape, a->strides, a->data + start * a->strides[axis]);
+  return view(a, shape, a->strides, a->offset + start * a->strides[axis]);
 }
 
 ArrayRef flip(const ArrayRef& a, int axis) {
   std::vector<int64_t> strides(a->strides, a->strides + a->ndim);
   const int64_t last = std::max<int64_t>(a->shape[axis] - 1, 0) * strides[axis];
   strides[axis] = -strides[axis];
-  return view(a, a->shape_span(), strides.data(), a->data + last);
+  return view(a, a->shape_span(), strides.data(), a->offset + last);
 }
 
 ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
@@ -234,8 +234,8 @@ ArrayRef gather(const ArrayRef& a, const ArrayRef& index) {
   ArrayRef source = contiguous(a), positions = contiguous(index);
   ArrayRef out = check(array_new(a->dtype, index->ndim, index->shape));
   const int64_t item = itemsize(a->dtype);
-  cpu::gather(out->data, source->data, item, item, reinterpret_cast<int64_t*>(positions->data),
-              positions->size);
+  cpu::gather(out->bytes(), source->bytes(), item, item,
+              reinterpret_cast<int64_t*>(positions->bytes()), positions->size);
   return finish(node, out);
 }
 
@@ -246,9 +246,9 @@ ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index,
   ArrayRef out = zeros(values->dtype, shape), source = contiguous(values),
            positions = contiguous(index);
   const int64_t item = itemsize(values->dtype);
-  if (!cpu::scatter_add(values->dtype, out->data, item, 1,
-                        reinterpret_cast<int64_t*>(positions->data), positions->size, source->data,
-                        item)) {
+  if (!cpu::scatter_add(values->dtype, out->bytes(), item, 1,
+                        reinterpret_cast<int64_t*>(positions->bytes()), positions->size,
+                        source->bytes(), item)) {
     tape::RecordingScope off(false);
     ArrayRef flat = reshape(out, {&out->size, 1});
     in_numpy("add.at", {flat.object(), positions.object(), source.object()});

@@ -15,7 +15,7 @@ ArrayRef transpose_view(Array* a, const int* axes) {
     shape[i] = a->shape[axes[i]];
     strides[i] = a->strides[axes[i]];
   }
-  return ArrayRef::steal(array_view(a, a->dtype, a->ndim, shape, strides, a->data));
+  return ArrayRef::steal(array_view(a, a->dtype, a->ndim, shape, strides, a->offset));
 }
 
 PyObject* transpose_to(Array* a, PyObject* axes_arg) {
@@ -132,7 +132,8 @@ PyObject* squeeze_body(PyObject* const* v) {
     shape[ndim] = a->shape[i];
     strides[ndim++] = a->strides[i];
   }
-  return reinterpret_cast<PyObject*>(array_view(a.get(), a->dtype, ndim, shape, strides, a->data));
+  return reinterpret_cast<PyObject*>(
+      array_view(a.get(), a->dtype, ndim, shape, strides, a->offset));
 }
 constexpr Signature kSqueeze{"squeeze", {"a", "axis"}, 2, 1, 0, 2};
 constexpr Signature kSqueezeMethod{"squeeze", {"axis"}, 1, 0, 0, 1};
@@ -166,8 +167,8 @@ PyObject* diagonal_body(PyObject* const* v) {
   }
   shape[ndim] = length;
   strides[ndim++] = a->strides[first] + a->strides[second];
-  char* data = a->data + (length ? row * a->strides[first] + column * a->strides[second] : 0);
-  Array* view = array_view(a.get(), a->dtype, ndim, shape, strides, data);
+  int64_t start = a->offset + (length ? row * a->strides[first] + column * a->strides[second] : 0);
+  Array* view = array_view(a.get(), a->dtype, ndim, shape, strides, start);
   if (view) view->flags &= ~kWriteable;
   return reinterpret_cast<PyObject*>(view);
 }
@@ -176,14 +177,14 @@ constexpr Signature kDiagonalMethod{"diagonal", {"offset", "axis1", "axis2"}, 3,
 
 PyObject* flip_axes(Array* a, const int* axes, int count) {
   int64_t strides[kMaxDims];
-  char* data = a->data;
+  int64_t offset = a->offset;
   std::copy(a->strides, a->strides + a->ndim, strides);
   for (int i = 0; i < count; ++i) {
     int axis = axes[i];
-    if (a->shape[axis] > 0) data += (a->shape[axis] - 1) * strides[axis];
+    if (a->shape[axis] > 0) offset += (a->shape[axis] - 1) * strides[axis];
     strides[axis] = -strides[axis];
   }
-  return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim, a->shape, strides, data));
+  return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim, a->shape, strides, offset));
 }
 
 PyObject* flip_body(PyObject* const* v) {
@@ -248,7 +249,7 @@ ArrayRef at_least(Array* a, int ndim) {
   int64_t strides[3] = {0, 0, 0};
   if (a->ndim == 0) return reshaped(a, {shape, static_cast<size_t>(ndim)});
   std::copy(a->strides, a->strides + a->ndim, strides + (a->ndim == 1 ? 1 : 0));
-  return ArrayRef::steal(array_view(a, a->dtype, ndim, shape, strides, a->data));
+  return ArrayRef::steal(array_view(a, a->dtype, ndim, shape, strides, a->offset));
 }
 
 ArrayRef broadcasted(Array* a, std::span<const int64_t> shape) {
@@ -259,7 +260,7 @@ ArrayRef broadcasted(Array* a, std::span<const int64_t> shape) {
   if (!broadcast_strides(a, ndim, shape.data(), strides)) return {};
   for (int i = 0; i < ndim; ++i)
     if (shape[i] == 1) strides[i] = 0;
-  Array* view = array_view(a, a->dtype, ndim, shape.data(), strides, a->data);
+  Array* view = array_view(a, a->dtype, ndim, shape.data(), strides, a->offset);
   if (view) view->flags &= ~kWriteable;
   return ArrayRef::steal(view);
 }

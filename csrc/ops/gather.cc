@@ -9,7 +9,7 @@ namespace mp {
 ArrayRef flat_numbering(const Array* a) {
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, a->ndim, a->shape));
   if (!out) return {};
-  int64_t* first = reinterpret_cast<int64_t*>(out->data);
+  int64_t* first = reinterpret_cast<int64_t*>(out->bytes());
   std::iota(first, first + out->size, int64_t{0});
   return out;
 }

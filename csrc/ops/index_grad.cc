@@ -19,7 +19,7 @@ void scatter_add_rule(Vjp& v) { v.grad(0, api::gather(v.g(), index_of(v))); }
 // True for each position that no later one overwrites. Null when all are.
 ArrayRef last_writes(const ArrayRef& index, int64_t size) {
   ArrayRef dense = index->c_contiguous() ? index : check(array_copy(index.get(), 'C'));
-  const int64_t* at = reinterpret_cast<const int64_t*>(dense->data);
+  const int64_t* at = reinterpret_cast<const int64_t*>(dense->bytes());
   std::vector<int64_t> writer(static_cast<size_t>(size), -1);
   bool repeated = false;
   for (int64_t k = 0; k < dense->size; ++k) {
@@ -28,7 +28,7 @@ ArrayRef last_writes(const ArrayRef& index, int64_t size) {
   }
   if (!repeated) return {};
   ArrayRef last = check(array_new(DType::Bool, index->ndim, index->shape));
-  for (int64_t k = 0; k < dense->size; ++k) last->data[k] = writer[at[k]] == k;
+  for (int64_t k = 0; k < dense->size; ++k) last->bytes()[k] = writer[at[k]] == k;
   return last;
 }
 
@@ -38,10 +38,10 @@ void setitem_rule(Vjp& v) {
   if (v.needs(0)) {
     const int64_t size = target.shape.product();
     ArrayRef kept = check(array_new(DType::Bool, 1, &size));
-    std::fill(kept->data, kept->data + size, 1);
+    std::fill(kept->bytes(), kept->bytes() + size, 1);
     ArrayRef dense = index->c_contiguous() ? index : check(array_copy(index.get(), 'C'));
-    const int64_t* at = reinterpret_cast<const int64_t*>(dense->data);
-    for (int64_t k = 0; k < dense->size; ++k) kept->data[at[k]] = 0;
+    const int64_t* at = reinterpret_cast<const int64_t*>(dense->bytes());
+    for (int64_t k = 0; k < dense->size; ++k) kept->bytes()[at[k]] = 0;
     v.grad(0, api::where(api::reshape(kept, target.shape.span()), v.g(), 0.0));
   }
   if (v.needs(1)) {

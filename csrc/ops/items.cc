@@ -22,7 +22,7 @@ PyObject* list_of(const Array* a, int axis, const char* data) {
 PyObject* tolist(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   Array* a = reinterpret_cast<Array*>(self);
   if (nargs || kwnames) return fallback_method(a, "tolist", args, nargs, kwnames);
-  return list_of(a, 0, a->data);
+  return list_of(a, 0, a->bytes());
 }
 
 // The byte offset of item(args...): nothing for one element, a flat index, or an index for each
@@ -56,7 +56,7 @@ PyObject* item(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject
   else
     for (; ok && count < nargs; ++count) ok = read_int(args[count], given + count);
   if (ok && item_offset(a, given, count, &offset))
-    return make_python_scalar(a->dtype, a->data + offset);
+    return make_python_scalar(a->dtype, a->bytes() + offset);
   return fallback_method(a, "item", args, nargs, kwnames);
 }
 

@@ -73,11 +73,11 @@ bool copies_in_one_run(const Array* out, const Array* a, int axis) {
 }
 
 void fill_joined(Array* out, std::span<Array* const> arrays, int axis) {
-  char* to = out->data;
+  char* to = out->bytes();
   for (Array* a : arrays) {
     if (a->size) {
       if (copies_in_one_run(out, a, axis))
-        std::copy_n(a->data, a->nbytes(), to);
+        std::copy_n(a->bytes(), a->nbytes(), to);
       else
         cpu::copy({out->dtype, a->ndim, a->shape, out->strides, to}, cpu_view(a));
     }
@@ -108,7 +108,7 @@ bool read_arrays(PyObject* o, Arrays& out) {
     if (a->ndim == 0) return false;
     for (int64_t i = 0; i < a->shape[0]; ++i) {
       Array* row = array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1,
-                              a->data + i * a->strides[0]);
+                              a->offset + i * a->strides[0]);
       if (!row) return false;
       out.push_back(ArrayRef::steal(row));
     }
@@ -164,7 +164,7 @@ ArrayRef with_axis(Array* a, int axis) {
     shape[i] = i == axis ? 1 : a->shape[from];
     strides[i] = i == axis ? 0 : a->strides[from++];
   }
-  return ArrayRef::steal(array_view(a, a->dtype, a->ndim + 1, shape, strides, a->data));
+  return ArrayRef::steal(array_view(a, a->dtype, a->ndim + 1, shape, strides, a->offset));
 }
 
 PyObject* stack_body(PyObject* const* v) {
@@ -206,7 +206,7 @@ PyObject* column_stack_body(PyObject* const* v) {
   for (ArrayRef& a : arrays) {
     if (a->ndim >= 2) continue;
     int64_t shape[2] = {a->size, 1}, strides[2] = {a->ndim ? a->strides[0] : 0, 0};
-    a = ArrayRef::steal(array_view(a.get(), a->dtype, 2, shape, strides, a->data));
+    a = ArrayRef::steal(array_view(a.get(), a->dtype, 2, shape, strides, a->offset));
     if (!a) return nullptr;
   }
   return join(arrays, 1);

@@ -52,20 +52,20 @@ void unravel(const int64_t* flat, int64_t count, const Array* a, int64_t* rows) 
 ArrayRef nonzero_table(Array* a) {
   ArrayRef mask = as_mask(a);
   if (!mask) return {};
-  int64_t count = cpu::count_true(mask->data, mask->size);
+  int64_t count = cpu::count_true(mask->bytes(), mask->size);
   int ndim = a->ndim ? a->ndim : 1;
   int64_t shape[2] = {count, ndim};
   ArrayRef table = ArrayRef::steal(array_new(DType::I64, 2, shape));
   if (!table) return {};
-  int64_t* rows = reinterpret_cast<int64_t*>(table->data);
+  int64_t* rows = reinterpret_cast<int64_t*>(table->bytes());
   if (ndim == 1) {
-    flat_positions(mask->data, mask->size, count, rows);
+    flat_positions(mask->bytes(), mask->size, count, rows);
     return table;
   }
   ArrayRef flat = ArrayRef::steal(array_new(DType::I64, 1, &count));
   if (!flat) return {};
-  int64_t* positions = reinterpret_cast<int64_t*>(flat->data);
-  flat_positions(mask->data, mask->size, count, positions);
+  int64_t* positions = reinterpret_cast<int64_t*>(flat->bytes());
+  flat_positions(mask->bytes(), mask->size, count, positions);
   unravel(positions, count, a, rows);
   return table;
 }

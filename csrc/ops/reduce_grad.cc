@@ -88,7 +88,7 @@ bool has_zero(const ArrayRef& a) {
   std::vector<int> axes(zero->ndim);
   std::iota(axes.begin(), axes.end(), 0);
   ArrayRef count = api::sum(api::astype(zero, DType::I64), axes, false);
-  return *reinterpret_cast<int64_t*>(count->data) != 0;
+  return *reinterpret_cast<int64_t*>(count->bytes()) != 0;
 }
 
 // The product along the last axis as a tree of multiplications, which differentiates right where a

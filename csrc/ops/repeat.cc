@@ -27,7 +27,7 @@ bool read_repeats(PyObject* o, int64_t length, Repeats& repeats) {
   if (given->ndim == 1 && given->size != length && given->size != 1) return false;
   given = ArrayRef::steal(array_cast(given.get(), DType::I64));
   if (!given) return false;
-  const int64_t* p = reinterpret_cast<const int64_t*>(given->data);
+  const int64_t* p = reinterpret_cast<const int64_t*>(given->bytes());
   for (int64_t i = 0; i < length; ++i) {
     repeats.counts.push_back(p[given->size == 1 ? 0 : i]);
     if (repeats.counts.back() < 0) return false;
@@ -64,9 +64,9 @@ ArrayRef repeat_unrecorded(Array* a, int axis, const Repeats& repeats, int64_t t
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, a->ndim, shape));
   if (!source || !out || !out->size) return source ? out : ArrayRef{};
   auto blocks = inner == 8 ? repeat_blocks<8> : inner == 4 ? repeat_blocks<4> : repeat_blocks<0>;
-  char* to = out->data;
+  char* to = out->bytes();
   for (int64_t i = 0; i < outer; ++i)
-    to = blocks(to, source->data + i * length * inner, inner, length, repeats);
+    to = blocks(to, source->bytes() + i * length * inner, inner, length, repeats);
   return out;
 }
 
@@ -109,8 +109,8 @@ ArrayRef tile_unrecorded(Array* a, int ndim, const int64_t* reps) {
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, ndim, shape));
   if (!out || !out->size) return out;
   c_strides(2 * ndim, twice, itemsize(a->dtype), into);
-  cpu::copy({a->dtype, 2 * ndim, twice, into, out->data},
-            {a->dtype, 2 * ndim, twice, from, a->data});
+  cpu::copy({a->dtype, 2 * ndim, twice, into, out->bytes()},
+            {a->dtype, 2 * ndim, twice, from, a->bytes()});
   return out;
 }
 

@@ -67,7 +67,7 @@ void contiguous_strides(std::span<const int64_t> shape, int64_t item, char order
 
 ArrayRef view_in_shape(Array* a, std::span<const int64_t> shape, const int64_t* strides) {
   return ArrayRef::steal(
-      array_view(a, a->dtype, static_cast<int>(shape.size()), shape.data(), strides, a->data));
+      array_view(a, a->dtype, static_cast<int>(shape.size()), shape.data(), strides, a->offset));
 }
 
 bool same_shape(const Array* a, std::span<const int64_t> shape) {
@@ -97,12 +97,12 @@ ArrayRef flat_copy(Array* a, char order) {
     ArrayRef out = ArrayRef::steal(array_new(x->dtype, 1, &x->size));
     if (!out || !x->size) return out;
     if (order == 'C' && x->c_contiguous()) {
-      std::memcpy(out->data, x->data, x->nbytes());
+      std::memcpy(out->bytes(), x->bytes(), x->nbytes());
       return out;
     }
     int64_t strides[kMaxDims];
     contiguous_strides(x->shape_span(), itemsize(x->dtype), order, strides);
-    cpu::copy({x->dtype, x->ndim, x->shape, strides, out->data}, cpu_view(x));
+    cpu::copy({x->dtype, x->ndim, x->shape, strides, out->bytes()}, cpu_view(x));
     return out;
   });
 }

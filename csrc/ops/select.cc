@@ -38,7 +38,7 @@ ArrayRef take_unrecorded(Array* a, int axis, const int64_t* positions,
   if (!source) return {};
   int64_t length = a->ndim ? a->shape[axis] : 1;
   for (int64_t i = 0; i < outer; ++i)
-    cpu::gather(out->data + i * count * inner, source->data + i * length * inner, step, inner,
+    cpu::gather(out->bytes() + i * count * inner, source->bytes() + i * length * inner, step, inner,
                 positions, count);
   return out;
 }
@@ -89,7 +89,7 @@ ArrayRef integer_indices(PyObject* o) {
 // Checked positions for the indices, which serve as they are when none is negative.
 const int64_t* positions_of(const Array* index, int64_t length, Mode mode,
                             std::unique_ptr<int64_t[]>& owned) {
-  const int64_t* given = reinterpret_cast<const int64_t*>(index->data);
+  const int64_t* given = reinterpret_cast<const int64_t*>(index->bytes());
   if (cpu::indices_within(given, index->size, 0, length - 1)) return given;
   owned.reset(new int64_t[index->size]);
   for (int64_t i = 0; i < index->size; ++i) {
@@ -134,7 +134,7 @@ PyObject* compress_array(PyObject* const condition, PyObject* array, PyObject* a
     return array_subscript(a.object(), mask.object());
   ArrayRef table = a ? nonzero_table(mask.get()) : ArrayRef{};
   if (!table) return nullptr;
-  const int64_t* positions = reinterpret_cast<const int64_t*>(table->data);
+  const int64_t* positions = reinterpret_cast<const int64_t*>(table->bytes());
   int64_t count = table->shape[0];
   if (count && positions[count - 1] >= a->shape[axis]) return nullptr;
   return taken(a.get(), axis, positions, {&count, 1}).release_object();
@@ -153,7 +153,7 @@ PyObject* nonzero_tuple(Array* a) {
   PyObject* tuple = table ? PyTuple_New(a->ndim) : nullptr;
   for (int d = 0; tuple && d < a->ndim; ++d) {
     Array* column =
-        array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->data + d * 8);
+        array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->offset + d * 8);
     if (column)
       PyTuple_SET_ITEM(tuple, d, reinterpret_cast<PyObject*>(column));
     else
@@ -175,7 +175,7 @@ PyObject* flatnonzero_body(PyObject* const* v) {
   ArrayRef table = flat ? nonzero_table(flat.get()) : ArrayRef{};
   if (!table) return nullptr;
   return reinterpret_cast<PyObject*>(
-      array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->data));
+      array_view(table.get(), DType::I64, 1, table->shape, table->strides, table->offset));
 }
 constexpr Signature kFlatnonzero{"flatnonzero", {"a"}, 1, 1, 0, 1};
 
@@ -212,7 +212,7 @@ bool read_choices(PyObject* x, PyObject* y, ArrayRef* a, ArrayRef* b) {
   if (!adapts(number, dtype) || !store_scalar(dtype, bytes, number)) return false;
   ArrayRef scalar = ArrayRef::steal(array_new(dtype, 0, nullptr));
   if (!scalar) return false;
-  std::memcpy(scalar->data, bytes, itemsize(dtype));
+  std::memcpy(scalar->bytes(), bytes, itemsize(dtype));
   (weak_x ? *a : *b) = std::move(scalar);
   return true;
 }
@@ -260,7 +260,7 @@ ArrayRef where_array(const ArrayRef& condition, const ArrayRef& x, const ArrayRe
   ArrayRef out = ArrayRef::steal(array_new_strided(dtype, ndim, shape, strides[3]));
   if (!out || !out->size) return out;
   auto view = [&](int i) {
-    return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->data};
+    return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->bytes()};
   };
   return cpu::select(cpu_view(out.get()), view(0), view(1), view(2)) ? out : ArrayRef{};
 }

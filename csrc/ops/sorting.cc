@@ -49,7 +49,7 @@ PyObject* sort(PyObject* const* v) {
   int64_t row = n * itemsize(a->dtype);
   ReleaseGil gil(a->size);
   for (int64_t i = 0; i < a->size / n; ++i)
-    if (!cpu::sort(a->dtype, out->data + i * row, n)) return nullptr;
+    if (!cpu::sort(a->dtype, out->bytes() + i * row, n)) return nullptr;
   return out.release_object();
 }
 
@@ -63,8 +63,8 @@ PyObject* argsort(PyObject* const* v) {
   if (!keys || !out) return nullptr;
   int64_t n = a->shape[a->ndim - 1], row = n * itemsize(a->dtype);
   for (int64_t i = 0; i < a->size / n; ++i)
-    if (!cpu::argsort(a->dtype, keys->data + i * row, reinterpret_cast<int64_t*>(out->data) + i * n,
-                      n, false))
+    if (!cpu::argsort(a->dtype, keys->bytes() + i * row,
+                      reinterpret_cast<int64_t*>(out->bytes()) + i * n, n, false))
       return nullptr;
   return out.release_object();
 }
@@ -92,8 +92,8 @@ PyObject* searchsorted(PyObject* const* v) {
   bool done;
   {
     ReleaseGil gil(values->size);
-    done = cpu::searchsorted(common, sorted->data, sorted->size, values->data, values->size, right,
-                             reinterpret_cast<int64_t*>(out->data));
+    done = cpu::searchsorted(common, sorted->bytes(), sorted->size, values->bytes(), values->size,
+                             right, reinterpret_cast<int64_t*>(out->bytes()));
   }
   return done ? finish_result(out.release()) : nullptr;
 }

@@ -22,8 +22,8 @@ ArrayRef section(Array* a, int axis, Cut cut) {
   int64_t shape[kMaxDims];
   std::copy(a->shape, a->shape + a->ndim, shape);
   shape[axis] = PySlice_AdjustIndices(a->shape[axis], &start, &stop, 1);
-  char* data = a->data + (shape[axis] ? start * a->strides[axis] : 0);
-  return ArrayRef::steal(array_view(a, a->dtype, a->ndim, shape, a->strides, data));
+  int64_t offset = a->offset + (shape[axis] ? start * a->strides[axis] : 0);
+  return ArrayRef::steal(array_view(a, a->dtype, a->ndim, shape, a->strides, offset));
 }
 
 // N sections: the first length % N of them are one longer than the others.

@@ -121,8 +121,8 @@ PyObject* variance(PyObject* const* v) {
   fp_clear();
   {
     ReleaseGil gil(a->size);
-    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->data},
-                      {result, a->ndim, p.ones, p.strides, out->data}, cpu_view(source.get()))) {
+    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->bytes()},
+                      {result, a->ndim, p.ones, p.strides, out->bytes()}, cpu_view(source.get()))) {
       return nullptr;
     }
   }
@@ -202,7 +202,7 @@ PyObject* count_nonzero(PyObject* const* v) {
   }
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, p.ndim, p.kept));
   if (!out || !cpu::reduce(cpu::Reduce::CountNonzero,
-                           {DType::I64, a->ndim, p.ones, p.strides, out->data}, cpu_view(a)))
+                           {DType::I64, a->ndim, p.ones, p.strides, out->bytes()}, cpu_view(a)))
     return nullptr;
   return finish_result(out.release());
 }

@@ -199,7 +199,7 @@ void execute(Call& c) {
     Array* a = i < nin ? c.in[i].array : c.outs[i - nin];
     rows[i] = strides[i];
     if (a) {
-      data[i] = a->data;
+      data[i] = a->bytes();
       strides_for(a, c.b, strides[i]);
     } else {
       data[i] = c.in[i].bytes;
@@ -221,7 +221,7 @@ NodeRef begin_tape(Call& c, Array* const* originals) {
     ins[i] = originals[i];
     if (ins[i] || !(c.f->op.saves >> i & 1)) continue;
     scalars[i] = check(array_new(c.loop->types[i], 0, nullptr));
-    std::memcpy(scalars[i]->data, c.in[i].bytes, itemsize(c.loop->types[i]));
+    std::memcpy(scalars[i]->bytes(), c.in[i].bytes, itemsize(c.loop->types[i]));
     ins[i] = scalars[i].get();
   }
   return tape::begin(c.f->op, {ins, static_cast<size_t>(c.f->nin)});
@@ -321,7 +321,7 @@ int record_plain(Ufunc* f, const Loop* loop, Array* const* arrays, char* const* 
     scalars[i] = ArrayRef::steal(array_new(loop->types[i], 0, nullptr));
     if (!scalars[i]) return -1;
     ins[i] = scalars[i].get();
-    std::memcpy(ins[i]->data, data[i], itemsize(loop->types[i]));
+    std::memcpy(ins[i]->bytes(), data[i], itemsize(loop->types[i]));
   }
   return tape::finish(tape::begin(f->op, {ins, static_cast<size_t>(f->nin)}), {&out, 1});
 }
@@ -337,7 +337,7 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Arra
   int nin = f->nin;
   Array* out = array_new(loop->types[nin], like->ndim, like->shape);
   if (!out) return nullptr;
-  char* args[3] = {data[0], nin == 1 ? out->data : data[1], out->data};
+  char* args[3] = {data[0], nin == 1 ? out->bytes() : data[1], out->bytes()};
   intptr_t n = like->size,
            step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
   fp_clear();
@@ -356,7 +356,7 @@ PyObject* call_plain_unary(Ufunc* f, PyObject* x) {
   uint8_t code = static_cast<uint8_t>(a->dtype);
   const Loop* loop = plain(a) ? resolve_loop(f, &code) : nullptr;
   if (!loop || loop->types[0] != a->dtype) return nullptr;
-  char* data[1] = {a->data};
+  char* data[1] = {a->bytes()};
   intptr_t steps[1] = {itemsize(a->dtype)};
   return run_plain(f, loop, &a, a, data, steps);
 }
@@ -374,7 +374,7 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
       repeated[i] = !plain(arrays[i]);
       if (repeated[i] && !uniform(arrays[i])) return nullptr;
       codes[i] = static_cast<uint8_t>(arrays[i]->dtype);
-      data[i] = arrays[i]->data;
+      data[i] = arrays[i]->bytes();
     } else if (PyFloat_CheckExact(operands[i])) {
       codes[i] = kWeakFloat;
       data[i] = scalar;

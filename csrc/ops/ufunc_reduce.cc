@@ -77,8 +77,8 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   }
   fp_clear();
   std::optional<cpu::Reduce> kernel = kernel_of(f->name);
-  cpu::View out_view{acc, a->ndim, shape, out_strides, out->data},
-      in_view{a->dtype, a->ndim, a->shape, a->strides, a->data};
+  cpu::View out_view{acc, a->ndim, shape, out_strides, out->bytes()},
+      in_view{a->dtype, a->ndim, a->shape, a->strides, a->bytes()};
   bool reduced = false;
   if (a->size && kernel) {
     ReleaseGil gil(a->size);
@@ -93,7 +93,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     }
     int64_t in_shape[kMaxDims];
     std::copy(a->shape, a->shape + a->ndim, in_shape);
-    char* in_data = a->data;
+    char* in_data = a->bytes();
     if (identity) {
       alignas(16) char one[16];
       double value = a->size ? *identity : *identity + 0.0;  // an empty sum is +0
@@ -103,7 +103,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     } else {
       // Start from the first item of each reduced axis; only one axis, or an idempotent operator,
       // comes here.
-      cpu::copy(out_view, {a->dtype, a->ndim, shape, a->strides, a->data});
+      cpu::copy(out_view, {a->dtype, a->ndim, shape, a->strides, a->bytes()});
       if (long_axes == 1)
         for (int i = 0; i < a->ndim; ++i)
           if (r.axes >> i & 1) {
@@ -111,7 +111,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
             in_data += a->strides[i];
           }
     }
-    char* data[3] = {out->data, in_data, out->data};
+    char* data[3] = {out->bytes(), in_data, out->bytes()};
     const int64_t* strides[3] = {out_strides, a->strides, out_strides};
     ReleaseGil gil(a->size);
     run_loop(*loop, 3, a->ndim, in_shape, data, strides);

@@ -53,7 +53,7 @@ PyObject* get_T(PyObject* self, void*) {
   int64_t shape[kMaxDims], strides[kMaxDims];
   std::reverse_copy(a->shape, a->shape + a->ndim, shape);
   std::reverse_copy(a->strides, a->strides + a->ndim, strides);
-  return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim, shape, strides, a->data));
+  return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim, shape, strides, a->offset));
 }
 
 // The attribute of the zero-copy numpy.ndarray, wrapped.

@@ -157,7 +157,7 @@ template <PyObject* (*Convert)(PyObject*)>
 PyObject* to_number(PyObject* self, const char* method) {
   Array* a = reinterpret_cast<Array*>(self);
   if (a->ndim) return fallback_method(a, method, nullptr, 0, nullptr);
-  PyObject* scalar = make_python_scalar(a->dtype, a->data);
+  PyObject* scalar = make_python_scalar(a->dtype, a->bytes());
   PyObject* result = scalar ? Convert(scalar) : nullptr;
   Py_XDECREF(scalar);
   return result;
@@ -167,13 +167,13 @@ PyObject* nb_int(PyObject* self) { return to_number<PyNumber_Long>(self, "__int_
 PyObject* nb_float(PyObject* self) { return to_number<PyNumber_Float>(self, "__float__"); }
 PyObject* nb_index(PyObject* self) {
   Array* a = reinterpret_cast<Array*>(self);
-  if (a->ndim == 0 && is_integer(a->dtype)) return make_python_scalar(a->dtype, a->data);
+  if (a->ndim == 0 && is_integer(a->dtype)) return make_python_scalar(a->dtype, a->bytes());
   return fallback_method(a, "__index__", nullptr, 0, nullptr);
 }
 
 int nb_bool(PyObject* self) {
   Array* a = reinterpret_cast<Array*>(self);
-  PyObject* scalar = a->size == 1 ? make_python_scalar(a->dtype, a->data)
+  PyObject* scalar = a->size == 1 ? make_python_scalar(a->dtype, a->bytes())
                                   : fallback_method(a, "__bool__", nullptr, 0, nullptr);
   if (!scalar) return -1;
   int truth = PyObject_IsTrue(scalar);

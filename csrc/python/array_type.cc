@@ -53,7 +53,7 @@ PyObject* array_str(PyObject* self) { return through_numpy(self, PyObject_Str); 
 Py_hash_t array_hash(PyObject* self) {
   Array* a = as_self(self);
   if (!(a->flags & kScalar)) return PyObject_HashNotImplemented(self);
-  PyObject* scalar = make_python_scalar(a->dtype, a->data);
+  PyObject* scalar = make_python_scalar(a->dtype, a->bytes());
   Py_hash_t h = scalar ? PyObject_Hash(scalar) : -1;
   Py_XDECREF(scalar);
   return h;

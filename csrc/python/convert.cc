@@ -117,7 +117,7 @@ PyObject* to_numpy(Array* a) {
   int flags = a->writeable() ? NPY_ARRAY_WRITEABLE : 0;
   PyObject* out =
       PyArray_NewFromDescr(&PyArray_Type, descr, a->ndim, reinterpret_cast<npy_intp*>(a->shape),
-                           reinterpret_cast<npy_intp*>(a->strides), a->data, flags, nullptr);
+                           reinterpret_cast<npy_intp*>(a->strides), a->bytes(), flags, nullptr);
   if (!out) return nullptr;
   a->storage->flags |= kStorageExported;
   PyObject* self = reinterpret_cast<PyObject*>(a);
@@ -144,14 +144,14 @@ PyObject* from_numpy(PyObject* o) {
     if (array_check(owner)) {
       Array* ours = reinterpret_cast<Array*>(owner);
       bool same = owner == PyArray_BASE(np) && ours->dtype == dtype && ours->ndim == ndim &&
-                  ours->data == data && std::equal(shape, shape + ndim, ours->shape) &&
+                  ours->bytes() == data && std::equal(shape, shape + ndim, ours->shape) &&
                   std::equal(strides, strides + ndim, ours->strides) &&
                   ours->writeable() == bool(PyArray_FLAGS(np) & NPY_ARRAY_WRITEABLE);
       if (same) {
         Py_INCREF(owner);
         return owner;
       }
-      Array* view = array_view(ours, dtype, ndim, shape, strides, data);
+      Array* view = array_view(ours, dtype, ndim, shape, strides, data - ours->at(0));
       if (view && !PyArray_ISWRITEABLE(np)) view->flags &= ~kWriteable;
       return reinterpret_cast<PyObject*>(view);
     }

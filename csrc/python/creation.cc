@@ -126,7 +126,7 @@ PyObject* arange(PyObject* const* v) {
   n = std::max<int64_t>(n, 0);
   Array* a = array_new(DType::I64, 1, &n);
   if (!a) return nullptr;
-  int64_t* out = reinterpret_cast<int64_t*>(a->data);
+  int64_t* out = reinterpret_cast<int64_t*>(a->bytes());
   for (int64_t i = 0; i < n; ++i) out[i] = start + i * step;
   return reinterpret_cast<PyObject*>(a);
 }
@@ -146,7 +146,7 @@ PyObject* eye(PyObject* const* v) {
   alignas(16) char one[16];
   encode_one(dtype, one);
   for (int64_t i = std::max<int64_t>(0, -k); i < n && i < m - k; ++i)
-    std::memcpy(a->data + (i * m + i + k) * item, one, item);
+    std::memcpy(a->bytes() + (i * m + i + k) * item, one, item);
   return reinterpret_cast<PyObject*>(a);
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 // A basic index while it is applied: the view that the parts seen so far select.
 struct ViewBuilder {
-  char* data;
+  int64_t offset;
   int ndim = 0;
   int64_t shape[kMaxDims];
   int64_t strides[kMaxDims];
@@ -38,7 +38,7 @@ inline bool apply_integer(ViewBuilder& v, Array* a, int axis, PyObject* item) {
   int64_t length = a->shape[axis], k = i < 0 ? i + length : i;
   if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(length))
     return out_of_bounds(i, axis, length);
-  v.data += k * a->strides[axis];
+  v.offset += k * a->strides[axis];
   return true;
 }
 
@@ -64,13 +64,13 @@ inline bool apply_slice(ViewBuilder& v, Array* a, int axis, PyObject* item) {
       plain_bound(s->stop, length, length, &to)) {
     v.shape[v.ndim] = to > from ? to - from : 0;
     v.strides[v.ndim++] = a->strides[axis];
-    if (to > from) v.data += from * a->strides[axis];
+    if (to > from) v.offset += from * a->strides[axis];
     return true;
   }
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(item, &start, &stop, &step) < 0) return false;
   int64_t n = PySlice_AdjustIndices(length, &start, &stop, step);
-  if (n) v.data += start * a->strides[axis];
+  if (n) v.offset += start * a->strides[axis];
   v.shape[v.ndim] = n;
   v.strides[v.ndim++] = step * a->strides[axis];
   return true;
@@ -125,14 +125,14 @@ Parsed parse_basic(ViewBuilder& v, Array* a, PyObject* const* items, Py_ssize_t 
 }
 
 Parsed parse_basic(ViewBuilder& v, Array* a, PyObject* key) {
-  v.data = a->data;
+  v.offset = a->offset;
   if (PyTuple_CheckExact(key))
     return parse_basic(v, a, &PyTuple_GET_ITEM(key, 0), PyTuple_GET_SIZE(key));
   return parse_basic(v, a, &key, 1);
 }
 
 inline Array* build(ViewBuilder& v, Array* a) {
-  return array_view(a, a->dtype, v.ndim, v.shape, v.strides, v.data);
+  return array_view(a, a->dtype, v.ndim, v.shape, v.strides, v.offset);
 }
 
 int read_only() {
@@ -141,13 +141,13 @@ int read_only() {
 }
 
 // Assignment to one element. Recording and odd values take the general way through a view.
-int set_element(Array* a, char* data, PyObject* key, PyObject* value) {
+int set_element(Array* a, int64_t offset, PyObject* key, PyObject* value) {
   bool plain = !a->storage->saved && !tape::state.recording;
-  if (plain && store_scalar(a->dtype, data, value)) {
+  if (plain && store_scalar(a->dtype, a->at(offset), value)) {
     ++a->storage->version;
     return 0;
   }
-  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, data));
+  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, offset));
   if (!view) return -1;
   int status = assign_value(view.get(), value, Target::Element);
   return status == 1 ? fallback_setitem(a, key, value) : status;
@@ -196,9 +196,9 @@ PyTypeObject make_iter_type() {
 
 PyTypeObject ArrayIterType = make_iter_type();
 
-PyObject* array_element(Array* a, char* data) {
-  if (!tape::should_record(a)) return make_scalar(a->dtype, data);
-  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, data));
+PyObject* array_element(Array* a, int64_t offset) {
+  if (!tape::should_record(a)) return make_scalar(a->dtype, a->at(offset));
+  ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, offset));
   if (!view) return nullptr;
   Array* ins[] = {view.get()};
   NodeRef node = tape::begin(op_copy, ins);
@@ -219,10 +219,10 @@ PyObject* array_item(PyObject* self, Py_ssize_t i) {
   int64_t k = i < 0 ? i + a->shape[0] : i;
   if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(a->shape[0]))
     return out_of_bounds(i, 0, a->shape[0]);
-  char* data = a->data + k * a->strides[0];
-  if (a->ndim == 1) return array_element(a, data);
+  int64_t offset = a->offset + k * a->strides[0];
+  if (a->ndim == 1) return array_element(a, offset);
   return reinterpret_cast<PyObject*>(
-      array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1, data));
+      array_view(a, a->dtype, a->ndim - 1, a->shape + 1, a->strides + 1, offset));
 }
 
 PyObject* array_subscript(PyObject* self, PyObject* key) {
@@ -235,7 +235,7 @@ PyObject* array_subscript(PyObject* self, PyObject* key) {
   ViewBuilder v;
   switch (parse_basic(v, a, key)) {
     case Parsed::Element:
-      return array_element(a, v.data);
+      return array_element(a, v.offset);
     case Parsed::View:
       return reinterpret_cast<PyObject*>(build(v, a));
     case Parsed::Error:
@@ -256,7 +256,7 @@ int array_ass_subscript(PyObject* self, PyObject* key, PyObject* value) {
   ViewBuilder v;
   switch (parse_basic(v, a, key)) {
     case Parsed::Element:
-      return set_element(a, v.data, key, value);
+      return set_element(a, v.offset, key, value);
     case Parsed::Error:
       return -1;
     case Parsed::Other:

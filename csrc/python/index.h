@@ -17,8 +17,8 @@ PyObject* array_iter(PyObject* self);
 
 extern PyTypeObject ArrayIterType;  // ready it once, when the module is made
 
-// The element at `data` as indexing returns it: a NumPy scalar, or under recording a 0-d copy that
-// acts as one (not a view: a scalar does not change with its array).
-PyObject* array_element(Array* a, char* data);
+// The element at `offset` of the storage as indexing returns it: a NumPy scalar, or under recording
+// a 0-d copy that acts as one (not a view: a scalar does not change with its array).
+PyObject* array_element(Array* a, int64_t offset);
 
 }  // namespace mp

@@ -55,12 +55,12 @@ ArrayRef gather_items(Array* a, const FancyIndex& f, bool* outside) {
   std::copy(sub_strides, sub_strides + f.sub_ndim, strides + f.ndim);
   ArrayRef out = ArrayRef::steal(array_new_strided(a->dtype, f.ndim + f.sub_ndim, shape, strides));
   if (!out) return {};
-  *outside = !move_items(f, itemsize(a->dtype), out->data, index_strides, sub_strides, false);
+  *outside = !move_items(a, f, out->bytes(), index_strides, sub_strides, false);
   if (*outside) return {};
   if (f.position == 0) return out;
   ResultLayout seen(f, index_strides, sub_strides);
   return ArrayRef::steal(
-      array_view(out.get(), a->dtype, seen.ndim, seen.shape, seen.strides, out->data));
+      array_view(out.get(), a->dtype, seen.ndim, seen.shape, seen.strides, out->offset));
 }
 
 Array* mask_of(Array* a, PyObject* key) {
@@ -76,10 +76,10 @@ template <class Visit>
 void for_each_row(Array* a, const char* mask, Visit visit) {
   if (a->size == 0) return;
   if (a->c_contiguous())
-    return visit(a->data, static_cast<int64_t>(itemsize(a->dtype)), mask, a->size);
+    return visit(a->bytes(), static_cast<int64_t>(itemsize(a->dtype)), mask, a->size);
   int last = a->ndim - 1;
   int64_t counter[kMaxDims] = {}, n = a->shape[last];
-  char* row = a->data;
+  char* row = a->bytes();
   for (int64_t done = 0; done < a->size; done += n, mask += n) {
     visit(row, a->strides[last], mask, n);
     for (int d = last - 1; d >= 0; --d) {
@@ -95,12 +95,12 @@ ArrayRef select_by_mask(Array* a, Array* mask) {
   ArrayRef flags =
       mask->c_contiguous() ? ArrayRef::borrow(mask) : ArrayRef::steal(array_copy(mask, 'C'));
   if (!flags) return {};
-  int64_t count = cpu::count_true(flags->data, flags->size);
+  int64_t count = cpu::count_true(flags->bytes(), flags->size);
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, 1, &count));
   if (!out || !count) return out;
-  char* to = out->data;
+  char* to = out->bytes();
   int item = itemsize(a->dtype);
-  for_each_row(a, flags->data, [&](char* data, int64_t stride, const char* m, int64_t n) {
+  for_each_row(a, flags->bytes(), [&](char* data, int64_t stride, const char* m, int64_t n) {
     to += item * cpu::compress(to, data, stride, item, m, n);
   });
   return out;
@@ -124,7 +124,7 @@ ArrayRef select(Array* a, PyObject* key, Resolved* resolved) {
   }
   if (*resolved != Resolved::View && *resolved != Resolved::Element) return {};
   ArrayRef view =
-      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
+      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.offset));
   if (!view || !copies || *resolved == Resolved::Element) return view;
   *resolved = Resolved::Fancy;
   return ArrayRef::steal(array_copy(view.get(), 'K'));
@@ -137,12 +137,12 @@ int set_by_mask(Array* a, Array* mask, Array* value) {
                        ? ArrayRef::borrow(mask)
                        : ArrayRef::steal(array_copy(mask, 'C'));
   if (!flags) return -1;
-  int64_t count = cpu::count_true(flags->data, flags->size);
+  int64_t count = cpu::count_true(flags->bytes(), flags->size);
   if (value->ndim > 1 || (value->ndim == 1 && value->size != count && value->size != 1)) return 1;
   int item = itemsize(a->dtype);
-  const char* from = value->data;
+  const char* from = value->bytes();
   int64_t step = value->ndim && value->size != 1 ? value->strides[0] : 0;
-  for_each_row(a, flags->data, [&](char* data, int64_t stride, const char* m, int64_t n) {
+  for_each_row(a, flags->bytes(), [&](char* data, int64_t stride, const char* m, int64_t n) {
     from += step * cpu::expand(data, stride, item, m, n, from, step);
   });
   return 0;
@@ -155,7 +155,7 @@ ArrayRef prepared_value(Array* a, PyObject* value) {
   alignas(16) char bytes[16];
   if (store_scalar(a->dtype, bytes, value)) {
     v = ArrayRef::steal(array_new(a->dtype, 0, nullptr));
-    if (v) std::memcpy(v->data, bytes, itemsize(a->dtype));
+    if (v) std::memcpy(v->bytes(), bytes, itemsize(a->dtype));
     return v;
   }
   if (PyLong_Check(value) || PyFloat_Check(value) || PyComplex_Check(value)) return {};
@@ -184,9 +184,9 @@ int scatter_items(Array* a, FancyIndex& f, Array* value) {
     if (array_may_overlap(a, index.get())) {
       index = ArrayRef::steal(array_copy(index.get(), 'C'));
       if (!index) return -1;
-      f.offsets = reinterpret_cast<const int64_t*>(index->data);
+      f.offsets = reinterpret_cast<const int64_t*>(index->bytes());
     }
-  move_items(f, itemsize(a->dtype), value->data, strides + f.position, sub_strides, true);
+  move_items(a, f, value->bytes(), strides + f.position, sub_strides, true);
   return 0;
 }
 
@@ -211,7 +211,7 @@ int set_items(Array* a, PyObject* key, Array* value) {
       break;
   }
   ArrayRef view =
-      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.data));
+      ArrayRef::steal(array_view(a, a->dtype, f.sub_ndim, f.sub_shape, f.sub_strides, f.offset));
   if (!view) return -1;
   int64_t strides[kMaxDims];  // NumPy words the error for shapes that do not fit
   return broadcast_strides(value, view->ndim, view->shape, strides)
@@ -258,7 +258,7 @@ PyObject* advanced_get(Array* a, PyObject* key) {
   ArrayRef out = select(a, key, &resolved);
   if (resolved == Resolved::NumPy) return fallback_getitem(a, key);
   if (!out) return nullptr;
-  if (resolved == Resolved::Element) return array_element(a, out->data);
+  if (resolved == Resolved::Element) return array_element(a, out->offset);
   Array* outs[] = {out.get()};
   if (tape::finish(node, outs) < 0) return nullptr;
   return out.release_object();

@@ -18,7 +18,7 @@ PyObject* advanced_get(Array* a, PyObject* key);
 int advanced_set(Array* a, PyObject* key, PyObject* value);  // `a` is known to be writeable
 
 struct FancyIndex {
-  char* data;  // of the subspace at offset 0
+  int64_t offset;  // of the subspace, from the start of the storage
   int sub_ndim = 0;
   int64_t sub_shape[kMaxDims], sub_strides[kMaxDims];
   int ndim = 0;  // of the broadcast index arrays
@@ -38,14 +38,14 @@ struct FancyIndex {
 enum class Resolved { Fancy, View, Element, NumPy, Error };
 
 // What a key that is no plain basic index selects. View and Element (with a 0-d integer array
-// somewhere, when `copies`) leave `data`, `sub_shape` and `sub_strides` as the selected view.
+// somewhere, when `copies`) leave `offset`, `sub_shape` and `sub_strides` as the selected view.
 // NumPy: let NumPy handle or refuse it.
 Resolved resolve_index(Array* a, PyObject* key, FancyIndex& out, bool* copies);
 
 // Moves items between the array and `other`, whose strides are given for the index dimensions and
 // the subspace. False when an unchecked offset is outside (or negative): then `other` is only
 // partly written.
-bool move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
+bool move_items(Array* a, const FancyIndex& f, char* other, const int64_t* other_index_strides,
                 const int64_t* other_sub_strides, bool to_array);
 
 }  // namespace mp

@@ -105,12 +105,13 @@ struct Odometer {
 
 }  // namespace
 
-bool move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* other_index_strides,
+bool move_items(Array* a, const FancyIndex& f, char* other, const int64_t* other_index_strides,
                 const int64_t* other_sub_strides, bool to_array) {
   if (f.size == 0) return true;
   const bool empty =
       std::any_of(f.sub_shape, f.sub_shape + f.sub_ndim, [](int64_t n) { return n == 0; });
-  Block block(f, itemsize, other_sub_strides);
+  char* const origin = a->at(f.offset);
+  Block block(f, itemsize(a->dtype), other_sub_strides);
   int64_t step;
   bool linear = single_step(f, other_index_strides, &step);
   bool gathers =
@@ -119,18 +120,18 @@ bool move_items(const FancyIndex& f, int itemsize, char* other, const int64_t* o
     return false;
   if (empty) return true;
   if (gathers && f.unchecked >= 0)
-    return cpu::gather_checked(other, f.data, f.unit, block.inner, f.offsets, f.size, f.unchecked);
+    return cpu::gather_checked(other, origin, f.unit, block.inner, f.offsets, f.size, f.unchecked);
   if (gathers) {
-    cpu::gather(other, f.data, f.unit, block.inner, f.offsets, f.size);
+    cpu::gather(other, origin, f.unit, block.inner, f.offsets, f.size);
     return true;
   }
   if (linear && block.ndim == 0 && to_array) {
-    cpu::scatter(f.data, f.unit, block.inner, f.offsets, f.size, other, step);
+    cpu::scatter(origin, f.unit, block.inner, f.offsets, f.size, other, step);
     return true;
   }
   Odometer position{f, other_index_strides};
   for (int64_t k = 0; k < f.size; ++k) {
-    copy_block(block, f.data + f.offsets[k] * f.unit, other, to_array);
+    copy_block(block, origin + f.offsets[k] * f.unit, other, to_array);
     linear ? void(other += step) : position.advance(other);
   }
   return true;

@@ -45,7 +45,7 @@ void add_bool(Parts& parts, bool value) {
 // dimension.
 Resolved add_mask(Parts& parts, Array* mask) {
   if (mask->ndim == 0) {
-    add_bool(parts, *mask->data);
+    add_bool(parts, *mask->bytes());
     return Resolved::Fancy;
   }
   ArrayRef table = nonzero_table(mask);
@@ -53,7 +53,7 @@ Resolved add_mask(Parts& parts, Array* mask) {
   for (int d = 0; d < mask->ndim; ++d) {
     ArrayRef column =
         ArrayRef::steal(array_view(table.get(), DType::I64, 1, table->shape, table->strides,
-                                   table->data + d * table->strides[1]));
+                                   table->offset + d * table->strides[1]));
     if (!column) return Resolved::Error;
     parts.items.push_back({Kind::Fancy, 0, nullptr, std::move(column), mask->shape[d]});
     ++parts.used;
@@ -80,7 +80,7 @@ Resolved add_array(Parts& parts, PyObject* o) {
   }
   if (!index) return Resolved::Error;
   if (index->ndim == 0) {
-    add_integer(parts, *reinterpret_cast<const int64_t*>(index->data));
+    add_integer(parts, *reinterpret_cast<const int64_t*>(index->bytes()));
     parts.scalar_array |= !(index->flags & kScalar);
     return Resolved::Fancy;
   }
@@ -165,14 +165,14 @@ Resolved apply_slice(FancyIndex& f, PyObject* slice, int64_t length, int64_t str
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(slice, &start, &stop, &step) < 0) return Resolved::Error;
   int64_t n = PySlice_AdjustIndices(length, &start, &stop, step);
-  if (n) f.data += start * stride;
+  if (n) f.offset += start * stride;
   add_sub_axis(f, n, step * stride);
   return Resolved::Fancy;
 }
 
 // Applies the basic parts to the view and collects the fancy ones.
 Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxis>& fancy) {
-  f.data = a->data;
+  f.offset = a->offset;
   Placement place;
   int axis = 0;
   for (Part& p : parts.items) {
@@ -184,7 +184,7 @@ Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxi
       case Kind::Integer: {
         int64_t i = p.value < 0 ? p.value + length : p.value;
         if (i < 0 || i >= length) return Resolved::NumPy;
-        f.data += i * stride;
+        f.offset += i * stride;
         ++axis;
         break;
       }
@@ -210,7 +210,7 @@ Resolved apply_parts(Array* a, Parts& parts, FancyIndex& f, std::vector<FancyAxi
         int64_t one = p.value != 0;
         ArrayRef zeros = ArrayRef::steal(array_new(DType::I64, 1, &one));
         if (!zeros) return Resolved::Error;
-        std::memset(zeros->data, 0, zeros->nbytes());
+        std::memset(zeros->bytes(), 0, zeros->nbytes());
         fancy.push_back({std::move(zeros), 1, 0});
         break;
       }
@@ -255,7 +255,7 @@ ArrayRef contiguous(const ArrayRef& x) {
 Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
   ArrayRef index = contiguous(x.array);
   if (!index) return Resolved::Error;
-  const int64_t* values = reinterpret_cast<const int64_t*>(index->data);
+  const int64_t* values = reinterpret_cast<const int64_t*>(index->bytes());
   f.unit = x.stride;
   if (cpu::indices_within(values, f.size, 0, x.length - 1)) {
     f.offsets = values;
@@ -275,7 +275,7 @@ Resolved single_offsets(FancyAxis& x, FancyIndex& f) {
 void accumulate_offsets(const FancyAxis& x, const FancyIndex& f, int64_t* offsets) {
   int64_t strides[kMaxDims], counter[kMaxDims] = {};
   index_strides(x, f, strides);
-  const char* p = x.array->data;
+  const char* p = x.array->bytes();
   int last = f.ndim - 1;
   int64_t n = f.ndim ? f.shape[last] : 1, step = f.ndim ? strides[last] : 0;
   for (int64_t done = 0; done < f.size; done += n) {
@@ -300,7 +300,7 @@ Resolved combined_offsets(std::vector<FancyAxis>& fancy, FancyIndex& f) {
   for (FancyAxis& x : fancy) {
     ArrayRef flat = contiguous(x.array);
     if (!flat) return Resolved::Error;
-    const int64_t* values = reinterpret_cast<const int64_t*>(flat->data);
+    const int64_t* values = reinterpret_cast<const int64_t*>(flat->bytes());
     if (!cpu::indices_within(values, flat->size, -x.length, x.length - 1)) return Resolved::NumPy;
     if (f.size) accumulate_offsets(x, f, f.owned_offsets.get());
   }
@@ -341,11 +341,11 @@ bool resolve_rows(Array* a, PyObject* key, FancyIndex& f) {
   if (index->dtype != DType::I64 || index->ndim == 0 || !index->c_contiguous() ||
       !(index->flags & kAligned) || index->ndim + a->ndim > kMaxDims || array_may_overlap(a, index))
     return false;
-  const int64_t* positions = reinterpret_cast<const int64_t*>(index->data);
+  const int64_t* positions = reinterpret_cast<const int64_t*>(index->bytes());
   f.unchecked = f.may_check_later ? a->shape[0] : -1;
   if (!f.may_check_later && !cpu::indices_within(positions, index->size, 0, a->shape[0] - 1))
     return false;
-  f.data = a->data;
+  f.offset = a->offset;
   f.sub_ndim = a->ndim - 1;
   std::copy(a->shape + 1, a->shape + a->ndim, f.sub_shape);
   std::copy(a->strides + 1, a->strides + a->ndim, f.sub_strides);

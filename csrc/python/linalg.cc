@@ -60,7 +60,7 @@ bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_st
   int64_t item = itemsize(out->dtype), count = 1, at[kMaxDims] = {};
   for (int i = 0; i < batch_ndim; ++i) count *= batch[i];
   for (int64_t t = 0; t < count; ++t) {
-    char *pa = a->data, *pb = b->data;
+    char *pa = a->bytes(), *pb = b->bytes();
     for (int i = 0; i < batch_ndim; ++i) {
       int ia = i - (batch_ndim - (a_ndim - 2)), ib = i - (batch_ndim - (b_ndim - 2));
       if (ia >= 0 && a_shape[ia] != 1) pa += at[i] * a_strides[ia];
@@ -68,7 +68,7 @@ bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_st
     }
     if (!blas::gemm(out->dtype, m, n, k, {pa, a_strides[a_ndim - 2], a_strides[a_ndim - 1]},
                     {pb, b_strides[b_ndim - 2], b_strides[b_ndim - 1]},
-                    {out->data + t * m * n * item, n * item, item}))
+                    {out->bytes() + t * m * n * item, n * item, item}))
       return false;
     for (int i = batch_ndim - 1; i >= 0 && ++at[i] == batch[i]; --i) at[i] = 0;
   }
@@ -128,7 +128,8 @@ PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handle
   bool vectors = a->ndim == 1 && b->ndim == 1;
   fp_clear();
   if (vectors
-          ? !blas::dot(a->dtype, k, a->data, a->strides[0], b->data, b->strides[0], out->data)
+          ? !blas::dot(a->dtype, k, a->bytes(), a->strides[0], b->bytes(), b->strides[0],
+                       out->bytes())
           : !multiply_stacks(a, as, at, an, b, bs, bt, bn, out.get(), batch_shape, batch, m, n, k))
     return nullptr;
   if (fp_report(op.name) < 0) return nullptr;

@@ -179,7 +179,7 @@ bool refuse_resize(Array* a, PyObject* refcheck) {
 // Takes over the storage and layout of `fresh`, which nobody else knows.
 void adopt(Array* a, Array* fresh) {
   std::swap(a->storage, fresh->storage);
-  std::swap(a->data, fresh->data);
+  std::swap(a->offset, fresh->offset);
   std::swap(a->size, fresh->size);
   std::swap(a->ndim, fresh->ndim);
   std::swap(a->flags, fresh->flags);
@@ -224,8 +224,8 @@ PyObject* array_resize(PyObject* self, PyObject* args, PyObject* kwargs) {
   ArrayRef fresh = ArrayRef::steal(array_new(a->dtype, ndim, shape));
   if (!fresh) return nullptr;
   int64_t keep = std::min(a->nbytes(), fresh->nbytes());
-  if (keep) std::memcpy(fresh->data, a->data, keep);
-  if (fresh->nbytes() > keep) std::memset(fresh->data + keep, 0, fresh->nbytes() - keep);
+  if (keep) std::memcpy(fresh->bytes(), a->bytes(), keep);
+  if (fresh->nbytes() > keep) std::memset(fresh->bytes() + keep, 0, fresh->nbytes() - keep);
   adopt(a, fresh.get());
   if (tape::finish_write({}, a) < 0) return nullptr;
   Py_RETURN_NONE;

@@ -97,7 +97,7 @@ PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
       Array* source = flat ? flat.get() : a;
       int64_t result;
       cpu::View out{DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&result)};
-      if (ok && cpu::arg_reduce(kMax, 0, out, {a->dtype, 1, &n, &step, source->data}))
+      if (ok && cpu::arg_reduce(kMax, 0, out, {a->dtype, 1, &n, &step, source->bytes()}))
         return make_scalar(DType::I64, reinterpret_cast<char*>(&result));
     } else if (ok && PyLong_CheckExact(axis_object)) {
       axis = PyLong_AsLongLong(axis_object);
@@ -109,8 +109,8 @@ PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
         ArrayRef out = ArrayRef::steal(array_new(DType::I64, a->ndim - 1, shape));
         if (!out) return nullptr;
         if (cpu::arg_reduce(kMax, static_cast<int>(axis),
-                            {DType::I64, out->ndim, out->shape, out->strides, out->data},
-                            {a->dtype, a->ndim, a->shape, a->strides, a->data}))
+                            {DType::I64, out->ndim, out->shape, out->strides, out->bytes()},
+                            {a->dtype, a->ndim, a->shape, a->strides, a->bytes()}))
           return finish_result(out.release());
       }
       PyErr_Clear();

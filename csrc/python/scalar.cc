@@ -121,7 +121,7 @@ PyObject* finish_result(Array* a) {
     a->flags |= kScalar;
     return reinterpret_cast<PyObject*>(a);
   }
-  PyObject* scalar = make_scalar(a->dtype, a->data);
+  PyObject* scalar = make_scalar(a->dtype, a->bytes());
   Py_DECREF(reinterpret_cast<PyObject*>(a));
   return scalar;
 }

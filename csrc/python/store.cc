@@ -109,7 +109,7 @@ NodeRef begin_assignment(Array* dst, Array* value) {
   int extra = value->ndim - dst->ndim;
   if (extra > 0) {
     trimmed = check(array_view(value, value->dtype, dst->ndim, value->shape + extra,
-                               value->strides + extra, value->data));
+                               value->strides + extra, value->offset));
     value = trimmed.get();
   }
   Array* ins[] = {value};

@@ -154,7 +154,7 @@ PyRef plain_result(PyRef result) {
   if (!array_check(result.get())) return result;
   Array* a = reinterpret_cast<Array*>(result.get());
   if (tape_root(a) == a && a->tape && !leaf_of(a)) release(std::exchange(a->tape, nullptr));
-  if (a->flags & kScalar) return PyRef(make_scalar(a->dtype, a->data));
+  if (a->flags & kScalar) return PyRef(make_scalar(a->dtype, a->bytes()));
   return result;
 }
 

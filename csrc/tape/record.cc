@@ -175,7 +175,7 @@ int attach_grad(Array* a, ArrayRef grad, int req) {
 }
 
 ArrayRef detach(Array* a) {
-  ArrayRef view = check(array_view(a, a->dtype, a->ndim, a->shape, a->strides, a->data));
+  ArrayRef view = check(array_view(a, a->dtype, a->ndim, a->shape, a->strides, a->offset));
   view->flags |= kDetached | (a->flags & kScalar);
   return view;
 }

@@ -5,10 +5,9 @@
 namespace mp {
 namespace {
 
-// `like` again, at the same distance from the start of another storage.
-Array* alias_in(Array* like, Array* bytes, int64_t shift) {
-  Array* a =
-      array_view(bytes, like->dtype, like->ndim, like->shape, like->strides, like->data + shift);
+// `like` again, at the same distance from the start of `bytes`' storage.
+Array* alias_in(Array* like, Array* bytes) {
+  Array* a = array_view(bytes, like->dtype, like->ndim, like->shape, like->strides, like->offset);
   if (a) Py_CLEAR(a->base);
   return a;
 }
@@ -44,19 +43,18 @@ int saved_snapshot(Array* target) {
   int64_t total = static_cast<int64_t>(storage->nbytes);
   if (wanted > total) {
     copy = ArrayRef::steal(array_new(DType::U8, 1, &total));
-    if (copy) std::memcpy(copy->data, storage->data, storage->nbytes);
+    if (copy) std::memcpy(copy->bytes(), target->at(0), storage->nbytes);
   }
   int status = (wanted > total && !copy) ? -1 : 0;
   for (Saved *s = storage->saved, *next; s && status == 0; s = next) {
     next = s->next;
     if (!affected(s, target)) continue;
-    status = move_record(*s, copy ? alias_in(s->array, copy.get(), copy->data - storage->data)
-                                  : array_copy(s->array, 'K'));
+    status = move_record(*s, copy ? alias_in(s->array, copy.get()) : array_copy(s->array, 'K'));
   }
   decref(storage);
   return status;
 }
 
-Array* array_alias(Array* a) { return alias_in(a, a, 0); }
+Array* array_alias(Array* a) { return alias_in(a, a); }
 
 }  // namespace mp

@@ -76,9 +76,9 @@ ArrayRef new_in_root_layout(const ViewExtra& l) {
   auto [low, high] = extent(l.root_shape, l.root_strides, item);
   int64_t nbytes = high - low;
   ArrayRef bytes = check(array_new(DType::U8, 1, &nbytes));
-  std::memset(bytes->data, 0, static_cast<size_t>(nbytes));
+  std::memset(bytes->bytes(), 0, static_cast<size_t>(nbytes));
   ArrayRef out = check(array_view(bytes.get(), l.root_dtype, ndim, l.root_shape.data(),
-                                  l.root_strides.data(), bytes->data - low));
+                                  l.root_strides.data(), bytes->offset - low));
   out->flags |= kDetached;  // it is a root; the bytes are only its memory
   return out;
 }
@@ -92,13 +92,13 @@ bool in_root_layout(const Array* a, const ViewExtra& l) {
 
 ArrayRef view_in(const ArrayRef& root, const ViewExtra& l) {
   return check(array_view(root.get(), l.dtype, l.shape.size(), l.shape.data(), l.strides.data(),
-                          root->data + l.offset));
+                          root->offset + l.offset));
 }
 
 ArrayRef zeros_in_root_layout(const ViewExtra& l) {
   ArrayRef z = new_in_root_layout(l);
-  std::memset(array_extent(z.get()).first, 0,
-              array_extent(z.get()).second - array_extent(z.get()).first);
+  auto [low, high] = array_extent(z.get());
+  std::memset(z->at(low), 0, high - low);
   return z;
 }
 
@@ -128,7 +128,7 @@ ArrayRef sum_repeated(const ArrayRef& g, ViewExtra& l) {
 ArrayRef flat_positions(const ViewExtra& l, int64_t low) {
   int64_t count = l.shape.product(), item = itemsize(l.root_dtype);
   ArrayRef index = check(array_new(DType::I64, 1, &count));
-  int64_t* out = reinterpret_cast<int64_t*>(index->data);
+  int64_t* out = reinterpret_cast<int64_t*>(index->bytes());
   std::vector<int64_t> at(l.shape.size(), 0);
   int64_t position = l.offset - low;
   for (int64_t k = 0; k < count; ++k) {
@@ -149,8 +149,9 @@ ArrayRef scatter_overlapping(const ArrayRef& g, const ViewExtra& l) {
   int64_t count = (high - low) / item, total = l.shape.product();
   ArrayRef block =
       api::scatter_add(api::reshape(g, {&total, 1}), flat_positions(l, low), {&count, 1});
-  ArrayRef root = check(array_view(block.get(), l.root_dtype, l.root_shape.size(),
-                                   l.root_shape.data(), l.root_strides.data(), block->data - low));
+  ArrayRef root =
+      check(array_view(block.get(), l.root_dtype, l.root_shape.size(), l.root_shape.data(),
+                       l.root_strides.data(), block->offset - low));
   return root;
 }
 
@@ -193,7 +194,7 @@ std::unique_ptr<ViewExtra> layout_of(Array* root, Array* view) {
   l->root_strides = Shape(root->strides, root->ndim);
   l->shape = Shape(view->shape, view->ndim);
   l->strides = Shape(view->strides, view->ndim);
-  l->offset = view->data - root->data;
+  l->offset = view->offset - root->offset;
   return l;
 }
 

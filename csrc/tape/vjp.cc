@@ -9,7 +9,7 @@ namespace {
 // The real part of a complex value, as a recorded view.
 ArrayRef real_part(const ArrayRef& a) {
   DType part = a->dtype == DType::C64 ? DType::F32 : DType::F64;
-  return check(array_view(a.get(), part, a->ndim, a->shape, a->strides, a->data));
+  return check(array_view(a.get(), part, a->ndim, a->shape, a->strides, a->offset));
 }
 
 }  // namespace

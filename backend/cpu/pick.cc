@@ -1,5 +1,4 @@
-// Selection by masks and indices, and sorting: moves of whole elements, the same on every
-// instruction set.
+// Selection by masks and indices: moves of whole elements, the same on every instruction set.
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -171,80 +170,5 @@ void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, i
   with_size(inner,
             [=]<class T>() { scatter_rows<T>(dst, dst_stride, inner, idx, n, src, src_step); });
 }
-
-namespace {
-
-// Insertion sort for a handful, counting for bytes; NumPy's vectorised sorts are faster for the
-// rest.
-constexpr int64_t kFew = 16;
-
-template <class T>
-bool sort_few(char* keys, int64_t n) {
-  if (n > kFew) return false;
-  T v[kFew];
-  std::memcpy(v, keys, n * sizeof(T));
-  auto before = [](T x, T y) {
-    if constexpr (std::is_floating_point_v<T>)
-      return __builtin_isless(x, y) || (y != y && x == x);
-    else
-      return x < y;
-  };
-  for (int64_t i = 1; i < n; ++i) {
-    const T x = v[i];
-    int64_t j = i;
-    for (; j > 0 && before(x, v[j - 1]); --j) v[j] = v[j - 1];
-    v[j] = x;
-  }
-  std::memcpy(keys, v, n * sizeof(T));
-  return true;
-}
-
-// Bytes in the order of `key ^ flip` (0x80 for signed).
-bool sort_bytes(char* keys, int64_t n, unsigned flip) {
-  int64_t count[256] = {};
-  for (int64_t i = 0; i < n; ++i) ++count[static_cast<uint8_t>(keys[i]) ^ flip];
-  for (unsigned k = 0; k < 256; ++k) {
-    std::memset(keys, static_cast<int>(k ^ flip), count[k]);
-    keys += count[k];
-  }
-  return true;
-}
-
-}  // namespace
-
-bool has_sort(DType dtype, int64_t n) {
-  if (dtype == DType::Bool || dtype == DType::U8 || dtype == DType::I8) return true;
-  return n <= kFew && !is_complex(dtype) && dtype != DType::F16 && dtype != DType::BF16;
-}
-
-bool sort(DType dtype, char* keys, int64_t n) {
-  switch (dtype) {
-    case DType::Bool:
-    case DType::U8:
-      return n <= 16 ? sort_few<uint8_t>(keys, n) : sort_bytes(keys, n, 0);
-    case DType::I8:
-      return n <= 16 ? sort_few<int8_t>(keys, n) : sort_bytes(keys, n, 0x80);
-    case DType::I16:
-      return sort_few<int16_t>(keys, n);
-    case DType::U16:
-      return sort_few<uint16_t>(keys, n);
-    case DType::I32:
-      return sort_few<int32_t>(keys, n);
-    case DType::U32:
-      return sort_few<uint32_t>(keys, n);
-    case DType::I64:
-      return sort_few<int64_t>(keys, n);
-    case DType::U64:
-      return sort_few<uint64_t>(keys, n);
-    case DType::F32:
-      return sort_few<float>(keys, n);
-    case DType::F64:
-      return sort_few<double>(keys, n);
-    default:
-      return false;
-  }
-}
-
-bool argsort(DType, const char*, int64_t*, int64_t, bool) { return false; }
 
 }  // namespace mp::cpu

@@ -39,6 +39,17 @@ class _Config(types.ModuleType):
         self._only_native = on
         self._apply()
 
+    @property
+    def num_threads(self):
+        """Threads that one operation may use."""
+        return _core.engine.num_threads()
+
+    @num_threads.setter
+    def num_threads(self, n):
+        if n is not None and (not isinstance(n, int) or n < 1):
+            raise ValueError(f"minpy.config.num_threads must be a positive int or None, not {n!r}")
+        _core.engine.set_num_threads(n or 0)
+
     def _apply(self):
         _core.set_fallback_mode(2 if self._only_native else _FALLBACK_MODES.index(self._fallback))
 

@@ -182,15 +182,22 @@ void start_workers(int wanted) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+// What waking costs the caller: a running median, since on a busy machine a few calls take
+// milliseconds.
+void note_wake_cost(int64_t cost) {
+  const int64_t known = state.wake_ns.load(std::memory_order_relaxed), step = known / 8;
+  const int64_t now =
+      known ? known + (cost > known ? step : -step) : std::min<int64_t>(cost, 30'000);
+  state.wake_ns.store(std::max<int64_t>(now, 1000), std::memory_order_relaxed);
+  detail::asleep_ns.store(std::clamp(kWakeMargin * now, kLeastAsleepNs, kMostAsleepNs),
+                          std::memory_order_relaxed);
+}
+
 void wake_sleepers(int missing) {
   const int64_t begin = now_ns();
   wake(std::min(missing, 2));
-  const int64_t cost = now_ns() - begin, known = state.wake_ns.load(std::memory_order_relaxed);
-  const int64_t average = known ? known + (cost - known) / 8 : cost;
-  state.wake_ns.store(average, std::memory_order_relaxed);
+  note_wake_cost(now_ns() - begin);
   state.wakes.fetch_add(1, std::memory_order_relaxed);
-  detail::asleep_ns.store(std::clamp(kWakeMargin * average, kLeastAsleepNs, kMostAsleepNs),
-                          std::memory_order_relaxed);
 }
 
 void wait_for_workers() {

@@ -28,7 +28,7 @@ bool inside();
 struct Counters {
   int started;
   uint64_t parallel_loops, wakes;
-  int64_t wake_ns;  // moving average of what waking sleepers costs the caller
+  int64_t wake_ns;  // running median of what waking sleepers costs the caller
 };
 Counters counters();
 

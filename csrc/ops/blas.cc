@@ -3,6 +3,8 @@
 #include <Python.h>
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -10,15 +12,27 @@
 
 #include "core/error.h"
 #include "cpu/matmul.h"
+#include "engine/pool.h"
 
 namespace mp::blas {
 namespace {
+
+struct Matrix {  // element (i, j) is at data + i * row_step + j * col_step bytes
+  char* data;
+  int64_t row_step, col_step;
+};
 
 enum Order { kRowMajor = 101 };
 enum Transpose { kNoTrans = 111, kTrans = 112 };
 
 // Products with fewer multiplications than this are faster without BLAS's packing and dispatch.
 constexpr int64_t kSmallProduct = 8 * 8 * 8;
+
+// Its own threads would wait for one another by spinning; ours take whole panels.
+void use_one_thread(void* handle) {
+  auto set = reinterpret_cast<void (*)(int)>(dlsym(handle, "scipy_openblas_set_num_threads"));
+  if (set) set(1);
+}
 
 void* library() {
   static void* handle = [] {
@@ -32,6 +46,8 @@ void* library() {
       h = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       if (!h)
         PyErr_Format(PyExc_ImportError, "minpy could not open the BLAS library: %s", dlerror());
+      else
+        use_one_thread(h);
     }
     Py_XDECREF(module);
     Py_XDECREF(dir);
@@ -75,19 +91,6 @@ Matrix packed(const Matrix& x, int64_t rows, int64_t cols, int64_t item,
     for (int64_t j = 0; j < cols; ++j, to += item)
       std::memcpy(to, x.data + i * x.row_step + j * x.col_step, item);
   return {buffer.data(), cols * item, item};
-}
-
-// Threads pay only for long products: shorter ones finish before a second thread is awake, and on a
-// busy machine wait milliseconds for it.
-void choose_threads(int64_t multiplications) {
-  using Get = int (*)();
-  using Set = void (*)(int);
-  static Get get = symbol<Get>("scipy_openblas_get_num_threads");
-  static Set set = symbol<Set>("scipy_openblas_set_num_threads");
-  static int most = get ? get() : 1, current = most;
-  constexpr int64_t kWorthThreads = int64_t{1} << 25;
-  int wanted = multiplications >= kWorthThreads ? most : 1;
-  if (set && wanted != current) set(current = wanted);
 }
 
 template <class T>
@@ -190,27 +193,7 @@ bool dot_typed(int64_t n, const char* a, int64_t a_step, const char* b, int64_t 
   return true;
 }
 
-}  // namespace
-
-bool supports(DType dtype) {
-  return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::C64 || dtype == DType::C128;
-}
-
-bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
-  if (m * n * k <= kSmallProduct && !is_complex(dtype) && b.col_step == itemsize(dtype) &&
-      c.col_step == itemsize(dtype)) {
-    auto small = dtype == DType::F32 ? cpu::best_small_matmul().f32 : cpu::best_small_matmul().f64;
-    small(m, n, k, a.data, a.row_step, a.col_step, b.data, b.row_step, c.data, c.row_step);
-    return true;
-  }
-  if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) {
-    PyErr_SetString(PyExc_ValueError,
-                    "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
-    return false;
-  }
-  if (!library()) return false;
-  choose_threads(m * n * k);
-  ReleaseGil gil(m * n * k);
+bool gemm_serial(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
   switch (dtype) {
     case DType::F32:
       return gemm_typed<float>(m, n, k, a, b, c);
@@ -221,6 +204,116 @@ bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matr
     default:
       return gemm_typed<complex128>(m, n, k, a, b, c);
   }
+}
+
+// Nanoseconds of one product on one thread: a fused multiply-add unit's rate for matrices, memory's
+// for vectors.
+int64_t cost_ns(DType dtype, int64_t m, int64_t n, int64_t k) {
+  const double words = itemsize(dtype) / 4.0 * (is_complex(dtype) ? 2 : 1);
+  const double each = m == 1 || n == 1 ? 0.07 : 0.022;
+  return static_cast<int64_t>(each * words * static_cast<double>(m * n * k));
+}
+
+// Where panel p of `parts` begins in a length, on a multiple of `unit`.
+int64_t cut(int64_t length, int64_t parts, int64_t p, int64_t unit) {
+  if (p == parts) return length;
+  return (length * p / parts + unit / 2) / unit * unit;
+}
+
+// How a product is cut, see Note [BLAS runs on our threads]. Cuts between the rows of a matrix
+// leave every bit of the result as it is when the panels begin on multiples of the kernels'
+// register tiles and are not so small that BLAS changes the method. Others do not, so they depend
+// on the shape alone.
+struct Cuts {
+  bool rows;
+  int64_t parts, unit;
+};
+Cuts choose_cuts(int64_t m, int64_t n, int64_t k, int64_t serial_ns) {
+  constexpr int64_t kRowUnit = 24, kLeastRows = 48, kOtherUnit = 64, kLeastOther = 512;
+  constexpr int64_t kLeastPanel = int64_t{1} << 20, kLeastVectorPanel = int64_t{1} << 17;
+  constexpr int64_t kMostParts = 64,
+                    kLongNs = 2'000'000;  // longer ones get several panels a thread
+  const int64_t work = m * n * k;
+  if (m == 1 || n == 1)
+    return {n == 1, std::min({kMostParts, std::max(m, n) / kLeastOther, work / kLeastVectorPanel}),
+            kOtherUnit};
+  if (m < 2 * kLeastRows)
+    return {false, std::min({kMostParts, n / kLeastOther, work / kLeastPanel}), kOtherUnit};
+  const int64_t wanted = (serial_ns > kLongNs ? 4 : 1) * pool::threads();
+  return {true, std::min({wanted, m / kLeastRows, work / kLeastPanel}), kRowUnit};
+}
+
+bool gemm_panels(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
+  const int64_t serial_ns = cost_ns(dtype, m, n, k);
+  const Cuts cuts = choose_cuts(m, n, k, serial_ns);
+  if (cuts.parts < 2) return gemm_serial(dtype, m, n, k, a, b, c);
+  const int64_t item = itemsize(dtype);
+  std::vector<char> a_buffer, b_buffer;  // packed once for all panels
+  int trans;
+  int64_t ld;
+  if (!direct(a, m, k, item, &trans, &ld)) a = packed(a, m, k, item, a_buffer);
+  if (!direct(b, k, n, item, &trans, &ld)) b = packed(b, k, n, item, b_buffer);
+  std::atomic<bool> good{true};
+  pool::parallel_for(cuts.parts, 1, serial_ns, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t from = cut(cuts.rows ? m : n, cuts.parts, p, cuts.unit),
+                    size = cut(cuts.rows ? m : n, cuts.parts, p + 1, cuts.unit) - from;
+      Matrix pa = a, pb = b, pc = c;
+      (cuts.rows ? pa : pb).data += from * (cuts.rows ? a.row_step : b.col_step);
+      pc.data += from * (cuts.rows ? c.row_step : c.col_step);
+      if (!gemm_serial(dtype, cuts.rows ? size : m, cuts.rows ? n : size, k, pa, pb, pc))
+        good = false;
+    }
+  });
+  return good;
+}
+
+void gemm_small(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
+  auto small = dtype == DType::F32 ? cpu::best_small_matmul().f32 : cpu::best_small_matmul().f64;
+  small(m, n, k, a.data, a.row_step, a.col_step, b.data, b.row_step, c.data, c.row_step);
+}
+
+}  // namespace
+
+bool supports(DType dtype) {
+  return dtype == DType::F32 || dtype == DType::F64 || dtype == DType::C64 || dtype == DType::C128;
+}
+
+bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps c,
+          std::span<const Operands> products) {
+  const int64_t item = itemsize(dtype), count = products.size();
+  const bool small =
+      m * n * k <= kSmallProduct && !is_complex(dtype) && b.col == item && c.col == item;
+  auto each = [&](const Operands& p, auto&& f) {
+    return f(dtype, m, n, k, Matrix{p.a, a.row, a.col}, Matrix{p.b, b.row, b.col},
+             Matrix{p.c, c.row, c.col});
+  };
+  if (small && count == 1) return each(products[0], gemm_small), true;
+  if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) {
+    PyErr_SetString(PyExc_ValueError,
+                    "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
+    return false;
+  }
+  if (!small && !library()) return false;
+  ReleaseGil gil(count * m * n * k);
+  // A few long products are cut one by one, many short ones shared out whole.
+  constexpr int64_t kCutNs = 500'000, kCallNs = 50;
+  const int64_t one_ns = cost_ns(dtype, m, n, k) + kCallNs;
+  bool good = true;
+  if (count == 1 || one_ns > kCutNs) {
+    for (const Operands& p : products) good = good && each(p, gemm_panels);
+    return good;
+  }
+  std::atomic<bool> all_good{true};
+  pool::parallel_for(count, 2000 / one_ns + 1, one_ns * count, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (small)
+        each(products[i], gemm_small);
+      else if (!each(products[i], gemm_serial))
+        all_good = false;
+    }
+  });
+  return all_good;
 }
 
 bool dot(DType dtype, int64_t n, const char* a, int64_t a_step, const char* b, int64_t b_step,

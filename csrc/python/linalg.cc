@@ -1,6 +1,7 @@
 #include "python/linalg.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "ops/blas.h"
 #include "ops/gradients.h"
@@ -51,14 +52,32 @@ bool usable_out(const Array* out, const Pair& p, int ndim, const int64_t* shape)
          !array_may_overlap(out, p.a.get()) && !array_may_overlap(out, p.b.get());
 }
 
+// Whether all rows of a stack of matrices are one arithmetic sequence of addresses.
+bool evenly_spaced_rows(const int64_t* shape, const int64_t* strides, int ndim) {
+  for (int i = 0; i < ndim - 2; ++i)
+    if (strides[i] != strides[i + 1] * shape[i + 1]) return false;
+  return true;
+}
+
 // Multiplies matching stacks of matrices; a, b and out have at least two axes, batch axes
 // broadcast.
 bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_strides, int a_ndim,
                      const Array* b, const int64_t* b_shape, const int64_t* b_strides, int b_ndim,
                      Array* out, const int64_t* batch, int batch_ndim, int64_t m, int64_t n,
                      int64_t k) {
-  int64_t item = itemsize(out->dtype), count = 1, at[kMaxDims] = {};
+  const int64_t item = itemsize(out->dtype);
+  int64_t count = 1, at[kMaxDims] = {};
   for (int i = 0; i < batch_ndim; ++i) count *= batch[i];
+  blas::Steps sa{a_strides[a_ndim - 2], a_strides[a_ndim - 1]},
+      sb{b_strides[b_ndim - 2], b_strides[b_ndim - 1]}, sc{n * item, item};
+  // One matrix on the right of a stack whose rows are evenly spaced: one tall product.
+  if (count > 1 && b_ndim == 2 && evenly_spaced_rows(a_shape, a_strides, a_ndim)) {
+    m *= count;
+    count = 1;
+  }
+  blas::Operands single;
+  std::vector<blas::Operands> stack(count > 1 ? count : 0);
+  blas::Operands* products = count > 1 ? stack.data() : &single;
   for (int64_t t = 0; t < count; ++t) {
     char *pa = a->bytes(), *pb = b->bytes();
     for (int i = 0; i < batch_ndim; ++i) {
@@ -66,13 +85,10 @@ bool multiply_stacks(const Array* a, const int64_t* a_shape, const int64_t* a_st
       if (ia >= 0 && a_shape[ia] != 1) pa += at[i] * a_strides[ia];
       if (ib >= 0 && b_shape[ib] != 1) pb += at[i] * b_strides[ib];
     }
-    if (!blas::gemm(out->dtype, m, n, k, {pa, a_strides[a_ndim - 2], a_strides[a_ndim - 1]},
-                    {pb, b_strides[b_ndim - 2], b_strides[b_ndim - 1]},
-                    {out->bytes() + t * m * n * item, n * item, item}))
-      return false;
+    products[t] = {pa, pb, out->bytes() + t * m * n * item};
     for (int i = batch_ndim - 1; i >= 0 && ++at[i] == batch[i]; --i) at[i] = 0;
   }
-  return true;
+  return blas::gemm(out->dtype, m, n, k, sa, sb, sc, {products, static_cast<size_t>(count)});
 }
 
 // A vector becomes a one-row (left) or one-column (right) matrix.

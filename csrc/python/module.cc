@@ -9,6 +9,7 @@
 #include "python/array_type.h"
 #include "python/convert.h"
 #include "python/creation.h"
+#include "python/engine.h"
 #include "python/fallback.h"
 #include "python/fallback_state.h"
 #include "python/linalg.h"
@@ -47,7 +48,8 @@ void add_plain_functions(py::module_& m, PyMethodDef* table) {
 PYBIND11_MODULE(_core, m) {
   using namespace mp;
   if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
-      !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) || !tape_init(m.ptr()))
+      !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) || !tape_init(m.ptr()) ||
+      !engine_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
   for (PyMethodDef* table : {creation_functions, manip_functions, reduce_functions,

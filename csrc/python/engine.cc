@@ -1,0 +1,56 @@
+#include "python/engine.h"
+
+#include <pybind11/pybind11.h>
+
+#include "core/allocator.h"
+#include "engine/pool.h"
+
+namespace py = pybind11;
+
+namespace mp {
+namespace {
+
+void define_pool(py::module_& m) {
+  m.def("num_threads", &pool::threads);
+  m.def("set_num_threads", &pool::set_threads);
+  m.def("pool_counters", [] {
+    const pool::Counters c = pool::counters();
+    py::dict d;
+    d["started"] = c.started;
+    d["parallel_loops"] = c.parallel_loops;
+    d["wakes"] = c.wakes;
+    d["wake_ns"] = c.wake_ns;
+    return d;
+  });
+}
+
+void define_memory(py::module_& m) {
+  m.def("memory_stats", [] {
+    const MemoryStats s = memory_stats();
+    py::dict d;
+    d["live"] = s.live;
+    d["peak"] = s.peak;
+    d["cached"] = s.cached;
+    d["reserved"] = s.reserved;
+    return d;
+  });
+  m.def("reset_peak_memory", &reset_peak_memory);
+  m.def("empty_cache", &empty_cache);
+}
+
+}  // namespace
+
+bool engine_init(PyObject* module) {
+  try {
+    py::module_ m =
+        py::reinterpret_borrow<py::module_>(module).def_submodule("engine", "The engine.");
+    define_pool(m);
+    define_memory(m);
+    return true;
+  } catch (py::error_already_set& e) {
+    e.restore();
+    return false;
+  }
+}
+
+}  // namespace mp

@@ -240,6 +240,12 @@ constexpr Signature kClipMethod = {"clip", {"min", "max", "out"}, 3, 2, 0, 3};
 
 }  // namespace
 
+PyObject* mean_body(PyObject* const* v) { return mean(v); }
+PyObject* var_body(PyObject* const* v) { return variance<false>(v); }
+PyObject* std_body(PyObject* const* v) { return variance<true>(v); }
+PyObject* cumsum_body(PyObject* const* v) { return running<false>(v); }
+PyObject* cumprod_body(PyObject* const* v) { return running<true>(v); }
+
 PyMethodDef statistics_functions[] = {function_def<kMean, mean>(),
                                       function_def<kVar, variance<false>>(),
                                       function_def<kStd, variance<true>>(),

@@ -9,6 +9,14 @@ extern PyMethodDef statistics_functions[];
 extern PyMethodDef statistics_methods[];
 extern PyMethodDef sorting_functions[];
 extern PyMethodDef sorting_methods[];
+extern PyMethodDef nan_functions[];  // nansum and the like
+
+// Bodies (python/signature.h) that other functions call. v: a, axis, dtype, out, then as named.
+PyObject* mean_body(PyObject* const* v);  // keepdims, where
+PyObject* var_body(PyObject* const* v);   // ddof, keepdims
+PyObject* std_body(PyObject* const* v);   // ddof, keepdims
+PyObject* cumsum_body(PyObject* const* v);
+PyObject* cumprod_body(PyObject* const* v);
 
 // numpy.searchsorted of a 1-d array; null without an error set when NumPy must do it.
 PyObject* search_sorted(Array* a, Array* values, bool right);

@@ -23,8 +23,9 @@ PyMethodDef manip_methods[kCapacity];
 namespace {
 
 const bool collected =
-    collect(manip_functions, {reshape_functions(), axes_functions(), join_functions(),
-                              split_functions(), select_functions(), repeat_functions()}) &&
+    collect(manip_functions,
+            {reshape_functions(), axes_functions(), join_functions(), split_functions(),
+             select_functions(), repeat_functions(), einsum_functions(), product_functions()}) &&
     collect(manip_methods, {reshape_methods(), axes_methods(), select_methods(), repeat_methods(),
                             item_methods()});
 

@@ -43,5 +43,7 @@ std::span<const PyMethodDef> select_methods();
 std::span<const PyMethodDef> repeat_functions();
 std::span<const PyMethodDef> repeat_methods();
 std::span<const PyMethodDef> item_methods();
+std::span<const PyMethodDef> einsum_functions();
+std::span<const PyMethodDef> product_functions();
 
 }  // namespace mp

@@ -12,6 +12,7 @@
 #include "ops/manip.h"
 #include "ops/statistics.h"
 #include "ops/ufunc.h"
+#include "python/guarded.h"
 #include "python/reduce.h"
 #include "python/scalar.h"
 #include "python/signature.h"
@@ -255,16 +256,6 @@ PyObject* variance(PyObject* const* v) {
   ArrayRef result =
       divided(squared_deviation(a, center), counts - static_cast<double>(ddof), s, s.keepdims);
   return finish_result((kRoot ? sqrt(result) : result).release());
-}
-
-// Bodies compose throwing operations; here exceptions end.
-template <Body F>
-PyObject* guarded(PyObject* const* v) {
-  try {
-    return F(v);
-  } catch (PythonError&) {
-    return nullptr;
-  }
 }
 
 constexpr Signature kSum = {

@@ -74,6 +74,10 @@ struct Reduction {
 };
 Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r);
 
+// The methods of these names, with Python's arguments. Null without an error: NumPy must do it.
+PyObject* ufunc_accumulate(Ufunc* f, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+PyObject* ufunc_outer(Ufunc* f, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+
 // Runs an inner loop over all dimensions, in the order that walks memory forwards.
 void run_loop(const Loop& loop, int nargs, int ndim, const int64_t* shape, char** data,
               const int64_t* const* strides);

@@ -9,8 +9,10 @@
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/reduce.h"
+#include "python/signature.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -45,6 +47,9 @@ PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
   if (nargs == f->nin && !kwnames) return ufunc_call(f, args, nullptr);
   Array* outs[2] = {};
   bool native = nargs >= f->nin && nargs <= f->nargs(), has_out = false;
+  if (nargs > f->nin &&
+      (std::strcmp(f->name, "maximum") == 0 || std::strcmp(f->name, "minimum") == 0))
+    native = false;  // deprecated since NumPy 2.4, which words the warning
   for (Py_ssize_t i = f->nin; native && i < nargs; ++i) {
     native = array_check(args[i]) && nargs == f->nargs();
     if (native) outs[i - f->nin] = reinterpret_cast<Array*>(args[i]);
@@ -53,7 +58,7 @@ PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
   for (Py_ssize_t k = 0; native && kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, k), *value = args[nargs + k];
     if (PyUnicode_CompareWithASCIIString(name, "out") == 0) {
-      if (value == Py_None) continue;
+      if (value == Py_None && f->nout == 1) continue;
       native = !has_out && parse_out(f, value, outs);
       has_out = true;
     } else if (PyUnicode_CompareWithASCIIString(name, "where") == 0) {
@@ -115,6 +120,11 @@ PyObject* ufunc_other_method(PyObject* self, PyObject* const* args, Py_ssize_t n
   if (kWhich == 3 && nargs && array_check(args[0]) &&
       tape::before_write(reinterpret_cast<Array*>(args[0])) < 0)
     return nullptr;
+  if constexpr (kWhich == 0 || kWhich == 2) {
+    PyObject* result =
+        (kWhich == 0 ? ufunc_accumulate : ufunc_outer)(as_ufunc(self), args, nargs, kwnames);
+    if (result || PyErr_Occurred()) return result;
+  }
   return numpy_method(as_ufunc(self), names[kWhich], args, nargs, kwnames);
 }
 
@@ -128,6 +138,12 @@ PyObject* ufunc_getattro(PyObject* self, PyObject* name) {
 PyObject* ufunc_repr(PyObject* self) {
   return PyUnicode_FromFormat("<ufunc '%s'>", as_ufunc(self)->name);
 }
+// Equal to NumPy's ufunc, and found in dicts by it: what __array_ufunc__ is called with.
+PyObject* ufunc_compare(PyObject* self, PyObject* other, int how) {
+  if ((how != Py_EQ && how != Py_NE) || Py_TYPE(other) != &PyUFunc_Type) Py_RETURN_NOTIMPLEMENTED;
+  return PyBool_FromLong((as_ufunc(self)->numpy == other) == (how == Py_EQ));
+}
+Py_hash_t ufunc_hash(PyObject* self) { return PyObject_Hash(as_ufunc(self)->numpy); }
 PyObject* ufunc_name(PyObject* self, void*) { return PyUnicode_FromString(as_ufunc(self)->name); }
 PyObject* ufunc_doc(PyObject* self, void*) {
   return PyObject_GetAttrString(as_ufunc(self)->numpy, "__doc__");
@@ -157,13 +173,11 @@ PyObject* ufunc_pickle(PyObject* self, PyObject*) {
   return find ? Py_BuildValue("N(s)", find, as_ufunc(self)->name) : nullptr;
 }
 
-#define MP_FASTCALL(f) \
-  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
-PyMethodDef ufunc_methods[] = {{"reduce", MP_FASTCALL(ufunc_reduce_method), nullptr},
-                               {"accumulate", MP_FASTCALL(ufunc_other_method<0>), nullptr},
-                               {"reduceat", MP_FASTCALL(ufunc_other_method<1>), nullptr},
-                               {"outer", MP_FASTCALL(ufunc_other_method<2>), nullptr},
-                               {"at", MP_FASTCALL(ufunc_other_method<3>), nullptr},
+PyMethodDef ufunc_methods[] = {method_def("reduce", ufunc_reduce_method),
+                               method_def("accumulate", ufunc_other_method<0>),
+                               method_def("reduceat", ufunc_other_method<1>),
+                               method_def("outer", ufunc_other_method<2>),
+                               method_def("at", ufunc_other_method<3>),
                                {"__reduce__", ufunc_pickle, METH_NOARGS, nullptr},
                                {}};
 PyGetSetDef ufunc_getset[] = {
@@ -254,8 +268,11 @@ bool ufunc_init(PyObject* module) {
   UfuncType.tp_call = PyVectorcall_Call;
   UfuncType.tp_repr = ufunc_repr;
   UfuncType.tp_getattro = ufunc_getattro;
+  UfuncType.tp_richcompare = ufunc_compare;
+  UfuncType.tp_hash = ufunc_hash;
   UfuncType.tp_methods = ufunc_methods;
   UfuncType.tp_getset = ufunc_getset;
+  adopt_documentation(ufunc_methods, &PyUFunc_Type);
   if (PyType_Ready(&UfuncType) < 0) return false;
   PyObject* numpy = PyImport_ImportModule("numpy");
   if (!numpy) return false;

@@ -14,10 +14,12 @@
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/linalg.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/protocols.h"
 #include "python/reduce.h"
 #include "python/scalar.h"
+#include "python/signature.h"
 #include "tape/python.h"
 #include "tape/tape.h"
 
@@ -204,12 +206,12 @@ PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
   return recorded_copy(as_self(self), "astype", args, nargs, kwnames);
 }
 
-// The object and, for an owner, its elements.
+// The object with the dimensions that it has, and, for an owner, its elements, as NumPy counts.
 PyObject* array_sizeof(PyObject* self, PyObject*) {
   Array* a = as_self(self);
-  int64_t bytes = Py_TYPE(self)->tp_basicsize + (a->base ? 0 : a->nbytes());
-  if (a->shape != a->dims) bytes += 2 * a->ndim * int64_t{sizeof(int64_t)};
-  return PyLong_FromLongLong(bytes);
+  int64_t dimensions = 2 * a->ndim * int64_t{sizeof(int64_t)};
+  int64_t object = Py_TYPE(self)->tp_basicsize - int64_t{sizeof(a->dims)} + dimensions;
+  return PyLong_FromLongLong(object + (a->base ? 0 : a->nbytes()));
 }
 
 // The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where
@@ -232,14 +234,12 @@ void append(std::vector<PyGetSetDef>& all, const PyGetSetDef* table) {
   for (; table->name; ++table) all.push_back(*table);
 }
 
-#define MP_FASTCALL(f) \
-  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 PyMethodDef own_methods[] = {
     {"__sizeof__", array_sizeof, METH_NOARGS, "Bytes of the object and the elements that it owns."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)),
      METH_VARARGS | METH_KEYWORDS, "The array as numpy.ndarray, sharing memory where possible."},
-    {"copy", MP_FASTCALL(array_copy_method), nullptr},
-    {"astype", MP_FASTCALL(array_astype), nullptr},
+    method_def("copy", array_copy_method),
+    method_def("astype", array_astype),
     {"__reduce__", array_reduce_pickle, METH_NOARGS, nullptr},
     {}};
 
@@ -297,6 +297,7 @@ void array_tables_init() {
   append(*methods, sorting_methods);
   append(*methods, tape_methods);
   methods->push_back({});
+  adopt_documentation(methods->data(), &PyArray_Type);
   ArrayType.tp_methods = methods->data();
   auto* getset = new std::vector<PyGetSetDef>;
   append(*getset, own_getset);

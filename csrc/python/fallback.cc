@@ -155,9 +155,8 @@ bool passed_as_out(PyObject* result, PyObject* target, PyObject* const* args, Py
   return false;
 }
 
-// What NumPy can read instead of `o`: the array of an object whose __array__ gives ours, also
-// inside lists and tuples. A new reference, to `o` itself where nothing changes; null with an error
-// set.
+// What NumPy can read instead of `o`: a proxy of an object whose __array__ gives ours, also inside
+// lists and tuples. A new reference, to `o` itself where nothing changes; null with an error set.
 PyObject* read_array_likes(PyObject* o, int depth) {
   bool sequence = PyList_CheckExact(o) || PyTuple_CheckExact(o);
   if (sequence && depth < kMaxDims) {
@@ -173,11 +172,10 @@ PyObject* read_array_likes(PyObject* o, int depth) {
   }
   if (sequence || PyArray_Check(o) || PyType_Check(o) || !PyObject_HasAttrString(o, "__array__"))
     return Py_NewRef(o);
-  PyObject* array = PyObject_CallMethod(o, "__array__", nullptr);
-  if (!array) return nullptr;
-  PyObject* result = array_check(array) ? to_numpy(reinterpret_cast<Array*>(array)) : Py_NewRef(o);
-  Py_DECREF(array);
-  return result;
+  PyObject* module = PyImport_ImportModule("minpy.numpy._dispatch");
+  PyObject* readable = module ? PyObject_CallMethod(module, "ReadableInNumPy", "O", o) : nullptr;
+  Py_XDECREF(module);
+  return readable;
 }
 
 // NumPy refuses objects whose __array__ gives our array. With that error set, puts arrays in their
@@ -308,6 +306,13 @@ PyObject* fallback_descr_get(PyObject* self, PyObject* instance, PyObject*) {
 PyObject* fallback_repr(PyObject* self) {
   return PyUnicode_FromFormat("<minpy function %U (runs in NumPy)>", as_fallback(self)->name);
 }
+// Equal to NumPy's function, and found in dicts by it: what __array_function__ is called with.
+PyObject* fallback_compare(PyObject* self, PyObject* other, int how) {
+  if ((how != Py_EQ && how != Py_NE) || self == other || Py_TYPE(other) == &FallbackType)
+    Py_RETURN_NOTIMPLEMENTED;
+  return PyBool_FromLong((as_fallback(self)->target == other) == (how == Py_EQ));
+}
+Py_hash_t fallback_hash(PyObject* self) { return PyObject_Hash(as_fallback(self)->target); }
 PyObject* fallback_get_name(PyObject* self, void*) {
   PyObject* n = as_fallback(self)->name;
   Py_INCREF(n);
@@ -406,6 +411,8 @@ bool fallback_init(PyObject* module) {
   FallbackType.tp_traverse = fallback_traverse;
   FallbackType.tp_repr = fallback_repr;
   FallbackType.tp_getattro = fallback_getattro;
+  FallbackType.tp_richcompare = fallback_compare;
+  FallbackType.tp_hash = fallback_hash;
   FallbackType.tp_setattro = PyObject_GenericSetAttr;
   FallbackType.tp_dictoffset = offsetof(Fallback, dict);
   FallbackType.tp_descr_get = fallback_descr_get;

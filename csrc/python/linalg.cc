@@ -232,9 +232,6 @@ constexpr Signature kOuter = {"outer", {"a", "b", "out"}, 3, 2, 0, 3};
 constexpr Signature kInner = {"inner", {"a", "b"}, 2, 2, 2, 2};
 constexpr Signature kVdot = {"vdot", {"a", "b"}, 2, 2, 2, 2};
 
-#define MP_FASTCALL(f) \
-  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
-
 }  // namespace
 
 PyObject* matmul(PyObject* a, PyObject* b, Array* out) {
@@ -245,12 +242,10 @@ PyObject* dot(PyObject* a, PyObject* b, Array* out) {
   return call_product("dot", op_dot, 2, a, b, out);
 }
 
-PyMethodDef linalg_functions[] = {{"matmul", MP_FASTCALL(matmul_function), nullptr},
-                                  {"dot", MP_FASTCALL(dot_function), nullptr},
-                                  function_def<kOuter, outer_product>(),
-                                  function_def<kInner, inner_product>(),
-                                  function_def<kVdot, vdot>(),
-                                  {}};
-PyMethodDef linalg_methods[] = {{"dot", MP_FASTCALL(dot_method), nullptr}, {}};
+PyMethodDef linalg_functions[] = {
+    method_def("matmul", matmul_function), method_def("dot", dot_function),
+    function_def<kOuter, outer_product>(), function_def<kInner, inner_product>(),
+    function_def<kVdot, vdot>(),           {}};
+PyMethodDef linalg_methods[] = {method_def("dot", dot_method), {}};
 
 }  // namespace mp

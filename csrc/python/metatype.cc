@@ -1,6 +1,9 @@
 #include "python/metatype.h"
 
 #include "core/array.h"
+#include "ops/ufunc.h"
+#include "python/fallback.h"
+#include "python/native_function.h"
 #include "python/numpy_api.h"
 
 namespace mp {
@@ -61,6 +64,21 @@ PyObject* meta_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   return result;
 }
 
+// isinstance(x, ufunc): also NumPy's ufuncs, and our functions that stand for one of them.
+PyObject* ufunc_instancecheck(PyObject* self, PyObject* instance) {
+  PyTypeObject* type = Py_TYPE(instance);
+  if (type == reinterpret_cast<PyTypeObject*>(self) || type == &PyUFunc_Type) Py_RETURN_TRUE;
+  if (type != &FallbackType && type != &NativeBuiltinType) Py_RETURN_FALSE;
+  PyObject* numpy = PyObject_GetAttrString(instance, "__wrapped__");
+  if (!numpy) return nullptr;
+  bool yes = Py_TYPE(numpy) == &PyUFunc_Type;
+  Py_DECREF(numpy);
+  return PyBool_FromLong(yes);
+}
+
+PyMethodDef ufunc_meta_methods[] = {{"__instancecheck__", ufunc_instancecheck, METH_O, nullptr},
+                                    {}};
+
 PyMethodDef meta_methods[] = {{"__instancecheck__", meta_instancecheck, METH_O, nullptr},
                               {"__subclasscheck__", meta_subclasscheck, METH_O, nullptr},
                               {}};
@@ -68,6 +86,19 @@ PyMethodDef meta_methods[] = {{"__instancecheck__", meta_instancecheck, METH_O, 
 }  // namespace
 
 PyTypeObject ArrayMetaType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+PyTypeObject UfuncMetaType = {PyVarObject_HEAD_INIT(nullptr, 0)};
+
+bool ufunc_metatype_init() {
+  UfuncMetaType.tp_name = "minpy.numpy.ufunc_type";
+  UfuncMetaType.tp_basicsize = 0;  // inherited: PyHeapTypeObject
+  UfuncMetaType.tp_base = &PyType_Type;
+  UfuncMetaType.tp_flags = Py_TPFLAGS_DEFAULT;
+  UfuncMetaType.tp_methods = ufunc_meta_methods;
+  if (PyType_Ready(&UfuncMetaType) < 0) return false;
+  Py_SET_TYPE(&UfuncType, &UfuncMetaType);
+  return true;
+}
 
 bool metatype_init() {
   ArrayMetaType.tp_name = "minpy.numpy.ndarray_type";

@@ -10,4 +10,9 @@ namespace mp {
 extern PyTypeObject ArrayMetaType;
 bool metatype_init();  // before ArrayType is readied
 
+// The metatype of ufunc: isinstance(x, ufunc) is true for NumPy's ufuncs too, and for our functions
+// that stand for one (matmul).
+extern PyTypeObject UfuncMetaType;
+bool ufunc_metatype_init();  // after UfuncType is readied
+
 }  // namespace mp

@@ -13,6 +13,7 @@
 #include "python/fallback.h"
 #include "python/fallback_state.h"
 #include "python/linalg.h"
+#include "python/metatype.h"
 #include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/protocols.h"
@@ -42,14 +43,29 @@ void add_plain_functions(py::module_& m, PyMethodDef* table) {
   if (PyModule_AddFunctions(m.ptr(), table) < 0) throw py::error_already_set();
 }
 
+// What pickles name. A pybind11 function would pickle as a call of eval; these pickle by name.
+PyObject* rebuild_array(PyObject*, PyObject* o) { return from_numpy(o); }
+
+PyObject* rebuild_ufunc(PyObject*, PyObject* name) {
+  const char* text = PyUnicode_AsUTF8(name);
+  Ufunc* f = text ? find_ufunc(text) : nullptr;
+  if (text && !f) PyErr_Format(PyExc_ValueError, "no operator is named %R", name);
+  return Py_XNewRef(reinterpret_cast<PyObject*>(f));
+}
+
+PyMethodDef pickle_functions[] = {
+    {"_from_numpy", rebuild_array, METH_O, "The array over the memory of a NumPy array."},
+    {"_find_ufunc", rebuild_ufunc, METH_O, "The operator of this name."},
+    {}};
+
 }  // namespace
 }  // namespace mp
 
 PYBIND11_MODULE(_core, m) {
   using namespace mp;
   if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
-      !ufunc_init(m.ptr()) || !array_type_init(m.ptr()) || !tape_init(m.ptr()) ||
-      !engine_init(m.ptr()))
+      !ufunc_init(m.ptr()) || !ufunc_metatype_init() || !array_type_init(m.ptr()) ||
+      !tape_init(m.ptr()) || !engine_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
   for (PyMethodDef* table :
@@ -69,10 +85,7 @@ PYBIND11_MODULE(_core, m) {
   m.def(
       "from_numpy", [](py::object o) { return checked(wrap(o.release().ptr())); },
       "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
-  m.def("_from_numpy", [](py::object o) { return checked(from_numpy(o.ptr())); });
-  m.def("_find_ufunc", [](const char* name) {
-    return py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(find_ufunc(name)));
-  });
+  add_plain_functions(m, pickle_functions);
   add_plain_functions(m, flag_functions);
   m.def("set_policy", [](int policy) { set_policy(static_cast<Policy>(policy)); });
   m.def(

@@ -79,6 +79,24 @@ PyObject* native_wrapped(PyObject* self, void*) {
   return f;
 }
 
+// Equal to NumPy's function, and found in dicts by it: what __array_function__ is called with.
+PyObject* native_compare(PyObject* self, PyObject* other, int how) {
+  bool ours = Py_TYPE(other) == Py_TYPE(self);
+  if ((how != Py_EQ && how != Py_NE) || ours) Py_RETURN_NOTIMPLEMENTED;
+  PyObject* numpy = native_wrapped(self, nullptr);
+  if (!numpy) return nullptr;
+  bool equal = numpy == other;
+  Py_DECREF(numpy);
+  return PyBool_FromLong(equal == (how == Py_EQ));
+}
+
+Py_hash_t native_hash(PyObject* self) {
+  PyObject* numpy = native_wrapped(self, nullptr);
+  Py_hash_t hash = numpy ? PyObject_Hash(numpy) : -1;
+  Py_XDECREF(numpy);
+  return hash;
+}
+
 PyObject* native_doc(PyObject* self, void*) {
   PyObject* numpy = native_wrapped(self, nullptr);
   PyObject* doc = numpy ? PyObject_GetAttrString(numpy, "__doc__") : nullptr;
@@ -151,6 +169,8 @@ bool native_function_init() {
   NativeFunctionType.tp_call = PyVectorcall_Call;
   NativeFunctionType.tp_repr = native_repr;
   NativeFunctionType.tp_getattro = native_getattro;
+  NativeFunctionType.tp_richcompare = native_compare;
+  NativeFunctionType.tp_hash = native_hash;
   NativeFunctionType.tp_setattro = PyObject_GenericSetAttr;
   NativeFunctionType.tp_dictoffset = offsetof(NativeFunction, dict);
   NativeFunctionType.tp_descr_get = native_descr_get;
@@ -171,6 +191,23 @@ PyObject* native_function_new(const PyMethodDef* def, bool is_method) {
   f->calls = 0;
   all_functions.push_back(f);
   return Py_NewRef(reinterpret_cast<PyObject*>(f));
+}
+
+void adopt_documentation(PyMethodDef* table, PyTypeObject* numpys) {
+  for (; table->ml_name; ++table) {
+    PyObject* method = PyObject_GetAttrString(reinterpret_cast<PyObject*>(numpys), table->ml_name);
+    PyObject* doc = method ? PyObject_GetAttrString(method, "__doc__") : nullptr;
+    PyObject* signature = method ? PyObject_GetAttrString(method, "__text_signature__") : nullptr;
+    if (doc && signature && PyUnicode_Check(doc) && PyUnicode_Check(signature)) {
+      std::string text = std::string(table->ml_name) + PyUnicode_AsUTF8(signature) + "\n--\n\n" +
+                         PyUnicode_AsUTF8(doc);
+      table->ml_doc = strdup(text.c_str());  // lives as long as the process
+    }
+    PyErr_Clear();
+    Py_XDECREF(signature);
+    Py_XDECREF(doc);
+    Py_XDECREF(method);
+  }
 }
 
 PyObject* native_counts() {

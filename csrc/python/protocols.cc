@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/numpy_api.h"
+#include "python/signature.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -30,6 +32,28 @@ PyObject* own_ufunc(PyObject* numpy) {
   return f && f->numpy == numpy ? reinterpret_cast<PyObject*>(f) : nullptr;
 }
 
+// With NumPy's error set that no operand's override takes the call: clears it and gives
+// NotImplemented, which is this operand's answer.
+PyObject* answer_refusal() {
+  if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
+  PyObject *type, *error, *trace;
+  PyErr_Fetch(&type, &error, &trace);
+  PyErr_NormalizeException(&type, &error, &trace);
+  PyObject* text = error ? PyObject_Str(error) : nullptr;
+  const char* bytes = text ? PyUnicode_AsUTF8(text) : nullptr;
+  constexpr std::string_view kRefused = "operand type(s) all returned NotImplemented";
+  bool refused = bytes && std::string_view(bytes).substr(0, kRefused.size()) == kRefused;
+  Py_XDECREF(text);
+  if (!refused) {
+    PyErr_Restore(type, error, trace);
+    return nullptr;
+  }
+  Py_XDECREF(type);
+  Py_XDECREF(error);
+  Py_XDECREF(trace);
+  Py_RETURN_NOTIMPLEMENTED;
+}
+
 // __array_ufunc__(ufunc, method, *inputs, **kwargs): what numpy.sin(x) and numpy_array + x come to.
 PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   if (nargs < 2 || !PyUnicode_Check(args[1])) {
@@ -38,7 +62,10 @@ PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObje
   }
   bool plain = PyUnicode_CompareWithASCIIString(args[1], "__call__") == 0;
   PyObject* target = own_ufunc(args[0]);
-  if (target && plain) return PyObject_Vectorcall(target, args + 2, nargs - 2, kwnames);
+  if (target && plain) {
+    PyObject* result = PyObject_Vectorcall(target, args + 2, nargs - 2, kwnames);
+    return result ? result : answer_refusal();
+  }
   if (target) {
     target = PyObject_GetAttr(target, args[1]);
   } else if (PyObject* find = dispatch_function("ufunc_twin")) {
@@ -47,7 +74,7 @@ PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObje
   }
   PyObject* result = target ? PyObject_Vectorcall(target, args + 2, nargs - 2, kwnames) : nullptr;
   Py_XDECREF(target);
-  return result;
+  return result ? result : answer_refusal();
 }
 
 // __array_function__(func, types, args, kwargs)
@@ -156,9 +183,7 @@ int parse_new_shape(PyObject* args, int64_t* shape) {
   return parse_ints(args, shape, kMaxDims);
 }
 
-bool refuse_resize(Array* a, PyObject* refcheck) {
-  int check_references = refcheck ? PyObject_IsTrue(refcheck) : 1;
-  if (check_references < 0) return true;
+bool refuse_resize(Array* a, bool check_references) {
   const char* text = nullptr;
   if (!(a->flags & (kCContig | kFContig)))
     text = "resize only works on single-segment arrays";
@@ -196,14 +221,12 @@ void adopt(Array* a, Array* fresh) {
 // zeros.
 PyObject* array_resize(PyObject* self, PyObject* args, PyObject* kwargs) {
   Array* a = as_self(self);
-  PyObject* refcheck = nullptr;
-  if (kwargs) {
-    refcheck = PyDict_GetItemString(kwargs, "refcheck");
-    if (PyDict_GET_SIZE(kwargs) > (refcheck ? 1 : 0)) {
-      PyErr_SetString(PyExc_TypeError, "resize only accepts the keyword argument refcheck");
-      return nullptr;
-    }
-  }
+  int refcheck = 1;
+  static const char* names[] = {"refcheck", nullptr};
+  static PyObject* no_args = PyTuple_New(0);
+  if (kwargs &&
+      !PyArg_ParseTupleAndKeywords(no_args, kwargs, "|i", const_cast<char**>(names), &refcheck))
+    return nullptr;
   if (PyTuple_GET_SIZE(args) == 0) Py_RETURN_NONE;
   int64_t shape[kMaxDims];
   int ndim = parse_new_shape(args, shape);
@@ -248,12 +271,10 @@ PyObject* core_before_write(PyObject*, PyObject* a) {
 
 }  // namespace
 
-#define MP_FASTCALL(f) \
-  reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 #define MP_KEYWORDS(f) \
   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_VARARGS | METH_KEYWORDS
 PyMethodDef protocol_methods[] = {
-    {"__array_ufunc__", MP_FASTCALL(array_ufunc), nullptr},
+    method_def("__array_ufunc__", array_ufunc),
     {"__array_function__", array_function, METH_VARARGS, nullptr},
     {"__array_namespace__", MP_KEYWORDS(array_namespace), nullptr},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},

@@ -114,7 +114,11 @@ class FlatIterator:
     def __array__(self, dtype=None, *, copy=None):
         values = _core.to_numpy(self._array)
         # A view where the elements lie in order, as NumPy gives one.
-        values = values.reshape(-1) if values.flags.c_contiguous and not copy else values.flatten()
+        if values.flags.c_contiguous and not copy:
+            values = values.reshape(-1)
+        else:
+            values = values.flatten()
+            values.flags.writeable = bool(copy)  # nobody would see what is written into NumPy's own copy
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def __len__(self):
@@ -145,6 +149,9 @@ class FlatIterator:
             return
         _core.before_write(self._array)
         self._iterator[_flat_key(key)] = _core.to_numpy(value)
+
+    def __delitem__(self, key):
+        raise TypeError("Cannot delete iterator elements")
 
     def __eq__(self, other):
         return self._compare(operator.eq, other)

@@ -55,6 +55,28 @@ def array_function(function, types, args, kwargs):
     return twin(*args, **kwargs)
 
 
+class ReadableInNumPy:
+    """Stands for an object whose `__array__` gives our array, which NumPy would refuse."""
+
+    def __init__(self, original):
+        self._original = original
+        if hasattr(original, "__array_wrap__"):
+            self.__array_wrap__ = self._wrap
+
+    def __array__(self, *args, **kwargs):
+        return _core.to_numpy(self._original.__array__(*args, **kwargs))
+
+    def __getattr__(self, name):
+        return getattr(self._original, name)
+
+    def _wrap(self, array, context=None, *args):
+        if context is not None:
+            ufunc, operands, position = context
+            operands = tuple(x._original if type(x) is ReadableInNumPy else x for x in operands)
+            context = (function_twin(ufunc), _core.from_numpy(operands), position)
+        return self._original.__array_wrap__(_core.from_numpy(array), context, *args)
+
+
 def array_namespace(api_version=None):
     """`__array_namespace__`: the module that implements the array API for our arrays."""
     # NumPy knows which versions of the standard it follows, and words the error.

@@ -75,6 +75,8 @@ PASSED_THROUGH = frozenset(
         "add_newdoc",
         "add_docstring",
         "add_newdoc_ufunc",
+        "load_library",
+        "as_ctypes_type",
         "compare_chararrays",
     ]
 )
@@ -93,6 +95,7 @@ TWIN_MODULES = frozenset(
         "matlib",
         "rec",
         "emath",
+        "ctypeslib",
     ]
 )
 

@@ -3,9 +3,12 @@
 See Note [Subclasses are NumPy's].
 """
 
+import functools
+
 import numpy
 
 from minpy import _core
+from minpy.numpy._namespace import known_twin
 
 
 def _numpys(value):
@@ -20,13 +23,37 @@ class ndarray(numpy.ndarray):
         result = super().view(*map(_numpys, args), **{key: _numpys(value) for key, value in kwargs.items()})
         return _core.from_numpy(result)
 
+    def nonzero(self):
+        return _core.from_numpy(super().nonzero())
+
+    def __array_wrap__(self, array, *args):
+        return super().__array_wrap__(_core.to_numpy(array), *args)
+
+
+def _on_our_arrays(override):
+    """The `__array_ufunc__` of a subclass, called with our operator and our arrays instead of NumPy's."""
+
+    @functools.wraps(override)
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        kwargs = {key: _core.from_numpy(value) for key, value in kwargs.items()}
+        return override(self, known_twin(ufunc) or ufunc, method, *_core.from_numpy(inputs), **kwargs)
+
+    return __array_ufunc__
+
 
 class overriding_ndarray(ndarray):
     """The base of classes with `__array_ufunc__` or `__array_function__` of their own: `super()` accepts our arrays."""
 
     __slots__ = ()
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        override = vars(cls).get("__array_ufunc__")
+        if callable(override):
+            cls.__array_ufunc__ = _on_our_arrays(override)
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        ufunc = getattr(ufunc, "__wrapped__", ufunc)
         inputs, kwargs = _core.to_numpy(inputs), _core.to_numpy(kwargs)
         return _core.from_numpy(super().__array_ufunc__(ufunc, method, *inputs, **kwargs))
 

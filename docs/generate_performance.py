@@ -14,9 +14,20 @@ BEGIN, END = "<!-- performance: generated -->", "<!-- performance: end -->"
 GROUPS = {
     "small": "16 float32 elements (4×4 for `dot`)",
     "grad": "Gradients, 16 float32 elements",
-    "large": "10⁶ float32 elements, one thread",
+    "large": "10⁶ float32 elements, one operation each",
+    "chains": "Elementwise chains, float32",
+    "training": "Training steps, float32",
+    "memory": "Peak memory, relative to inputs and outputs",
     "import": "Importing",
 }
+NOTES = {
+    "chains": "The same NumPy text in every library; under jit in jax, under `torch.compile` in torch_compile, "
+    "otherwise as it stands. jax updates donated arrays where the others write in place.",
+    "training": "Loss, gradient and update, in plain NumPy style with `grad_and_loss`; NumPy runs gradients written by "
+    "hand (of the scalar loop only the forward part), jax the whole step under jit.",
+    "memory": "The peak of a fresh process while a chain runs, without what the library needs for small arrays.",
+}
+SHOWN_IN_README = ("small", "large", "chains", "training")
 
 sys.path.insert(0, str(DOCS.parent / "tests" / "bench"))
 from machine import readable  # noqa: E402
@@ -27,8 +38,22 @@ def cell(figures, name):
     if name not in figures:
         return "–"
     one = figures[name]
-    text = readable(one["min"], one.get("unit", "ns"))
+    text = readable(one["median"], one["unit"])
     return f"{text} ({one['to_numpy']:.2f}×)" if "to_numpy" in one else text
+
+
+def bandwidth_lines(rows):
+    """What the cases that memory limits reach."""
+    lines = []
+    for row in rows:
+        limit = row.get("bandwidth_limit")
+        if limit and "minpy" in row["results"]:
+            parts = ", ".join(
+                f"{name} {figures['gigabytes_per_second']:.1f} GB/s ({figures['of_bandwidth']:.0%})"
+                for name, figures in row["results"].items()
+            )
+            lines.append(f"- {row['case']}: {parts}; memory gives {limit:.1f} GB/s to copies and sums in C.")
+    return ["", *lines] if lines else []
 
 
 def group_table(report, group):
@@ -39,51 +64,69 @@ def group_table(report, group):
     for row in rows:
         cells = (cell(row["results"], name) for name in names)
         lines.append(f"| `{row['case']}` | " + " | ".join(cells) + " |")
-    mean = report["geometric_means"].get(group)
-    if mean and group != "import":
-        lines += ["", f"Geometric mean of minpy's ratios to NumPy: {mean:.2f}×."]
-    return lines
+    means = report["means"][group]
+    if len(rows) > 1 and group != "import":
+        cells = (f"{means['to_numpy'][name]:.2f}×" if name in means["to_numpy"] else "" for name in names)
+        lines.append("| geometric mean to NumPy | " + " | ".join(cells) + " |")
+        others = ((name, means["minpy_to"].get(name)) for name in names)
+        cells = ("" if mean is None else f"{mean:.3g}×" for _, mean in others)
+        lines.append("| minpy's time to it | " + " | ".join(cells) + " |")
+    return lines + bandwidth_lines(rows)
+
+
+def threads_text(report):
+    return f"{report['threads']} thread{'s' if report['threads'] > 1 else ''}"
 
 
 def document(report):
     """docs/performance.md."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    load = f"{report['load_before']:.1f} before, {report['load_after']:.1f} after"
+    busy = f"{report['busy_before']:.0%} before, {report['busy_after']:.0%} after"
     lines = [
         "# Performance",
         "",
-        f"Taken on {report['date']} on {report['machine']}, Python {report['python']}, {report['threads']} thread "
-        f"each; load average {load}. {versions}.",
+        f"Taken on {report['date']} on {report['machine']}, Python {report['python']}, {threads_text(report)} "
+        f"each; cores in use by others: {busy}. {versions}.",
         "",
-        "Each figure is the fastest of all samples; in brackets the ratio to NumPy, the median over interleaved "
-        "rounds. Results are compared before they are timed. To take them yourself: "
-        "`python tests/bench/bench.py --json docs/performance.json && python docs/generate_performance.py`.",
+        "Each figure is the median of all samples; in brackets the ratio to NumPy, the median over interleaved "
+        "rounds of the quotient of the rounds' minima. Results are compared before they are timed. To take them "
+        "yourself: `python tests/bench/bench.py --json docs/performance.json && python docs/generate_performance.py`.",
     ]
     for group, title in GROUPS.items():
         if any(row["group"] == group for row in report["rows"]):
-            lines += ["", f"## {title}", "", *group_table(report, group)]
+            note = ["", NOTES[group]] if group in NOTES else []
+            lines += ["", f"## {title}", *note, "", *group_table(report, group)]
+    failures = [
+        f"- {row['case']}, {name}: {error}" for row in report["rows"] for name, error in row["errors"].items()
+    ]
+    if failures:
+        lines += ["", "## Not measured", "", *failures]
     return "\n".join(lines) + "\n"
 
 
 def short_table(report):
     """What the README says: one line per group."""
     lines = ["| time relative to NumPy (less is faster) | mean | worst |", "|---|---|---|"]
-    for group in ("small", "large"):
-        rows = [row for row in report["rows"] if row["group"] == group and "minpy" in row["results"]]
-        if not rows:
-            continue
-        worst = max(rows, key=lambda row: row["results"]["minpy"]["to_numpy"])
-        ratio = worst["results"]["minpy"]["to_numpy"]
-        mean = report["geometric_means"][group]
-        lines.append(f"| {GROUPS[group]} | {mean:.2f}× | {ratio:.2f}× (`{worst['case']}`) |")
+    for group in SHOWN_IN_README:
+        rows = [row for row in report["rows"] if row["group"] == group]
+        ratios = [
+            (row["results"]["minpy"]["to_numpy"], row["case"])
+            for row in rows
+            if "to_numpy" in row["results"].get("minpy", {})
+        ]
+        if ratios:
+            ratio, case = max(ratios)
+            mean = report["means"][group]["to_numpy"]["minpy"]
+            lines.append(f"| {GROUPS[group]} | {mean:.2f}× | {ratio:.2f}× (`{case}`) |")
     for row in report["rows"]:
         figures = row["results"].get("minpy", {})
         if row["group"] == "import" and "to_numpy" in figures:
             lines.append(f"| {row['case']} | {figures['to_numpy']:.2f}× | |")
         if row["group"] == "grad" and "best_peer" in figures:
-            text = f"{figures['to_best_peer']:.3f}× of {figures['best_peer']}"
-            lines.append(f"| {row['case']}, 16 elements | {text} | |")
-    lines.append(f"\n{report['machine']}, {report['date']}, one thread; all figures: docs/performance.md.")
+            best = figures["best_peer"]
+            lines.append(f"| {row['case']}, 16 elements | {figures['to'][best]:.3f}× of {best} | |")
+    taken = f"{report['machine']}, {report['date']}, {threads_text(report)}"
+    lines.append(f"\n{taken}; all figures: docs/performance.md.")
     return "\n".join(lines)
 
 

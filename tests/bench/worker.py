@@ -1,10 +1,10 @@
 """One library in one process: answers the requests of bench.py, a line of JSON each way.
 
-{"do": "check", "case": 3, "path": "..."}  saves the statement's value, as NumPy sees it, to `path`
-{"do": "time", "case": 3, "seconds": 0.03} times it: nanoseconds per call, one figure per sample
+{"do": "check", "case": 3, "size": 1000, "path": "..."}  prepares the case and saves its value to `path`
+{"do": "time", "seconds": 0.03}  times what was prepared last: nanoseconds per call, one figure per sample
+{"do": "memory", "elements": 10000000}  the peak memory of a chain (memory.py)
 """
 
-import importlib
 import json
 import os
 import sys
@@ -13,117 +13,41 @@ import timeit
 import numpy
 
 sys.path.insert(0, os.path.dirname(__file__))
-import cases
+import groups
+import memory
+from libraries import LIBRARIES
 
 SAMPLE_NS = 200_000
 
 
-class Library:
-    """How to reach one library: its namespace, its arrays, its gradient, and when a result is there."""
-
-    module = "numpy"
-    finish = "{}"  # how to wait for the value of a statement
-
-    def __init__(self, threads):
-        self.np = importlib.import_module(self.module)
-
-    def array(self, value):
-        return self.np.array(value)
-
-    def to_numpy(self, value):
-        return numpy.asarray(value)
-
-    def gradient(self, function):
-        raise NotImplementedError(f"{type(self).__name__} has no gradients")
-
-    def version(self):
-        return importlib.import_module(self.module.partition(".")[0]).__version__
-
-
-class Minpy(Library):
-    module = "minpy.numpy"
-
-    def gradient(self, function):
-        return importlib.import_module("minpy.core").grad(function)
-
-
-class Autograd(Library):
-    module = "autograd.numpy"
-
-    def gradient(self, function):
-        return importlib.import_module("autograd").grad(function)
-
-    def version(self):
-        return importlib.import_module("importlib.metadata").version("autograd")
-
-
-class Jax(Library):
-    module = "jax.numpy"
-    finish = "({}).block_until_ready()"
-
-    def gradient(self, function):
-        return importlib.import_module("jax").grad(function)
-
-
-class Torch(Library):
-    module = "torch"
-
-    def __init__(self, threads):
-        super().__init__(threads)
-        self.np.set_num_threads(threads)
-
-    def array(self, value):
-        return self.np.from_numpy(value.copy())
-
-    def gradient(self, function):
-        torch = self.np
-
-        def gradient(x):
-            x = x.detach().requires_grad_()
-            return torch.autograd.grad(function(x), x)[0]
-
-        return gradient
-
-
-LIBRARIES = {"numpy": Library, "minpy": Minpy, "autograd": Autograd, "jax": Jax, "torch": Torch}
-
-
 class Worker:
     def __init__(self, target, threads):
-        self.target = target
         self.library = LIBRARIES[target](threads)
-        self.namespaces, self.timers = {}, {}
+        self.timer, self.repeats = None, 0
 
-    def namespace(self, group):
-        if group not in self.namespaces:
-            arrays = {name: self.library.array(value) for name, value in cases.inputs(group).items()}
-            self.namespaces[group] = {"np": self.library.np, **arrays}
-            if group == "grad":
-                chain = cases.chain(self.library.np)
-                self.namespaces[group]["gradient"] = self.library.gradient(chain)
-        return self.namespaces[group]
+    def check(self, case, size, path):
+        self.timer = None  # frees the arrays of the case before
+        prepared = groups.CASES[case].prepare(self.library, size)
+        numpy.savez(path, *map(self.library.to_numpy, prepared.value()))
+        self.timer = timeit.Timer(prepared.statement, globals=prepared.namespace)
+        self.repeats = self.repeats_per_sample()
 
-    def statement(self, case):
-        return self.library.finish.format(case.other.get(self.target, case.statement))
+    def repeats_per_sample(self):
+        number = 1
+        while (taken := self.timer.timeit(number) * 1e9) < SAMPLE_NS and number < 1 << 20:
+            number = max(number * 2, int(number * SAMPLE_NS / (taken + 1)))
+        return number
 
-    def check(self, case, path):
-        value = eval(self.statement(case), self.namespace(case.group))
-        numpy.save(path, self.library.to_numpy(value))
-
-    def time(self, case, seconds):
-        if case.name not in self.timers:
-            timer = timeit.Timer(self.statement(case), globals=self.namespace(case.group))
-            number = 1
-            while (taken := timer.timeit(number)) * 1e9 < SAMPLE_NS and number < 1 << 20:
-                number = max(number * 2, int(number * SAMPLE_NS / (taken * 1e9 + 1)))
-            self.timers[case.name] = timer, number
-        timer, number = self.timers[case.name]
+    def time(self, seconds):
         samples, spent = [], 0.0
-        while spent < seconds or len(samples) < 3:
-            taken = timer.timeit(number)
+        while spent < seconds or not samples:
+            taken = self.timer.timeit(self.repeats)
             spent += taken
-            samples.append(taken * 1e9 / number)
+            samples.append(taken * 1e9 / self.repeats)
         return samples
+
+    def memory(self, elements):
+        return memory.peak_ratio(self.library, elements)
 
 
 def main():
@@ -140,16 +64,13 @@ def main():
     except ImportError as error:
         return reply(error=f"not installed: {error}")
     reply(version=worker.library.version())
+    actions = {"check": worker.check, "time": worker.time, "memory": worker.memory}
     for line in sys.stdin:
         request = json.loads(line)
-        case = cases.CASES[request["case"]]
         try:
-            if request["do"] == "check":
-                reply(done=worker.check(case, request["path"]))
-            else:
-                reply(samples=worker.time(case, request["seconds"]))
+            reply(done=actions[request.pop("do")](**request))
         except Exception as error:
-            reply(error=f"{type(error).__name__}: {error}")
+            reply(error=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 
 if __name__ == "__main__":

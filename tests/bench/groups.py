@@ -1,0 +1,8 @@
+"""All cases; a case is known by its position here, to bench.py and to the workers alike."""
+
+import cases
+import chains
+import training
+
+CASES = [*cases.CASES, *chains.CASES, *training.CASES]
+NAMES = [*dict.fromkeys(case.group for case in CASES), "memory", "import"]

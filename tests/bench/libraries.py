@@ -18,6 +18,7 @@ class Library:
     finish = "{}"  # how to wait for the value of a statement
     always_lazy = False  # also for arrays of a few elements
     immutable = False
+    compiles_steps = False  # compiles the body of a long loop, as the unrolled loop takes it minutes
 
     def __init__(self, threads):
         self.module = importlib.import_module(self.module_name)
@@ -217,6 +218,7 @@ class Torch(Library):
 
 class TorchCompile(Torch):
     name = "torch_compile"
+    compiles_steps = True
 
     def compile(self, function, donate=()):
         self.module.compiler.reset()

@@ -31,3 +31,17 @@ def report(name: str, bits: int) -> None:
             numpy.geterrcall().write(f"Warning: {message}\n")
         elif mode == "print":
             sys.stdout.write(f"Warning: {message}\n")
+
+
+def warn(name: str, bits: int) -> None:
+    """Warn for the flags that operator `name` raised, whatever the errstate is now."""
+    for bit, _, text in _FLAGS:
+        if bits & bit:
+            warnings.warn(f"{text} encountered in {name}", RuntimeWarning, stacklevel=2)
+
+
+def deferral_modes() -> tuple[bool, int]:
+    """Whether the current errstate only warns and ignores, and the bits of what it ignores."""
+    modes = numpy.geterr()
+    ignored = sum(bit for bit, key, _ in _FLAGS if modes[key] == "ignore")
+    return set(modes.values()) <= {"warn", "ignore"}, ignored

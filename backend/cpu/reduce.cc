@@ -1,5 +1,6 @@
 #include "cpu/kernels.h"
 #include "cpu/nest.h"
+#include "cpu/program_loops.h"
 #include "cpu/reduce_loops.h"
 
 namespace mp::cpu {
@@ -104,6 +105,11 @@ bool has_zero(const View& v) {
 }
 
 }  // namespace
+
+const ReduceEntry* reduce_loops(Reduce op, DType in, DType out) {
+  const ReduceEntry& entry = entry_of(op, in);
+  return entry.inner && entry.out == out ? &entry : nullptr;
+}
 
 bool reduce(Reduce op, const View& out, const View& in) {
   const ReduceEntry& entry = entry_of(op, in.dtype);

@@ -107,7 +107,7 @@ void push_free(Storage* s, Storage*& list) {
 }
 
 void set_header(Storage* s, char* data, size_t nbytes, uint32_t bin) {
-  *s = Storage{1, data, nbytes, 0, nullptr, nullptr, bin, 0, 0};
+  *s = Storage{1, data, nbytes, 0, nullptr, nullptr, bin, 0, 0, nullptr};
 }
 
 // The arena being carved is full enough: remember how much of it became blocks.
@@ -312,7 +312,27 @@ Storage* storage_foreign(char* data, size_t nbytes, PyObject* owner) {
   return s;
 }
 
+Storage* storage_new_deferred(size_t nbytes) {
+  Storage* s = storage_new(0);
+  if (!s) return nullptr;
+  s->data = nullptr;
+  s->nbytes = nbytes;
+  s->block = s;  // itself: deferred, without bytes
+  return s;
+}
+
+void storage_materialise(Storage* s) {
+  s->block = storage_new(s->nbytes);
+  if (!s->block) Py_FatalError("minpy: no memory for the results of deferred operators");
+  s->data = s->block->data;
+}
+
 void storage_free_slow(Storage* s) {
+  if (Storage* block = s->block) {
+    s->block = nullptr;
+    s->nbytes = 0;
+    if (block != s) decref(block);
+  }
   PyObject* owner = s->owner;
   if (owner) {
     s->owner = nullptr;

@@ -3,11 +3,13 @@
 #include <structmember.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/view.h"
 #include "cpu/kernels.h"
+#include "engine/window.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -163,6 +165,14 @@ Array* array_zeros(DType dtype, int ndim, const int64_t* shape) {
   return new_c_order<storage_new_zeroed>(dtype, ndim, shape);
 }
 
+Array* array_new_deferred(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {
+  Array* a = new_c_order<storage_new_deferred>(dtype, ndim, shape);
+  if (!a || !strides) return a;
+  std::copy(strides, strides + ndim, a->strides);
+  array_update_flags(a);
+  return a;
+}
+
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {
   Array* a = array_alloc(ndim);
   if (!a) return nullptr;
@@ -174,8 +184,9 @@ Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int6
   return a;
 }
 
-Array* array_new_like(const Array* like, DType dtype) {
-  if (like->c_contiguous()) return array_new(dtype, like->ndim, like->shape);
+// The strides of NumPy's order='K' for an array in the layout of `like`; null when that is C order.
+static const int64_t* strides_like(const Array* like, DType dtype, int64_t* strides) {
+  if (like->c_contiguous()) return nullptr;
   int order[kMaxDims];
   for (int i = 0; i < like->ndim; ++i) order[i] = i;
   // Axes from the slowest to the fastest; ties keep C order, and zero strides count as fastest, as
@@ -183,12 +194,19 @@ Array* array_new_like(const Array* like, DType dtype) {
   std::stable_sort(order, order + like->ndim, [&](int x, int y) {
     return std::abs(like->strides[x]) > std::abs(like->strides[y]);
   });
-  int64_t strides[kMaxDims], step = itemsize(dtype);
+  int64_t step = itemsize(dtype);
   for (int k = like->ndim - 1; k >= 0; --k) {
     strides[order[k]] = step;
     step *= std::max<int64_t>(like->shape[order[k]], 1);
   }
-  return array_new_strided(dtype, like->ndim, like->shape, strides);
+  return strides;
+}
+
+Array* array_new_like(const Array* like, DType dtype) {
+  int64_t room[kMaxDims];
+  const int64_t* strides = strides_like(like, dtype, room);
+  return strides ? array_new_strided(dtype, like->ndim, like->shape, strides)
+                 : array_new(dtype, like->ndim, like->shape);
 }
 
 Array* array_view(Array* owner, DType dtype, int ndim, const int64_t* shape, const int64_t* strides,
@@ -291,6 +309,33 @@ PyObject* shape_tuple(const int64_t* shape, int ndim) {
   return t;
 }
 
+namespace {
+
+// Whether dst = src is to be written down instead of run.
+bool defers_copy(const Array* dst, const Array* src) {
+  return window::fits(dst->ndim, dst->shape) &&
+         window::defers(dst->size, std::array<const Array*, 2>{src, dst});
+}
+
+// A copy of `a` in a dtype with these strides (null: C order).
+Array* copy_as(Array* a, DType dtype, const int64_t* strides) {
+  if (defers_copy(a, a)) {
+    Array* out = window::new_array(dtype, a->ndim, a->shape, strides);
+    if (out) window::append_copy(out, a, a->strides);
+    return out;
+  }
+  Array* out = strides ? array_new_strided(dtype, a->ndim, a->shape, strides)
+                       : array_new(dtype, a->ndim, a->shape);
+  if (!out || !a->size) return out;
+  if (dtype == a->dtype && (a->flags & kCContig) && (out->flags & kCContig))
+    std::memcpy(out->bytes(), a->bytes(), a->nbytes());
+  else
+    cpu::copy(cpu_view(out), cpu_view(a));
+  return out;
+}
+
+}  // namespace
+
 int array_assign(Array* dst, Array* src) {
   ArrayRef trimmed;  // leading axes of length 1 beyond dst's ndim do not count
   if (src->ndim > dst->ndim) {
@@ -315,46 +360,38 @@ int array_assign(Array* dst, Array* src) {
   }
   if (dst->size == 0) return 0;
   ArrayRef copy;
-  cpu::View from{src->dtype, dst->ndim, dst->shape, strides, src->bytes()};
   if (array_may_overlap(dst, src) && !array_same_view(dst, src)) {
     copy = ArrayRef::steal(array_copy(src, 'K'));
     if (!copy) return -1;
-    broadcast_strides(copy.get(), dst->ndim, dst->shape, strides);
-    from.data = copy->bytes();
+    src = copy.get();
+    broadcast_strides(src, dst->ndim, dst->shape, strides);
   }
-  cpu::copy(cpu_view(dst), from);
+  if (defers_copy(dst, src))
+    window::append_copy(dst, src, strides);
+  else
+    cpu::copy(cpu_view(dst), {src->dtype, dst->ndim, dst->shape, strides, src->bytes()});
   return 0;
 }
 
 Array* array_copy(Array* a, char order) {
-  Array* out;
+  int64_t room[kMaxDims];
+  const int64_t* strides = nullptr;
   if (order == 'K' || (order == 'A' && a->f_contiguous())) {
-    out = array_new_like(a, a->dtype);
+    strides = strides_like(a, a->dtype, room);
   } else if (order == 'F' && a->ndim > 1) {
-    int64_t strides[kMaxDims], step = itemsize(a->dtype);
+    int64_t step = itemsize(a->dtype);
     for (int i = 0; i < a->ndim; ++i) {
-      strides[i] = step;
+      room[i] = step;
       step *= std::max<int64_t>(a->shape[i], 1);
     }
-    out = array_new_strided(a->dtype, a->ndim, a->shape, strides);
-  } else {
-    out = array_new(a->dtype, a->ndim, a->shape);
+    strides = room;
   }
-  if (!out) return nullptr;
-  if (a->size) {
-    if ((a->flags & kCContig) && (out->flags & kCContig))
-      std::memcpy(out->bytes(), a->bytes(), a->nbytes());
-    else
-      cpu::copy(cpu_view(out), cpu_view(a));
-  }
-  return out;
+  return copy_as(a, a->dtype, strides);
 }
 
 Array* array_cast(Array* a, DType dtype) {
-  Array* out = array_new_like(a, dtype);
-  if (!out) return nullptr;
-  if (a->size) cpu::copy(cpu_view(out), cpu_view(a));
-  return out;
+  int64_t room[kMaxDims];
+  return copy_as(a, dtype, strides_like(a, dtype, room));
 }
 
 }  // namespace mp

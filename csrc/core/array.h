@@ -108,6 +108,8 @@ class ArrayRef {
 Array* array_new(DType dtype, int ndim, const int64_t* shape);
 Array* array_zeros(DType dtype, int ndim, const int64_t* shape);
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);
+// The same over bytes that do not exist yet (engine/window.h); null strides: C order.
+Array* array_new_deferred(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);
 // Fresh storage in the layout of `like` (NumPy's order='K').
 Array* array_new_like(const Array* like, DType dtype);
 // A view of `owner`'s storage. The view's base is owner's owner, as NumPy collapses it (not past

@@ -22,6 +22,7 @@ struct Storage {
   uint32_t bin;     // allocator's size class
   uint16_t device;  // 0 = cpu(0)
   uint16_t flags;   // StorageFlags
+  Storage* block;   // where the bytes of a deferred result are, once they exist
 };
 
 enum StorageFlags : uint16_t {
@@ -72,12 +73,17 @@ inline Storage* storage_new_zeroed(size_t nbytes) {
 }
 
 inline void storage_free(Storage* s) {
-  if (s->bin >= kSmallClasses || s->owner) return storage_free_slow(s);
+  if (s->bin >= kSmallClasses || s->owner || s->block) return storage_free_slow(s);
   small_cache.live -= s->nbytes;
   s->flags = 0;
   s->data = reinterpret_cast<char*>(small_cache.free[s->bin]);
   small_cache.free[s->bin] = s;
 }
+
+// A storage that gets its bytes later, from storage_materialise (which ends the process with a
+// message when there is no memory: nobody is there any more to take a MemoryError).
+Storage* storage_new_deferred(size_t nbytes);
+void storage_materialise(Storage*);
 
 Storage* storage_foreign(char* data, size_t nbytes,
                          PyObject* owner);  // takes a new reference to owner

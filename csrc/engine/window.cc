@@ -1,7 +1,218 @@
-#include "core/storage.h"
+#include "engine/window.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu/program_loops.h"
+#include "engine/errstate.h"
+#include "engine/executor.h"
+#include "ops/ufunc.h"
+
+namespace mp::window {
+namespace {
+
+constexpr size_t kMaxInstructions = 64;
+// Smaller results get their bytes at once: a header without bytes would not save anything.
+constexpr int64_t kSmallestDeferred = 4096;
+// Larger ones too, so that NumPy's MemoryError comes where NumPy raises it.
+constexpr int64_t kLargestDeferred = int64_t{1} << 30;
+
+int64_t initial_threshold() {
+  const char* eager = std::getenv("MINPY_EAGER");
+  if (eager && *eager && std::strcmp(eager, "0")) return INT64_MAX;
+  const char* least = std::getenv("MINPY_DEFER_MIN");
+  return least && *least ? std::max<int64_t>(std::atoll(least), 1) : 4096;
+}
+
+Program pending;
+
+struct PendingError {
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  void take() { PyErr_Fetch(&type, &value, &traceback); }
+  void give_back() {
+    PyErr_Restore(type, value, traceback);
+    *this = {};
+  }
+  void drop() {
+    give_back();
+    PyErr_Clear();
+  }
+};
+// A warning that a filter turned into an exception while somebody merely looked at bytes: raised by
+// the next flush that can raise.
+PendingError kept_error;
+
+int32_t slot_of(Storage* s, uint16_t mark) {
+  const bool known = s->flags & kStoragePending;
+  s->flags |= mark;
+  if (known)
+    for (size_t i = pending.slots.size(); i-- > 0;)
+      if (pending.slots[i].storage == s) return static_cast<int32_t>(i);
+  pending.slots.push_back({incref(s)});
+  return static_cast<int32_t>(pending.slots.size() - 1);
+}
+
+// The axes that an instruction iterates over, slowest first as `like` lies in memory (null: in
+// order).
+struct Axes {
+  int count = 0, axis[kProgramDims];
+
+  Axes(int ndim, const int64_t* shape, const int64_t* like) {
+    for (int i = 0; i < ndim; ++i)
+      if (shape[i] != 1) axis[count++] = i;
+    if (like)
+      std::stable_sort(axis, axis + count,
+                       [&](int a, int b) { return std::abs(like[a]) > std::abs(like[b]); });
+  }
+};
+
+void set_shape(Instruction& op, const Axes& axes, const int64_t* shape) {
+  op.ndim = static_cast<uint8_t>(axes.count);
+  for (int i = 0; i < axes.count; ++i) op.shape[i] = shape[axes.axis[i]];
+}
+
+void set_operand(Operand& to, const Array* a, const int64_t* strides, const Axes& axes,
+                 uint16_t mark) {
+  to.slot = slot_of(a->storage, mark);
+  to.dtype = a->dtype;
+  to.offset = a->offset;
+  for (int i = 0; i < axes.count; ++i) to.strides[i] = strides[axes.axis[i]];
+}
+
+Instruction& append(const char* name) {
+  if (pending.code.size() >= kMaxInstructions) storage_settle();
+  pending.code.emplace_back();
+  pending.code.back().name = name;
+  return pending.code.back();
+}
+
+void report(const Program& done, const std::vector<int>& raised) {
+  for (size_t i = 0; i < done.code.size(); ++i)
+    if (raised[i] && warn_fp(done.code[i].name, raised[i]) < 0) return;
+}
+
+// Leaves the Python error indicator as it finds it, but for a warning that became an exception.
+void run() {
+  if (pending.code.empty()) return;
+  Program program;
+  std::swap(program, pending);
+  for (Slot& slot : program.slots) slot.live = slot.storage->refs > 1;
+  const FusedProgram fused = fuse(program);
+  for (size_t i = 0; i < program.slots.size(); ++i)
+    if (Storage* s = program.slots[i].storage; fused.homes[i].kind == Home::Memory && !s->data)
+      storage_materialise(s);
+  std::vector<int> raised(program.code.size(), 0);
+  for (const Segment& segment : fused.segments) run_segment(program, fused, segment, raised.data());
+  for (Slot& slot : program.slots) {
+    slot.storage->flags &= ~kStoragePending;
+    decref(slot.storage);
+  }
+  report(program, raised);
+}
+
+}  // namespace
+
+int64_t threshold = initial_threshold();
+
+bool defers_slow(int64_t size, std::span<const Array* const> arrays) {
+  if (threshold == INT64_MAX || size == 0 || current_errstate() == Errstate::Special) return false;
+  for (const Array* a : arrays)
+    if (a && a->storage->flags & kStorageExported) return false;
+  return true;
+}
+
+bool fits(int ndim, const int64_t* shape) {
+  return std::count_if(shape, shape + ndim, [](int64_t n) { return n != 1; }) <= kProgramDims;
+}
+
+Array* new_array(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {
+  int64_t nbytes = itemsize(dtype);
+  for (int i = 0; i < ndim; ++i) nbytes *= shape[i];  // it fits: an operand has that many elements
+  const int64_t smallest = threshold > 1 ? kSmallestDeferred : 0;  // tests defer everything
+  if (nbytes > smallest && nbytes <= kLargestDeferred)
+    return array_new_deferred(dtype, ndim, shape, strides);
+  return strides ? array_new_strided(dtype, ndim, shape, strides) : array_new(dtype, ndim, shape);
+}
+
+void append_loop(const char* name, cpu::LoopFn fn, void* data, bool raises, int nin,
+                 std::span<const Argument> args, int ndim, const int64_t* shape) {
+  Instruction& op = append(name);
+  op.fn = fn;
+  op.data = data;
+  op.raises = raises;
+  op.nin = static_cast<uint8_t>(nin);
+  op.nout = static_cast<uint8_t>(args.size() - nin);
+  const Axes axes(ndim, shape, args[nin].strides);
+  set_shape(op, axes, shape);
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Argument& arg = args[i];
+    if (arg.array) {
+      set_operand(op.args[i], arg.array, arg.strides, axes,
+                  static_cast<int>(i) < nin ? kStorageRead : kStorageWritten);
+    } else {
+      op.args[i].dtype = arg.dtype;
+      std::memcpy(op.args[i].number, arg.number, itemsize(arg.dtype));
+    }
+  }
+}
+
+void append_reduction(const char* name, cpu::Reduce reduction, const Array* in, const Array* out,
+                      const int64_t* out_strides) {
+  Instruction& op = append(name);
+  op.reduce = cpu::reduce_loops(reduction, in->dtype, out->dtype);
+  op.reduction = reduction;
+  op.raises = is_inexact(in->dtype);
+  op.nin = 1;
+  const Axes axes(in->ndim, in->shape, nullptr);
+  set_shape(op, axes, in->shape);
+  set_operand(op.args[0], in, in->strides, axes, kStorageRead);
+  set_operand(op.args[1], out, out_strides, axes, kStorageWritten);
+}
+
+void append_copy(const Array* dst, const Array* src, const int64_t* src_strides) {
+  const cpu::BoundLoop loop = cpu::copy_loop(src->dtype, dst->dtype);
+  const Argument args[] = {{src, nullptr, src->dtype, src_strides},
+                           {dst, nullptr, dst->dtype, dst->strides}};
+  append_loop("cast", loop.fn, loop.data, src->dtype != dst->dtype, 1, args, dst->ndim, dst->shape);
+}
+
+void append_fill(const Array* dst, const char* value) {
+  const cpu::BoundLoop loop = cpu::copy_loop(dst->dtype, dst->dtype);
+  const Argument args[] = {{nullptr, value, dst->dtype, nullptr},
+                           {dst, nullptr, dst->dtype, dst->strides}};
+  append_loop("fill", loop.fn, loop.data, false, 1, args, dst->ndim, dst->shape);
+}
+
+void append_select(const Array* out, std::span<const Argument> sources) {
+  const cpu::BoundLoop loop = cpu::select_loop(itemsize(out->dtype));
+  const Argument args[] = {
+      sources[0], sources[1], sources[2], {out, nullptr, out->dtype, out->strides}};
+  append_loop("where", loop.fn, loop.data, false, 3, args, out->ndim, out->shape);
+}
+
+int flush() {
+  storage_settle();
+  if (!kept_error.type) return 0;
+  kept_error.give_back();
+  return -1;
+}
+
+}  // namespace mp::window
 
 namespace mp {
 
-void storage_settle() {}  // nothing is deferred yet: no storage is ever pending
+void storage_settle() {
+  const PyGILState_STATE gil = PyGILState_Ensure();  // a kernel may have let it go
+  window::PendingError before;
+  before.take();
+  window::run();
+  if (PyErr_Occurred()) {
+    window::kept_error.drop();
+    window::kept_error.take();
+  }
+  before.give_back();
+  PyGILState_Release(gil);
+}
 
 }  // namespace mp

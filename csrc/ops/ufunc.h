@@ -26,7 +26,8 @@ struct Loop {
   DType types[kMaxUfuncArgs];  // inputs then outputs
   cpu::LoopFn fn;
   void* data;
-  bool borrowed;  // NumPy's own loop, which may set a Python error (integer powers)
+  bool borrowed;      // NumPy's own loop
+  bool needs_python;  // which may set a Python error (integer powers)
 };
 
 struct Ufunc {

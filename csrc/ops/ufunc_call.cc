@@ -6,6 +6,7 @@
 
 #include "core/view.h"
 #include "cpu/kernels.h"
+#include "engine/window.h"
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
@@ -142,11 +143,12 @@ void strides_for(const Array* a, const Broadcast& b, int64_t* strides) {
 }
 
 // The output layout of NumPy's order='K': the axis order that the operands' strides suggest.
-Array* new_output(DType dtype, const Broadcast& b, const Operand* in, int nin) {
+Array* new_output(DType dtype, const Broadcast& b, const Operand* in, int nin, bool deferred) {
   bool c = true;
   for (int i = 0; i < nin && c; ++i)
     c = !in[i].array || in[i].array->ndim < 2 || in[i].array->c_contiguous();
-  if (c || b.ndim < 2) return array_new(dtype, b.ndim, b.shape);
+  if (c || b.ndim < 2)
+    return deferred ? window::new_array(dtype, b.ndim, b.shape) : array_new(dtype, b.ndim, b.shape);
   int64_t strides[kMaxUfuncArgs][kMaxDims];
   int used = 0;
   for (int i = 0; i < nin; ++i)
@@ -160,7 +162,8 @@ Array* new_output(DType dtype, const Broadcast& b, const Operand* in, int nin) {
     out[order[k]] = step;
     step *= std::max<int64_t>(b.shape[order[k]], 1);
   }
-  return array_new_strided(dtype, b.ndim, b.shape, out);
+  return deferred ? window::new_array(dtype, b.ndim, b.shape, out)
+                  : array_new_strided(dtype, b.ndim, b.shape, out);
 }
 
 struct Call {
@@ -212,6 +215,32 @@ void execute(Call& c) {
   run_loop(*c.loop, nargs, c.b.ndim, c.b.shape, data, rows);
 }
 
+// Whether the call is to be written down instead of run.
+bool defers(const Call& c) {
+  if (c.loop->needs_python || !window::fits(c.b.ndim, c.b.shape)) return false;
+  const Array* arrays[kMaxUfuncArgs];
+  int64_t size = 1;
+  for (int i = 0; i < c.b.ndim; ++i) size *= c.b.shape[i];
+  for (int i = 0; i < c.f->nin; ++i) arrays[i] = c.in[i].array;
+  for (int i = 0; i < c.f->nout; ++i) arrays[c.f->nin + i] = c.outs[i];
+  return window::defers(size, {arrays, static_cast<size_t>(c.f->nargs())});
+}
+
+void write_down(const Call& c) {
+  int64_t strides[kMaxUfuncArgs][kMaxDims];
+  window::Argument args[kMaxUfuncArgs];
+  bool raises = false;
+  const int nin = c.f->nin, nargs = c.f->nargs();
+  for (int i = 0; i < nargs; ++i) {
+    const Array* a = i < nin ? c.in[i].array : c.outs[i - nin];
+    if (a) strides_for(a, c.b, strides[i]);
+    args[i] = {a, a ? nullptr : c.in[i].bytes, c.loop->types[i], strides[i]};
+    raises |= is_inexact(c.loop->types[i]);
+  }
+  window::append_loop(c.f->name, c.loop->fn, c.loop->data, raises || c.loop->borrowed, nin,
+                      {args, static_cast<size_t>(nargs)}, c.b.ndim, c.b.shape);
+}
+
 // Scalars that a gradient rule will want become 0-d arrays; the others are constants without a
 // value.
 NodeRef begin_tape(Call& c, Array* const* originals) {
@@ -251,19 +280,25 @@ PyObject* run(Call& c, Array* const* originals) {
       return nullptr;
     }
   }
+  const bool deferred = defers(c);
   for (int i = 0; i < c.f->nout; ++i) {
     if (c.outs[i]) {
       if (tape::before_write(c.outs[i]) < 0) return nullptr;
       continue;
     }
-    c.fresh[i] = ArrayRef::steal(new_output(c.loop->types[c.f->nin + i], c.b, c.in, c.f->nin));
+    c.fresh[i] =
+        ArrayRef::steal(new_output(c.loop->types[c.f->nin + i], c.b, c.in, c.f->nin, deferred));
     c.outs[i] = c.fresh[i].get();
     if (!c.outs[i]) return nullptr;
   }
   if (!prepare_inputs(c)) return nullptr;
-  fp_clear();
-  execute(c);
-  if (loop_status(*c.loop, c.f->name) < 0) return nullptr;
+  if (deferred) {
+    write_down(c);
+  } else {
+    fp_clear();
+    execute(c);
+    if (loop_status(*c.loop, c.f->name) < 0) return nullptr;
+  }
   if (c.fresh[0]) {
     if (tape::finish(node, {c.outs, static_cast<size_t>(c.f->nout)}) < 0) return nullptr;
   } else if (tape::finish_write(node, c.outs[0]) < 0) {
@@ -292,13 +327,14 @@ constexpr int64_t kPlainLimit = 1 << 16;
 
 bool plain(const Array* a) {
   return a->ndim && (a->flags & (kCContig | kAligned)) == (kCContig | kAligned) &&
-         a->size <= kPlainLimit;
+         a->size <= kPlainLimit && a->size < window::threshold &&
+         !(a->storage->flags & kStorageWritten);
 }
 
 // One element, or one repeated over all axes like the gradient of a sum: serves as a number of its
 // dtype.
 bool uniform(const Array* a) {
-  if (a->size == 0 || !(a->flags & kAligned)) return false;
+  if (a->size == 0 || !(a->flags & kAligned) || a->storage->flags & kStorageWritten) return false;
   for (int i = 0; i < a->ndim; ++i)
     if (a->shape[i] != 1 && a->strides[i] != 0) return false;
   return true;

@@ -1,12 +1,14 @@
 // Reductions of binary elementwise operators along any set of axes.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "cpu/program_loops.h"
+#include "engine/window.h"
 #include "ops/ufunc.h"
 
 namespace mp {
@@ -58,6 +60,10 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
        std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
     return nullptr;  // not reorderable: NumPy says so
   if (!identity && a->size == 0) return nullptr;
+  std::optional<cpu::Reduce> kernel = kernel_of(f->name);
+  const bool deferred = a->size && kernel && cpu::reduce_loops(*kernel, a->dtype, acc) &&
+                        a->flags & kAligned && window::fits(a->ndim, a->shape) &&
+                        window::defers(a->size, std::array<const Array*, 2>{a, r.out});
   ArrayRef out;
   if (r.out) {
     if (r.out->dtype != acc || r.out->ndim != nkept ||
@@ -66,7 +72,8 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
       return nullptr;
     out = ArrayRef::borrow(r.out);
   } else {
-    out = ArrayRef::steal(array_new(acc, nkept, kept));
+    out = ArrayRef::steal(deferred ? window::new_array(acc, nkept, kept)
+                                   : array_new(acc, nkept, kept));
     if (!out) return nullptr;
   }
   int64_t out_strides[kMaxDims];
@@ -75,8 +82,11 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     out_strides[i] = gone ? 0 : out->strides[k];
     if (!gone || r.keepdims) ++k;
   }
+  if (deferred) {
+    window::append_reduction("reduce", *kernel, a, out.get(), out_strides);
+    return out.release();
+  }
   fp_clear();
-  std::optional<cpu::Reduce> kernel = kernel_of(f->name);
   cpu::View out_view{acc, a->ndim, shape, out_strides, out->bytes()},
       in_view{a->dtype, a->ndim, a->shape, a->strides, a->bytes()};
   bool reduced = false;

@@ -87,6 +87,7 @@ void load_loops(Ufunc* f) {
     loop.fn = reinterpret_cast<cpu::LoopFn>(np->functions[i]);
     loop.data = np->data ? const_cast<void*>(static_cast<const void*>(np->data[i])) : nullptr;
     loop.borrowed = true;
+    loop.needs_python = std::strcmp(f->name, "power") == 0 && is_integer(loop.types[0]);
     f->loops->push_back(loop);
   }
   // Ours replace and extend them.

@@ -1,5 +1,6 @@
 #include "python/store.h"
 
+#include <array>
 #include <cfenv>
 #include <cmath>
 #include <cstring>
@@ -7,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/view.h"
+#include "engine/window.h"
 #include "ops/gradients.h"
 #include "python/convert.h"
 #include "python/numpy_api.h"
@@ -156,7 +158,11 @@ int assign_value(Array* dst, PyObject* value, Target target) {
   alignas(16) char bytes[16];
   if (store_scalar(dst->dtype, bytes, value)) {
     if (tape::before_write(dst) < 0) return -1;
-    if (dst->size) cpu::fill(cpu_view(dst), bytes);
+    if (window::fits(dst->ndim, dst->shape) &&
+        window::defers(dst->size, std::array<const Array*, 1>{dst}))
+      window::append_fill(dst, bytes);
+    else if (dst->size)
+      cpu::fill(cpu_view(dst), bytes);
     return tape::finish_write({}, dst);
   }
   if (PyLong_Check(value) || PyFloat_Check(value) || PyComplex_Check(value)) return 1;

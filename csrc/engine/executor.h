@@ -1,0 +1,15 @@
+// Runs fused segments on the CPU: a blocked virtual machine whose instructions are the same inner
+// loops that run operators one by one, so that results are equal bit for bit. Needs no Python.
+#pragma once
+#include <vector>
+
+#include "engine/fuser.h"
+
+namespace mp {
+
+// Runs one segment. raised[i] collects the floating-point flags of instruction i, as MXCSR's bits.
+// All memory that the segment touches is allocated.
+void run_segment(const Program& program, const FusedProgram& fused, const Segment& segment,
+                 int* raised);
+
+}  // namespace mp

@@ -25,9 +25,10 @@ namespace {
 const bool collected =
     collect(manip_functions,
             {reshape_functions(), axes_functions(), join_functions(), split_functions(),
-             select_functions(), repeat_functions(), einsum_functions(), product_functions()}) &&
+             select_functions(), repeat_functions(), einsum_functions(), product_functions(),
+             pad_functions(), choose_functions(), unique_functions()}) &&
     collect(manip_methods, {reshape_methods(), axes_methods(), select_methods(), repeat_methods(),
-                            item_methods()});
+                            item_methods(), choose_methods()});
 
 }  // namespace
 }  // namespace mp

@@ -45,5 +45,9 @@ std::span<const PyMethodDef> repeat_methods();
 std::span<const PyMethodDef> item_methods();
 std::span<const PyMethodDef> einsum_functions();
 std::span<const PyMethodDef> product_functions();
+std::span<const PyMethodDef> pad_functions();
+std::span<const PyMethodDef> choose_functions();
+std::span<const PyMethodDef> choose_methods();
+std::span<const PyMethodDef> unique_functions();
 
 }  // namespace mp

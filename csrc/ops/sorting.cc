@@ -60,23 +60,6 @@ ArrayRef read_sorted(PyObject* array, PyObject* axis_arg, int* axis) {
   return a;
 }
 
-// Sorts the rows of a C-order array in place.
-bool sort_rows(Array* a) {
-  const int64_t n = a->shape[a->ndim - 1], row = n * itemsize(a->dtype);
-  if (cpu::has_sort(a->dtype, n)) {
-    char* keys = a->bytes();
-    ReleaseGil gil(a->size);
-    for (int64_t at = 0; at < a->nbytes(); at += row) cpu::sort(a->dtype, keys + at, n);
-    return true;
-  }
-  PyObject* seen = to_numpy(a);
-  if (!seen) return false;
-  const int status =
-      PyArray_Sort(reinterpret_cast<PyArrayObject*>(seen), a->ndim - 1, NPY_QUICKSORT);
-  Py_DECREF(seen);
-  return status == 0;
-}
-
 // Writes the elements of `from`, sorted along the axis, to `to`, which has its shape and may be it.
 bool sort_into(Array* to, Array* from, int axis) {
   if (from->size == 0) return true;
@@ -244,6 +227,22 @@ constexpr Signature kSearch = {"searchsorted", {"a", "v", "side", "sorter"}, 4, 
 constexpr Signature kSearchMethod = {"searchsorted", {"v", "side", "sorter"}, 3, 1, 0, 3};
 
 }  // namespace
+
+bool sort_rows(Array* a) {
+  const int64_t n = a->shape[a->ndim - 1], row = n * itemsize(a->dtype);
+  if (cpu::has_sort(a->dtype, n)) {
+    char* keys = a->bytes();
+    ReleaseGil gil(a->size);
+    for (int64_t at = 0; at < a->nbytes(); at += row) cpu::sort(a->dtype, keys + at, n);
+    return true;
+  }
+  PyObject* seen = to_numpy(a);
+  if (!seen) return false;
+  const int status =
+      PyArray_Sort(reinterpret_cast<PyArrayObject*>(seen), a->ndim - 1, NPY_QUICKSORT);
+  Py_DECREF(seen);
+  return status == 0;
+}
 
 PyObject* search_sorted(Array* a, Array* v, bool right) {
   DType common = promoted(a->dtype, v->dtype);

@@ -18,6 +18,8 @@ PyObject* std_body(PyObject* const* v);   // ddof, keepdims
 PyObject* cumsum_body(PyObject* const* v);
 PyObject* cumprod_body(PyObject* const* v);
 
+// Sorts the rows of a C-order array in place; false with an error set.
+bool sort_rows(Array* a);
 // numpy.searchsorted of a 1-d array; null without an error set when NumPy must do it.
 PyObject* search_sorted(Array* a, Array* values, bool right);
 }  // namespace mp

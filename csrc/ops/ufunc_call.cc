@@ -12,6 +12,7 @@
 #include "python/fallback.h"
 #include "python/numpy_api.h"
 #include "python/scalar.h"
+#include "python/trace.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -443,9 +444,7 @@ PyObject* call_plain_binary(Ufunc* f, PyObject* x, PyObject* y) {
   return run_plain(f, loop, arrays, like, data, steps);
 }
 
-}  // namespace
-
-PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
+PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   ++f->calls;
   if (f->nout == 1 && !outs) {
     PyObject* result =
@@ -477,6 +476,14 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
     if (!c.in[i].array && !encode_scalar(c.in[i], c.loop->types[i]))
       return ask_numpy(f, inputs, outs);
   return run(c, originals);
+}
+
+}  // namespace
+
+PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
+  if (!profiler::on()) return call(f, inputs, outs);
+  return traced(
+      profiler::kOperator, f->name, inputs, f->nin, [&] { return call(f, inputs, outs); }, 1);
 }
 
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b) {

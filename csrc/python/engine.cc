@@ -4,6 +4,7 @@
 
 #include "core/allocator.h"
 #include "engine/pool.h"
+#include "python/engine_parts.h"
 
 namespace py = pybind11;
 
@@ -46,6 +47,8 @@ bool engine_init(PyObject* module) {
         py::reinterpret_borrow<py::module_>(module).def_submodule("engine", "The engine.");
     define_pool(m);
     define_memory(m);
+    define_tasks(m);
+    define_profiler(m);
     return true;
   } catch (py::error_already_set& e) {
     e.restore();

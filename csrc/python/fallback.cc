@@ -12,6 +12,7 @@
 #include "python/convert.h"
 #include "python/fallback_state.h"
 #include "python/numpy_api.h"
+#include "python/trace.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -261,10 +262,8 @@ int note_fallback(Fallback* f) {
                           "%U runs in NumPy: it has no native kernel for these arguments", f->name);
 }
 
-PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
-                              PyObject* kwnames) {
+PyObject* run_fallback(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   Fallback* f = as_fallback(self);
-  Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   if (note_fallback(f) < 0) return nullptr;
   if (tape::state.recording) {
     Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -272,6 +271,14 @@ PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t narg
       if (holds_taped(args[i])) return call_gradient_hook(self, args, nargs, kwnames);
   }
   return call_numpy(f->target, args, nargs, kwnames, f->mutates);
+}
+
+PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                              PyObject* kwnames) {
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  if (!profiler::on()) return run_fallback(self, args, nargs, kwnames);
+  return traced(profiler::kFallback, PyUnicode_AsUTF8(as_fallback(self)->name), args, nargs,
+                [&] { return run_fallback(self, args, nargs, kwnames); });
 }
 
 void fallback_dealloc(PyObject* self) {

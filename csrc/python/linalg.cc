@@ -11,6 +11,7 @@
 #include "python/fallback.h"
 #include "python/scalar.h"
 #include "python/signature.h"
+#include "python/trace.h"
 #include "tape/tape.h"
 
 namespace mp {
@@ -160,7 +161,12 @@ PyObject* call_product(const char* name, const OpDef& op, int max_ndim, PyObject
   if (common_pair(x, y, p) && p.a->ndim && p.b->ndim && p.a->ndim <= max_ndim &&
       p.b->ndim <= max_ndim) {
     bool handled;
-    PyObject* result = product(p, op, out, &handled);
+    PyObject* operands[2] = {p.a.object(), p.b.object()};
+    PyObject* result = profiler::on() ? traced(
+                                            profiler::kMatmul, name, operands, 2,
+                                            [&] { return product(p, op, out, &handled); },
+                                            2 * p.a->shape[p.a->ndim - 1])
+                                      : product(p, op, out, &handled);
     if (handled) return result;
   }
   if (PyErr_Occurred()) return nullptr;

@@ -10,6 +10,7 @@
 #include "ops/ufunc.h"
 #include "python/fallback.h"
 #include "python/numpy_api.h"
+#include "python/trace.h"
 
 namespace mp {
 namespace {
@@ -27,11 +28,21 @@ struct NativeFunction {
 
 NativeFunction* as_native(PyObject* o) { return reinterpret_cast<NativeFunction*>(o); }
 
+// The call of a native function or method, seen by the profiler.
+PyObject* run(NativeFunction* f, PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+              PyObject* kwnames) {
+  auto call = [&] { return f->call(self, args, nargs, kwnames); };
+  if (!profiler::on()) return call();
+  // A method's array is the argument before the others.
+  return traced(profiler::kFunction, f->path, args - (self != nullptr), nargs + (self != nullptr),
+                call);
+}
+
 PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                             PyObject* kwnames) {
   NativeFunction* f = as_native(self);
   ++f->calls;
-  return f->call(nullptr, args, PyVectorcall_NARGS(nargsf), kwnames);
+  return run(f, nullptr, args, PyVectorcall_NARGS(nargsf), kwnames);
 }
 
 PyObject* native_in_numpy(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -46,7 +57,7 @@ PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf
   NativeFunction* f = as_native(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   ++f->calls;
-  if (nargs && array_check(args[0])) return f->call(args[0], args + 1, nargs - 1, kwnames);
+  if (nargs && array_check(args[0])) return run(f, args[0], args + 1, nargs - 1, kwnames);
   return fallback_call(f->path, args, nargs, kwnames);
 }
 

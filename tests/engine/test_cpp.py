@@ -9,7 +9,13 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 COMPILER = os.environ.get("CXX", "c++")
-SOURCES = {"test_pool": ["pool", "cpu_count"]}
+ENGINE, MOCK = ROOT / "csrc/engine", ROOT / "backend/mock"
+TASKS = [ENGINE / "deps.cc", ENGINE / "profiler.cc"]
+SOURCES = {
+    "test_pool": [ENGINE / "pool.cc", ENGINE / "cpu_count.cc"],
+    "test_deps": TASKS,
+    "test_mock": [*TASKS, MOCK / "mock.cc", MOCK / "memory.cc"],
+}
 MODES = {"plain": ["-O2"], "tsan": ["-O1", "-fsanitize=thread"]}
 
 pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason="no C++ compiler")
@@ -18,11 +24,10 @@ pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason="no C++ c
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("program", SOURCES)
 def test_program(program, mode, tmp_path):
-    sources = [ROOT / f"tests/engine/cpp/{program}.cc"]
-    sources += [ROOT / f"csrc/engine/{name}.cc" for name in SOURCES[program]]
+    sources = [ROOT / f"tests/engine/cpp/{program}.cc", *SOURCES[program]]
     binary = tmp_path / program
     subprocess.run(
-        [COMPILER, "-std=c++20", "-g1", "-pthread", *MODES[mode], "-I", ROOT / "csrc", "-I", ROOT]
+        [COMPILER, "-std=c++20", "-g1", "-pthread", *MODES[mode], "-I", ROOT / "csrc", "-I", ROOT / "backend"]
         + ["-I", ROOT / "tests/engine/cpp", *sources, "-o", binary],
         check=True,
     )

@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition)                                                           \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                \
-    }                                                                              \
-  } while (0)
+[[noreturn]] inline void check_failed(const char* file, int line, const char* condition) {
+  std::fprintf(stderr, "%s:%d: failed: %s\n", file, line, condition);
+  std::abort();
+}
+
+#define CHECK(condition) \
+  ((condition) ? static_cast<void>(0) : check_failed(__FILE__, __LINE__, #condition))

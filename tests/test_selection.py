@@ -149,6 +149,8 @@ def test_choose_other_arguments():
     both("choose", index, [])
     both("choose", index, choices + [numpy.zeros(3)])
     both("choose", [0, 1], choices)
+    deep = numpy.zeros((1,) * 40, "i8")
+    both("choose", deep, [deep, deep])
     out = np.zeros((2, 2), dtype="f4")
     both("choose", index, [choices[0]] * 3, None, "clip")
     assert np.choose(np.asarray(index), [np.zeros(2, "f4"), np.ones(2, "f4")], out=out) is out

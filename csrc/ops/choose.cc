@@ -16,7 +16,9 @@ namespace {
 
 using Arrays = std::vector<ArrayRef>;
 
-constexpr Py_ssize_t kMostChoices = 30;  // NumPy's limit depends on its version
+// NumPy has limits of its own, which depend on its version.
+constexpr Py_ssize_t kMostChoices = 30;
+constexpr int kMostDims = 32;
 
 // Arrays only: Python's numbers adapt to the others.
 bool read_choices(PyObject* o, Arrays* choices) {
@@ -92,7 +94,7 @@ PyObject* choose(PyObject* const* v) {
   all.push_back(a);
   int ndim;
   int64_t shape[kMaxDims];
-  if (!broadcast_shape(all, &ndim, shape)) return nullptr;
+  if (!broadcast_shape(all, &ndim, shape) || ndim > kMostDims) return nullptr;
   const std::span<const int64_t> to(shape, ndim);
   ArrayRef out = ArrayRef::steal(array_new(dtype, ndim, shape));
   ArrayRef index = broadcasted(a.get(), to);

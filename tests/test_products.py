@@ -162,6 +162,9 @@ def test_other_arguments():
     both("einsum", "ij,kj", a, [[1, 2, 3]])
     both("einsum", ",ij", 2, a)
     both("einsum", "ij,ij", a.astype("f4"), a)
+    both("einsum", "i,i,i->i", numpy.ones(2, "i1"), numpy.ones(2, "u1"), numpy.ones(2, "f2"))
+    both("einsum", "a,a", numpy.ones(1), numpy.ones(1), optimize=True)
+    both("einsum", "a,ab,b", numpy.ones(2), numpy.ones((2, 1)), numpy.ones(1), optimize=True)
     out = np.zeros((2, 2))
     assert np.einsum("ij,kj", np.asarray(a), np.asarray(a), out=out) is out
     numpy.testing.assert_array_equal(numpy.asarray(out), a @ a.T)

@@ -87,9 +87,8 @@ PyObject* choose(PyObject* const* v) {
   Arrays choices;
   if (!a || !absent(v[2]) || !read_choices(v[1], &choices)) return nullptr;
   if ((!is_integer(a->dtype) && a->dtype != DType::Bool) || a->dtype == DType::U64) return nullptr;
-  DType dtype = choices[0]->dtype;
-  for (const ArrayRef& c : choices)
-    if ((dtype = promoted(dtype, c->dtype)) == DType::Invalid) return nullptr;
+  const DType dtype = promoted(choices);
+  if (dtype == DType::Invalid) return nullptr;
   Arrays all = choices;
   all.push_back(a);
   int ndim;

@@ -11,6 +11,7 @@
 #include "ops/blas.h"
 #include "ops/expr.h"
 #include "ops/manip.h"
+#include "python/numpy_api.h"
 #include "python/scalar.h"
 #include "python/signature.h"
 #include "tape/tape.h"
@@ -129,7 +130,7 @@ class Contraction {
     y = reduced(std::move(y), keep | mask_of(x.labels));
     const Mask mx = mask_of(x.labels), my = mask_of(y.labels);
     const Mask summed = mx & my & ~keep;
-    summed_ = summed != 0;
+    summed_ = size(summed) != 1;  // NumPy does without matrix products for axes of length 1
     if (!summed) return multiplied(x, y);
     // Many short dot products are faster as one multiplication and one sum.
     const bool dots = mx == my && (mx & keep) && size(summed) < kLongDot;
@@ -238,7 +239,7 @@ Optimize read_optimize(PyObject* o) {
 }
 
 // NumPy gives a scalar for a result without axes, except where its optimized path ends in a matrix
-// product.
+// product; NumPy 1 except on any optimized path.
 PyObject* evaluate(PyObject* const* args, Py_ssize_t nargs, Optimize optimize) {
   Call call;
   bool summed;
@@ -246,7 +247,8 @@ PyObject* evaluate(PyObject* const* args, Py_ssize_t nargs, Optimize optimize) {
   if (optimize == Optimize::No && !tape::state.recording && better_in_one_loop(call))
     return nullptr;
   ArrayRef result = contract(call, &summed);
-  if (result->ndim > 0 || (summed && optimize == Optimize::Yes)) return result.release_object();
+  if (result->ndim > 0 || (optimize == Optimize::Yes && (summed || !numpy2())))
+    return result.release_object();
   return finish_result(api::copy(result).release());
 }
 

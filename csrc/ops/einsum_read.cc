@@ -182,11 +182,8 @@ bool read_call(PyObject* const* operands, Py_ssize_t count, Call* call) {
   if (!read_subscripts(operands, count, &s, &arrays) || !expand_all(s, arrays) ||
       !number_labels(s) || !read_sizes(s, arrays, call->sizes))
     return false;
-  DType dtype = arrays[0]->dtype;
-  for (const ArrayRef& a : arrays) {
-    dtype = promoted(dtype, a->dtype);
-    if (dtype == DType::Invalid) return false;
-  }
+  const DType dtype = promoted(arrays);
+  if (dtype == DType::Invalid) return false;
   for (size_t i = 0; i < arrays.size(); ++i) {
     Term& term = call->terms.emplace_back();
     if (!make_term(api::astype(arrays[i], dtype), s.inputs[i], call->sizes, &term)) return false;

@@ -85,6 +85,15 @@ void fill_joined(Array* out, std::span<Array* const> arrays, int axis) {
   }
 }
 
+DType joined_dtype(std::span<Array* const> arrays) {
+  const DType first = arrays[0]->dtype;
+  if (std::all_of(arrays.begin(), arrays.end(), [=](Array* a) { return a->dtype == first; }))
+    return first;
+  Arrays held;
+  for (Array* a : arrays) held.push_back(ArrayRef::borrow(a));
+  return promoted(held);
+}
+
 NodeRef begin_joined(std::span<Array* const> arrays, int axis) {
   bool record = tape::state.recording && std::any_of(arrays.begin(), arrays.end(), tape::taped);
   if (!record) return {};
@@ -240,14 +249,29 @@ DType promoted(DType a, DType b) {
   return known == 1 ? DType::Invalid : static_cast<DType>(known - 2);
 }
 
+DType promoted(std::span<const ArrayRef> arrays) {
+  if (arrays.size() == 2) return promoted(arrays[0]->dtype, arrays[1]->dtype);
+  bool equal = true;
+  for (const ArrayRef& a : arrays) equal &= a->dtype == arrays[0]->dtype;
+  if (equal) return arrays[0]->dtype;
+  std::vector<PyArray_Descr*> descrs;
+  for (const ArrayRef& a : arrays) descrs.push_back(descr_of(a->dtype));
+  const bool known = std::find(descrs.begin(), descrs.end(), nullptr) == descrs.end();
+  PyArray_Descr* common =
+      known ? PyArray_ResultType(0, nullptr, static_cast<npy_intp>(descrs.size()), descrs.data())
+            : nullptr;
+  const DType dtype = common ? dtype_of_descr(common) : DType::Invalid;
+  PyErr_Clear();
+  Py_XDECREF(reinterpret_cast<PyObject*>(common));
+  for (PyArray_Descr* d : descrs) Py_XDECREF(reinterpret_cast<PyObject*>(d));
+  return dtype;
+}
+
 ArrayRef concatenated(std::span<Array* const> arrays, int axis) {
   int64_t shape[kMaxDims];
   if (axis >= arrays[0]->ndim || !joined_shape(arrays, axis, shape)) return {};
-  DType dtype = arrays[0]->dtype;
-  for (Array* a : arrays) {
-    dtype = promoted(dtype, a->dtype);
-    if (dtype == DType::Invalid) return {};
-  }
+  const DType dtype = joined_dtype(arrays);
+  if (dtype == DType::Invalid) return {};
   NodeRef node = begin_joined(arrays, axis);
   ArrayRef out = new_joined(dtype, arrays, arrays[0]->ndim, shape);
   if (!out) return {};

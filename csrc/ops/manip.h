@@ -31,6 +31,9 @@ ArrayRef concatenated(std::span<Array* const> arrays, int axis);
 // The dtype of numpy.result_type for two arrays; Invalid when NumPy has none among ours.
 DType promoted(DType a, DType b);
 
+// The same for several, which is not that of one pair after the other (int8, uint8, float16).
+DType promoted(std::span<const ArrayRef> arrays);
+
 // Python entries of one chapter each, collected in manip.cc.
 std::span<const PyMethodDef> reshape_functions();
 std::span<const PyMethodDef> reshape_methods();

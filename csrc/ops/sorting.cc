@@ -27,7 +27,8 @@ bool is_text(PyObject* o, const char* text) {
 }
 
 Wanted wanted(PyObject* kind, PyObject* order, PyObject* stable) {
-  if (!absent(order) || (!absent(kind) && !absent(stable))) return Wanted::Foreign;
+  if (!absent(order) || (!absent(kind) && !absent(stable)) || (stable && !numpy2()))
+    return Wanted::Foreign;
   if (!absent(stable)) {
     if (!PyBool_Check(stable)) return Wanted::Foreign;
     return stable == Py_True ? Wanted::Stable : Wanted::Any;

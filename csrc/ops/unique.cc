@@ -177,10 +177,9 @@ PyObject* unique_elements(Array* a, const Request& request) {
   std::vector<ArrayRef> parts{runs.values};
   if (request.index) parts.push_back(first_positions(runs, positions, n));
   // NumPy 1 leaves the inverse flat.
-  static const bool shaped = PyArray_GetNDArrayCVersion() >= 0x02000000;
   if (request.inverse)
-    parts.push_back(
-        inverse_of(runs, positions, n, shaped ? a->shape_span() : std::span<const int64_t>(&n, 1)));
+    parts.push_back(inverse_of(runs, positions, n,
+                               numpy2() ? a->shape_span() : std::span<const int64_t>(&n, 1)));
   if (request.counts) parts.push_back(counts_of(runs, n));
   return packed(parts);
 }

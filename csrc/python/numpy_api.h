@@ -14,3 +14,10 @@
 #include <numpy/arrayobject.h>
 #include <numpy/arrayscalars.h>
 #include <numpy/ufuncobject.h>
+
+namespace mp {
+
+// Whether the NumPy that runs is of the second major version.
+inline bool numpy2() { return PyArray_GetNDArrayCVersion() >= 0x02000000; }
+
+}  // namespace mp

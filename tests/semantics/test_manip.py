@@ -261,3 +261,13 @@ def test_writing_through_views():
         xp.expand_dims(a, 0)[0, 1] *= 2
         xp.ravel(a)[2:4] = 77
     np.testing.assert_array_equal(as_numpy(ours), theirs)
+
+
+@pytest.mark.parametrize("name", ["concatenate", "stack", "vstack", "hstack"])
+def test_joining_promotes_all_dtypes_at_once(name):
+    for dtypes in (("i1", "u1", "f2"), ("u8", "i8", "f4"), ("?", "u2", "i2", "f2"), ("f4", "c8", "i8")):
+        parts = [np.ones((2, 2), d) for d in dtypes]
+        assert_same_outcome(
+            lambda p=parts: getattr(mnp, name)([mnp.asarray(x) for x in p]),
+            lambda p=parts: getattr(np, name)(p),
+        )

@@ -36,7 +36,7 @@ TIERS = {
 
 def tier(value):
     """Where a function runs; None for what is not a function over arrays."""
-    if isinstance(value, _core.ufunc):
+    if type(value) is _core.ufunc:  # others are instances too: generalised ufunctions without loops of ours
         return "native" if value.own_types else "borrowed"
     if isinstance(value, _core.fallback_function):
         return "NumPy"

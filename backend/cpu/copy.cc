@@ -4,12 +4,25 @@
 #include "cpu/copy_loops.h"
 #include "cpu/kernels.h"
 #include "cpu/nest.h"
+#include "engine/pool.h"
 
 namespace mp::cpu {
 namespace {
 
 const CopyLoops& loops = MP_BEST_ISA(copy_loops);
 const CastLoops& casts = MP_BEST_ISA(cast_loops);
+
+// What copies move in a nanosecond between the caches, for the thread pool's estimates.
+constexpr int64_t kBytesPerNs = 20;
+constexpr int64_t kGrainBytes = 1 << 15;
+
+// f(begin, end) over n rows of `bytes` bytes each, on several threads when they are long; cuts are
+// at multiples of `unit` rows.
+template <class F>
+void share(int64_t n, int64_t bytes, int64_t unit, F&& f) {
+  const int64_t units = bytes * unit < kGrainBytes ? kGrainBytes / (bytes * unit) : 1;
+  pool::parallel_for(n, units * unit, n * bytes / kBytesPerNs, f);
+}
 
 int log_size(DType t) { return std::countr_zero(static_cast<unsigned>(itemsize(t))); }
 
@@ -42,18 +55,27 @@ void copy_same(Nest<2>& nest, int s) {
   const int64_t n0 = i < 0 ? 1 : nest.shape[i], d0 = i < 0 ? 0 : nest.strides[0][i],
                 s0 = i < 0 ? 0 : nest.strides[1][i];
   nest.for_outer(2, [&](char** p) {
-    if (transposed >= 0)
-      loops.transpose[s](p[0], d0, p[1], nest.strides[1][j], n0, nest.shape[j]);
+    const int64_t n1 = nest.shape[j];
+    if (transposed >= 0)  // element (i, j) of the source is `size` bytes from (i - 1, j)
+      share(n0, (n1 << s) * 2, 64, [&](int64_t begin, int64_t end) {
+        loops.transpose[s](p[0] + begin * d0, d0, p[1] + (begin << s), nest.strides[1][j],
+                           end - begin, n1);
+      });
     else
-      loops.copy2d[s](p[0], d0, nest.strides[0][j], p[1], s0, nest.strides[1][j], n0,
-                      nest.shape[j]);
+      share(n0, (n1 << s) * 2, 1, [&](int64_t begin, int64_t end) {
+        loops.copy2d[s](p[0] + begin * d0, d0, nest.strides[0][j], p[1] + begin * s0, s0,
+                        nest.strides[1][j], end - begin, n1);
+      });
   });
 }
 
 void copy_cast(Nest<2>& nest, CastFn cast) {
   const int j = nest.ndim - 1;
   nest.for_outer(1, [&](char** p) {
-    cast(p[0], nest.strides[0][j], p[1], nest.strides[1][j], nest.shape[j]);
+    share(nest.shape[j], 16, 64, [&](int64_t begin, int64_t end) {
+      cast(p[0] + begin * nest.strides[0][j], nest.strides[0][j], p[1] + begin * nest.strides[1][j],
+           nest.strides[1][j], end - begin);
+    });
   });
 }
 
@@ -65,12 +87,15 @@ void copy(const View& dst, const View& src) {
   if (contiguous(dst.ndim, dst.shape, dst.strides, size) &&
       contiguous(dst.ndim, dst.shape, src.strides, itemsize(src.dtype))) {
     const int64_t n = count(dst);
-    if (same)
-      std::memcpy(dst.data, src.data, n * size);
-    else
-      casts.from[index(src.dtype)][index(dst.dtype)](dst.data, size, src.data, itemsize(src.dtype),
-                                                     n);
-    return;
+    const int64_t from_size = itemsize(src.dtype);
+    if (n == 0) return;
+    return share(n, size + from_size, 64, [&](int64_t begin, int64_t end) {
+      char *to = dst.data + begin * size, *from = src.data + begin * from_size;
+      if (same)
+        std::memcpy(to, from, (end - begin) * size);
+      else
+        casts.from[index(src.dtype)][index(dst.dtype)](to, size, from, from_size, end - begin);
+    });
   }
   Nest<2> nest;
   nest.make(dst.ndim, dst.shape, {&dst, &src});

@@ -61,6 +61,11 @@ void copy_same(Nest<2>& nest, int s) {
         loops.transpose[s](p[0] + begin * d0, d0, p[1] + (begin << s), nest.strides[1][j],
                            end - begin, n1);
       });
+    else if (n0 == 1)
+      share(n1, 2 << s, 64, [&](int64_t begin, int64_t end) {
+        const int64_t d1 = nest.strides[0][j], s1 = nest.strides[1][j];
+        loops.copy2d[s](p[0] + begin * d1, d0, d1, p[1] + begin * s1, s0, s1, 1, end - begin);
+      });
     else
       share(n0, (n1 << s) * 2, 1, [&](int64_t begin, int64_t end) {
         loops.copy2d[s](p[0] + begin * d0, d0, nest.strides[0][j], p[1] + begin * s0, s0,

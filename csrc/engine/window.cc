@@ -6,7 +6,7 @@
 
 #include "cpu/program_loops.h"
 #include "engine/errstate.h"
-#include "engine/executor.h"
+#include "engine/segment_trace.h"
 #include "ops/ufunc.h"
 
 namespace mp::window {
@@ -103,7 +103,8 @@ void run() {
     if (Storage* s = program.slots[i].storage; fused.homes[i].kind == Home::Memory && !s->data)
       storage_materialise(s);
   std::vector<int> raised(program.code.size(), 0);
-  for (const Segment& segment : fused.segments) run_segment(program, fused, segment, raised.data());
+  for (const Segment& segment : fused.segments)
+    run_segment_traced(program, fused, segment, raised.data());
   for (Slot& slot : program.slots) {
     slot.storage->flags &= ~kStoragePending;
     decref(slot.storage);

@@ -8,6 +8,7 @@ namespace {
 struct Description {
   std::string text;
   int64_t bytes = 0, elements = 0;
+  bool pending = false;  // written down, not computed
 
   void add(PyObject* o) {
     if (!o || !array_check(o)) return;
@@ -22,6 +23,7 @@ struct Description {
     text += ')';
     bytes += a->size * itemsize(a->dtype);
     elements += a->size;
+    pending |= a->storage->flags & kStoragePending;
   }
 };
 
@@ -37,6 +39,7 @@ void describe_call(profiler::Span& span, PyObject* const* args, Py_ssize_t n, Py
     out.add(result);
   std::string text = in.text;
   if (!out.text.empty()) text += (text.empty() ? "-> " : " -> ") + out.text;
+  if (out.pending) return span.describe(text + " (deferred)", 0, 0);
   span.describe(std::move(text), in.bytes + out.bytes, flops * out.elements);
 }
 

@@ -22,9 +22,9 @@ constexpr size_t kHeader = 64;
 constexpr size_t kArena = size_t{2} << 20;
 constexpr size_t kMaxSmall = (kSmallClasses - 1) * 64;
 constexpr size_t kMaxBinned = size_t{1} << 20;
-constexpr uint32_t kFirstBin = kSmallClasses;
-constexpr uint32_t kBins = 32;  // four per power of two from 4 KiB to 1 MiB
-constexpr uint32_t kMapped = 0xfffffffe, kSystem = 0xffffffff;
+constexpr uint16_t kFirstBin = kSmallClasses;
+constexpr uint16_t kBins = 32;  // four per power of two from 4 KiB to 1 MiB
+constexpr uint16_t kMapped = 0xfffe, kSystem = 0xffff;
 static_assert(sizeof(Storage) <= kHeader);
 
 enum class Mode : uint8_t { Unknown, Caching, System };
@@ -68,18 +68,18 @@ void start() {
 }
 
 // The bin of a size above kMaxSmall, and the largest size that the bin holds.
-uint32_t bin_of(size_t n) {
+uint16_t bin_of(size_t n) {
   const int log2 = std::bit_width(n - 1) - 1;    // 2^log2 < n <= 2^(log2+1)
   const size_t quarter = (n - 1) >> (log2 - 2);  // 4..7
-  return static_cast<uint32_t>((log2 - 12) * 4 + (quarter - 4));
+  return static_cast<uint16_t>((log2 - 12) * 4 + (quarter - 4));
 }
-size_t bin_size(uint32_t bin) { return size_t{5 + bin % 4} << (10 + bin / 4); }
+size_t bin_size(uint16_t bin) { return size_t{5 + bin % 4} << (10 + bin / 4); }
 
 // Distance between neighbours of one class: never near a multiple of 4 KiB, which would make loads
 // of one array wait for stores to another.
-size_t block_stride(uint32_t bin) {
+size_t block_stride(uint16_t bin) {
   if (bin < kSmallClasses) return kHeader + 64 * size_t{bin};
-  const size_t size = bin_size(bin - kFirstBin);
+  const size_t size = bin_size(static_cast<uint16_t>(bin - kFirstBin));
   return size + kHeader + (size >= 8192 ? 704 : 0);
 }
 
@@ -106,8 +106,8 @@ void push_free(Storage* s, Storage*& list) {
   list = s;
 }
 
-void set_header(Storage* s, char* data, size_t nbytes, uint32_t bin) {
-  *s = Storage{1, data, nbytes, 0, nullptr, nullptr, bin, 0, 0, nullptr};
+void set_header(Storage* s, char* data, size_t nbytes, uint16_t bin) {
+  *s = Storage{1, data, nbytes, 0, nullptr, nullptr, bin, 0, 0, 0, nullptr};
 }
 
 // The arena being carved is full enough: remember how much of it became blocks.
@@ -119,7 +119,7 @@ void close_arena() {
   a.cursor = a.end = nullptr;
 }
 
-Storage* carve(uint32_t bin) {
+Storage* carve(uint16_t bin) {
   Allocator& a = state();
   const size_t stride = block_stride(bin);
   if (static_cast<size_t>(a.end - a.cursor) < stride) {
@@ -199,7 +199,7 @@ Storage* new_system(size_t nbytes) {
 }
 
 // A block for nbytes and its class. Null when the system has no memory.
-Storage* find_block(size_t nbytes, uint32_t& bin) {
+Storage* find_block(size_t nbytes, uint16_t& bin) {
   Allocator& a = state();
   if (a.mode == Mode::System) {
     bin = kSystem;
@@ -211,7 +211,7 @@ Storage* find_block(size_t nbytes, uint32_t& bin) {
     return s ? s : new_mapping(nbytes);
   }
   bin =
-      nbytes <= kMaxSmall ? static_cast<uint32_t>((nbytes + 63) / 64) : kFirstBin + bin_of(nbytes);
+      nbytes <= kMaxSmall ? static_cast<uint16_t>((nbytes + 63) / 64) : static_cast<uint16_t>(kFirstBin + bin_of(nbytes));
   Storage*& list = bin < kSmallClasses ? small_cache.free[bin] : a.bins[bin - kFirstBin];
   if (!list) return carve(bin);
   Storage* s = list;
@@ -273,7 +273,7 @@ size_t release_mappings() {
 
 Storage* storage_new_slow(size_t nbytes) {
   if (state().mode == Mode::Unknown) start();
-  uint32_t bin;
+  uint16_t bin;
   Storage* s = find_block(nbytes, bin);
   if (!s && empty_cache()) s = find_block(nbytes, bin);
   if (!s) {
@@ -340,6 +340,7 @@ void storage_free_slow(Storage* s) {
   }
   small_cache.live -= s->nbytes;
   s->flags = 0;
+  s->exports = 0;
   if (s->bin == kSystem) {
     std::free(s);
   } else if (s->bin == kMapped) {

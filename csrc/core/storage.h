@@ -19,7 +19,8 @@ struct Storage {
   uint64_t version;
   Saved* saved;     // head of the list of tape references into this storage
   PyObject* owner;  // keeps foreign memory alive; null when the allocator owns the bytes
-  uint32_t bin;     // allocator's size class
+  uint16_t bin;     // allocator's size class
+  uint16_t exports;  // live views of foreign code, which make it kStorageExported; stays at the top
   uint16_t device;  // 0 = cpu(0)
   uint16_t flags;   // StorageFlags
   Storage* block;   // where the bytes of a deferred result are, once they exist
@@ -32,6 +33,8 @@ enum StorageFlags : uint16_t {
   kStorageWritten = 4,
   kStoragePending = kStorageRead | kStorageWritten,
 };
+
+inline constexpr uint16_t kExportedForEver = 0xffff;
 
 // Runs what the window holds, so that the bytes of every storage are there and current.
 void storage_settle();
@@ -75,7 +78,7 @@ inline Storage* storage_new_zeroed(size_t nbytes) {
 inline void storage_free(Storage* s) {
   if (s->bin >= kSmallClasses || s->owner || s->block) return storage_free_slow(s);
   small_cache.live -= s->nbytes;
-  s->flags = 0;
+  s->flags = s->exports = 0;
   s->data = reinterpret_cast<char*>(small_cache.free[s->bin]);
   small_cache.free[s->bin] = s;
 }

@@ -68,6 +68,8 @@ PyObject* get_from_numpy(PyObject* self, void* name) {
   }
   PyObject* np = to_numpy(as_self(self));
   if (!np) return nullptr;
+  if (std::strncmp(static_cast<const char*>(name), "__array_", 8) == 0)
+    mark_shared(as_self(self)->storage);
   PyObject* value = wrap(PyObject_GetAttrString(np, static_cast<const char*>(name)));
   Py_DECREF(np);
   return value;

@@ -76,10 +76,45 @@ DType dtype_of_num(int num) {
   return DType::Invalid;
 }
 
+// What keeps an array alive for the NumPy arrays over its memory. While it lives foreign code may
+// read and write the bytes: Note [Exported storages are eager].
+struct Export {
+  PyObject_HEAD Array* array;
+};
+
+void export_dealloc(PyObject* self) {
+  Array* a = reinterpret_cast<Export*>(self)->array;
+  Storage* s = a->storage;
+  if (s->exports != kExportedForEver && --s->exports == 0) s->flags &= ~kStorageExported;
+  PyObject_Free(self);
+  Py_DECREF(reinterpret_cast<PyObject*>(a));
+}
+
+PyTypeObject ExportType = {
+    .ob_base = PyVarObject_HEAD_INIT(nullptr, 0).tp_name = "minpy.ExportedMemory",
+    .tp_basicsize = sizeof(Export),
+    .tp_dealloc = export_dealloc,
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "Keeps the memory of a minpy array alive for NumPy.",
+};
+
+PyObject* export_new(Array* a) {
+  static const bool ready = PyType_Ready(&ExportType) == 0;
+  Export* e = ready ? PyObject_New(Export, &ExportType) : nullptr;
+  if (!e) return nullptr;
+  Py_INCREF(reinterpret_cast<PyObject*>(a));
+  e->array = a;
+  if (a->storage->exports < kExportedForEver) ++a->storage->exports;
+  a->storage->flags |= kStorageExported;
+  return reinterpret_cast<PyObject*>(e);
+}
+
 // One step down the chain of owners (borrowed), through what NumPy puts between: memoryviews of our
 // buffer and the holder of as_strided. Null at the end.
 PyObject* next_owner(PyObject* owner) {
   if (PyArray_Check(owner)) return PyArray_BASE(reinterpret_cast<PyArrayObject*>(owner));
+  if (Py_TYPE(owner) == &ExportType)
+    return reinterpret_cast<PyObject*>(reinterpret_cast<Export*>(owner)->array);
   if (PyMemoryView_Check(owner)) return PyMemoryView_GET_BUFFER(owner)->obj;
   if (std::strcmp(Py_TYPE(owner)->tp_name, "DummyArray") != 0) return nullptr;
   PyObject* base = PyObject_GetAttrString(owner, "base");
@@ -111,6 +146,11 @@ bool parse_dtype(PyObject* arg, DType* out) {
 bool is_numpy_array(PyObject* o) { return PyArray_Check(o); }
 bool is_numpy_scalar(PyObject* o) { return PyArray_CheckScalar(o) && !PyArray_Check(o); }
 
+void mark_shared(Storage* s) {
+  s->flags |= kStorageExported;
+  s->exports = kExportedForEver;
+}
+
 PyObject* to_numpy(Array* a) {
   PyArray_Descr* descr = descr_of(a->dtype);
   if (!descr) return nullptr;
@@ -119,10 +159,8 @@ PyObject* to_numpy(Array* a) {
       PyArray_NewFromDescr(&PyArray_Type, descr, a->ndim, reinterpret_cast<npy_intp*>(a->shape),
                            reinterpret_cast<npy_intp*>(a->strides), a->bytes(), flags, nullptr);
   if (!out) return nullptr;
-  a->storage->flags |= kStorageExported;
-  PyObject* self = reinterpret_cast<PyObject*>(a);
-  Py_INCREF(self);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(out), self) < 0) {
+  PyObject* owner = export_new(a);
+  if (!owner || PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(out), owner) < 0) {
     Py_DECREF(out);
     return nullptr;
   }
@@ -143,7 +181,7 @@ PyObject* from_numpy(PyObject* o) {
   for (PyObject* owner = PyArray_BASE(np); owner;) {
     if (array_check(owner)) {
       Array* ours = reinterpret_cast<Array*>(owner);
-      bool same = owner == PyArray_BASE(np) && ours->dtype == dtype && ours->ndim == ndim &&
+      bool same = next_owner(o) && next_owner(next_owner(o)) == owner && ours->dtype == dtype && ours->ndim == ndim &&
                   ours->bytes() == data && std::equal(shape, shape + ndim, ours->shape) &&
                   std::equal(strides, strides + ndim, ours->strides) &&
                   ours->writeable() == bool(PyArray_FLAGS(np) & NPY_ARRAY_WRITEABLE);
@@ -162,6 +200,7 @@ PyObject* from_numpy(PyObject* o) {
   // Nobody else has seen a result that only the caller and the storage hold: what it is a view of
   // is ours to name.
   bool fresh = Py_REFCNT(o) <= 2;
+  if (!fresh || PyArray_BASE(np)) mark_shared(a->storage);
   if (!fresh) {
     a->base = Py_NewRef(o);
   } else if (PyObject* owner = PyArray_BASE(np)) {

@@ -19,6 +19,8 @@ DType dtype_of_descr(_PyArray_Descr* descr);
 // is Invalid for dtypes that stay NumPy's own.
 bool parse_dtype(PyObject* arg, DType* out);
 
+// Foreign code may see the bytes from now on, without a NumPy array that would tell us the end.
+void mark_shared(Storage* s);
 PyObject* to_numpy(Array* a);  // a zero-copy numpy.ndarray over our memory
 // The object that stands for a NumPy array in our namespace: an Array where the dtype allows it,
 // sharing memory, else the NumPy array itself. New reference; steals nothing.

@@ -37,6 +37,15 @@ _DISPATCH_NAMES = frozenset(
 _SHORT_NAMES = {"np": "numpy", "npx": "numpy_extension"}
 
 
+def waitall() -> None:
+    """Wait until everything that was computed so far is there.
+
+    Operators on large arrays run when a result is needed. Call this before taking the time, or to get their
+    floating-point warnings now.
+    """
+    importlib.import_module("minpy._core").waitall()
+
+
 def __getattr__(name):
     name = _SHORT_NAMES.get(name, name)
     if name in _DISPATCH_NAMES:

@@ -34,10 +34,6 @@ struct PendingError {
     PyErr_Restore(type, value, traceback);
     *this = {};
   }
-  void drop() {
-    give_back();
-    PyErr_Clear();
-  }
 };
 // A warning that a filter turned into an exception while somebody merely looked at bytes: raised by
 // the next flush that can raise.
@@ -209,8 +205,10 @@ void storage_settle() {
   before.take();
   window::run();
   if (PyErr_Occurred()) {
-    window::kept_error.drop();
-    window::kept_error.take();
+    if (window::kept_error.type)
+      PyErr_Clear();  // the first one is enough
+    else
+      window::kept_error.take();
   }
   before.give_back();
   PyGILState_Release(gil);

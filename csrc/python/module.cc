@@ -3,6 +3,7 @@
 #define MP_IMPORT_NUMPY
 #include <pybind11/pybind11.h>
 
+#include "engine/window.h"
 #include "ops/manip.h"
 #include "ops/statistics.h"
 #include "ops/ufunc.h"
@@ -87,6 +88,19 @@ PYBIND11_MODULE(_core, m) {
       "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
   add_plain_functions(m, pickle_functions);
   add_plain_functions(m, flag_functions);
+  m.def(
+      "set_deferral_threshold",
+      [](int64_t least) {
+        storage_settle();
+        return std::exchange(window::threshold, least);
+      },
+      "Elements from which operators are deferred; returns the former number. For tests.");
+  m.def(
+      "waitall",
+      [] {
+        if (window::flush() < 0) throw py::error_already_set();
+      },
+      "Runs all deferred operators.");
   m.def("set_policy", [](int policy) { set_policy(static_cast<Policy>(policy)); });
   m.def(
       "call_counts",

@@ -139,7 +139,7 @@ class Program:
 
 
 @pytest.mark.parametrize("start", range(0, CI_PROGRAMS, CHUNK))
-def test_random_programs(start):
+def test_random_programs(start, deferral):
     for seed in range(start, start + CHUNK):
         Program(seed).run()
 

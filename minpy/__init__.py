@@ -43,7 +43,7 @@ def waitall() -> None:
     Operators on large arrays run when a result is needed. Call this before taking the time, or to get their
     floating-point warnings now.
     """
-    importlib.import_module("minpy._core").waitall()
+    importlib.import_module("minpy.engine").waitall()
 
 
 def __getattr__(name):

@@ -15,6 +15,7 @@ import atexit as _atexit
 import os as _os
 import traceback as _traceback
 
+from minpy import _core
 from minpy._core import engine as _engine
 
 __all__ = ["Var", "push", "wait_to_read", "wait_to_write", "waitall"]
@@ -51,7 +52,11 @@ def wait_to_write(var):
 
 
 def waitall():
-    """Wait until no task is left. Raises the oldest failure that no wait has raised yet, if there is one."""
+    """Wait until no deferred operator and no task is left.
+
+    Raises the oldest failure that no wait has raised yet, if there is one.
+    """
+    _core.waitall()
     _engine.wait_all()
 
 

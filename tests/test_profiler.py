@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import minpy
 import minpy.numpy as mnp
 from minpy import engine, profiler
 
@@ -113,6 +114,7 @@ def test_memory_is_recorded_on_demand(tmp_path):
     profiler.start()
     a = mnp.ones(1 << 20)
     b = a * 2
+    minpy.waitall()  # a deferred result takes its memory when it is computed
     b[0]  # computes it
     memory = json.loads(profiler.dumps(format="json"))["Memory"]
     assert memory["max"] >= 2 * 8 * (1 << 20)

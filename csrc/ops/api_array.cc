@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
+#include "ops/manip.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/linalg.h"
@@ -199,13 +200,15 @@ ArrayRef where(const ArrayRef& cond, const ArrayRef& a, const ArrayRef& b) {
   Array* ins[] = {cond.get(), a.get(), b.get()};
   NodeRef node = tape::begin(op_where, ins);
   std::vector<int64_t> shape = broadcast_shape({cond.get(), a.get(), b.get()});
-  ArrayRef out = check(array_new(a->dtype, static_cast<int>(shape.size()), shape.data()));
+  ArrayRef out;
   {
     tape::RecordingScope off(false);
     ArrayRef c = broadcast_to(cond, shape), x = broadcast_to(a, shape), y = broadcast_to(b, shape);
-    if (out->size &&
-        !cpu::select(view_of(out.get()), view_of(c.get()), view_of(x.get()), view_of(y.get())))
-      out = in_numpy("where", {c.object(), x.object(), y.object()});
+    Array* arrays[] = {c.get(), x.get(), y.get()};
+    const int64_t* strides[] = {c->strides, x->strides, y->strides};
+    if (c->dtype == DType::Bool) out = chosen(arrays, strides, c->ndim, shape.data(), nullptr);
+    if (!out && PyErr_Occurred()) throw PythonError{};
+    if (!out) out = in_numpy("where", {c.object(), x.object(), y.object()});
   }
   return finish(node, out);
 }

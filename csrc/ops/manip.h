@@ -23,6 +23,10 @@ ArrayRef flattened(Array* a);  // C order: a view of a contiguous array, else a 
 ArrayRef broadcasted(Array* a, std::span<const int64_t> shape);
 ArrayRef at_least(Array* a,
                   int ndim);  // numpy.atleast_<ndim>d: `a` itself when it has the dimensions
+// condition ? a : b over one shape; a and b have one dtype, the condition is boolean; null strides
+// of the result: C order. Null without an error set when there is no kernel for the dtype.
+ArrayRef chosen(std::span<Array* const> arrays, const int64_t* const* strides, int ndim,
+                const int64_t* shape, const int64_t* out_strides);
 // Rows of `a` along axis at `count` positions (checked, non-negative) that fill `index_shape`.
 ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape);
 // Joins arrays of one ndim along axis; null without an error when the shapes do not fit.

@@ -1,10 +1,12 @@
 // take, compress, nonzero, where.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "core/view.h"
+#include "engine/window.h"
 #include "ops/gather.h"
 #include "ops/gradients.h"
 #include "ops/manip.h"
@@ -257,12 +259,8 @@ ArrayRef where_array(const ArrayRef& condition, const ArrayRef& x, const ArrayRe
     strides[3][order[k]] = step;
     step *= std::max<int64_t>(shape[order[k]], 1);
   }
-  ArrayRef out = ArrayRef::steal(array_new_strided(dtype, ndim, shape, strides[3]));
-  if (!out || !out->size) return out;
-  auto view = [&](int i) {
-    return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->bytes()};
-  };
-  return cpu::select(cpu_view(out.get()), view(0), view(1), view(2)) ? out : ArrayRef{};
+  for (int i = 0; i < 3; ++i) operands[i] = strides[i];
+  return chosen(arrays, operands, ndim, shape, strides[3]);
 }
 
 PyObject* where_body(PyObject* const* v) {
@@ -280,6 +278,28 @@ PyObject* where_body(PyObject* const* v) {
 constexpr Signature kWhere{"where", {"condition", "x", "y"}, 3, 1, 3, 3};
 
 }  // namespace
+
+ArrayRef chosen(std::span<Array* const> arrays, const int64_t* const* strides, int ndim,
+                const int64_t* shape, const int64_t* out_strides) {
+  const DType dtype = arrays[1]->dtype;
+  int64_t size = 1;
+  for (int i = 0; i < ndim; ++i) size *= shape[i];
+  if (window::fits(ndim, shape) &&
+      window::defers(size, std::array<const Array*, 3>{arrays[0], arrays[1], arrays[2]})) {
+    ArrayRef out = ArrayRef::steal(window::new_array(dtype, ndim, shape, out_strides));
+    window::Argument sources[3];
+    for (int i = 0; i < 3; ++i) sources[i] = {arrays[i], nullptr, arrays[i]->dtype, strides[i]};
+    if (out) window::append_select(out.get(), sources);
+    return out;
+  }
+  ArrayRef out = ArrayRef::steal(out_strides ? array_new_strided(dtype, ndim, shape, out_strides)
+                                             : array_new(dtype, ndim, shape));
+  if (!out || !out->size) return out;
+  auto view = [&](int i) {
+    return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->bytes()};
+  };
+  return cpu::select(cpu_view(out.get()), view(0), view(1), view(2)) ? out : ArrayRef{};
+}
 
 ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape) {
   return gathered(a, [&](Array* x) { return take_unrecorded(x, axis, positions, index_shape); });

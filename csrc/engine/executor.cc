@@ -7,6 +7,7 @@
 
 #include "cpu/program_loops.h"
 #include "engine/fp_state.h"
+#include "engine/jit/jit.h"
 #include "engine/pool.h"
 
 namespace mp {
@@ -15,7 +16,9 @@ namespace {
 constexpr int64_t kBlockBytes = 4096;       // of one operand
 constexpr int64_t kShortRow = 64;           // below, rows that are not dense are packed before use
 constexpr int64_t kTaskElements = 1 << 15;  // of a part of the pairwise tree
-constexpr int kReported = 1 | 4 | 8 | 16;   // MXCSR: invalid, divide by zero, overflow, underflow
+// Programs that touch more write past the caches.
+constexpr int64_t kStreamedBytes = int64_t{1} << 24;
+constexpr int kReported = 1 | 4 | 8 | 16;  // MXCSR: invalid, divide by zero, overflow, underflow
 
 // An operand over the segment's rows and columns.
 struct Arg {
@@ -32,6 +35,7 @@ struct Op {
   const Instruction* code;
   int index;          // of the instruction in the program
   bool whole = true;  // one call does a block of several rows
+  int run = -1;       // the emitted code that stands for this operator and those after it
   Arg args[kProgramArgs];
 };
 
@@ -46,6 +50,7 @@ class Kernel {
       : p_(program), fused_(fused), s_(segment) {
     merge_axes();
     for (int i : s_.code) add_op(i);
+    if (jit::enabled()) find_runs();
     assign_scratch();
     block_ = std::max<int64_t>(kBlockBytes / widest_, 128);
   }
@@ -142,19 +147,58 @@ class Kernel {
     ops_.push_back(op);
   }
 
+  // Emitted code for neighbouring operators.
+  void find_runs() {
+    std::vector<jit::Candidate> candidates;
+    for (const Op& op : ops_) {
+      jit::Candidate c{op.code, {}};
+      for (int k = 0; k < op.code->nargs(); ++k) c.args[k] = reach(op, op.args[k]);
+      candidates.push_back(c);
+    }
+    jit::plan(candidates, rows_ * cols_, runs_);
+    for (size_t r = 0; r < runs_.size(); ++r) ops_[runs_[r].first].run = static_cast<int>(r);
+  }
+  jit::Argument reach(const Op& op, const Arg& a) const {
+    jit::Argument to;
+    to.scratch = a.scratch >= 0;
+    if (a.constant)
+      to.reach = jit::Reach::Repeated;
+    else if (a.dense)
+      to.reach = jit::Reach::Vector;
+    else if (!op.whole && cols_ < kShortRow && rows_ > 1)
+      to.reach = jit::Reach::Unfit;
+    else
+      to.reach = a.inner == a.item ? jit::Reach::Vector
+                 : a.inner == 0    ? jit::Reach::Repeated
+                                   : jit::Reach::Unfit;
+    to.streams = !to.scratch && a.dense && rows_ == 1 && cols_ * bytes_ > kStreamedBytes &&
+                 reinterpret_cast<uintptr_t>(a.base) % 32 == 0;
+    return to;
+  }
+
   // Buffers for the values in scratch: one is free again after the last use of its value, and an
-  // elementwise result may take the buffer of an operand of its size that dies with it.
+  // elementwise result may take the buffer of an operand of its size that dies with it. Emitted
+  // code reads and writes as one operator does, but for taking such buffers.
   void assign_scratch() {
     std::vector<int> buffer(p_.slots.size(), -1), last(p_.slots.size(), -1), free;
+    std::vector<int> end(ops_.size(), -1);  // of the run that the operator is in
+    for (const jit::Run& run : runs_)
+      std::fill_n(end.begin() + run.first, run.count, run.first + run.count - 1);
     for (size_t i = 0; i < ops_.size(); ++i)
       for (int k = 0; k < ops_[i].code->nargs(); ++k)
-        if (ops_[i].args[k].scratch >= 0) last[ops_[i].args[k].scratch] = static_cast<int>(i);
+        if (ops_[i].args[k].scratch >= 0)
+          last[ops_[i].args[k].scratch] = std::max(static_cast<int>(i), end[i]);
     auto take = [&] {
       if (free.empty()) return buffers_++;
       const int b = free.back();
       free.pop_back();
       return b;
     };
+    for (const jit::Run& run : runs_) {
+      const auto saves = std::count_if(run.pointers.begin(), run.pointers.end(),
+                                       [](const jit::Run::Pointer& p) { return p.save; });
+      while (std::ssize(saved_) < saves) saved_.push_back(buffers_++);
+    }
     for (size_t i = 0; i < ops_.size(); ++i) {
       Op& op = ops_[i];
       const int nin = op.code->nin, nargs = op.code->nargs();
@@ -170,7 +214,7 @@ class Kernel {
         const int slot = op.args[k].scratch;
         if (slot < 0) continue;
         op.args[k].scratch = buffer[slot];
-        if (last[slot] == static_cast<int>(i) && buffer[slot] >= 0) {
+        if (last[slot] == static_cast<int>(i) && buffer[slot] >= 0 && end[i] < 0) {
           dying.push_back(buffer[slot]);
           last[slot] = -1;  // once, also when it stands twice among the operands
         }
@@ -186,8 +230,11 @@ class Kernel {
         if (slot < 0) continue;
         if (buffer[slot] < 0) buffer[slot] = take();
         op.args[k].scratch = buffer[slot];
-        if (last[slot] == static_cast<int>(i)) dying.push_back(buffer[slot]);
+        if (last[slot] == static_cast<int>(i) && end[i] < 0) dying.push_back(buffer[slot]);
       }
+      if (end[i] == static_cast<int>(i))
+        for (size_t slot = 0; slot < last.size(); ++slot)
+          if (last[slot] == end[i] && buffer[slot] >= 0) dying.push_back(buffer[slot]);
       free.insert(free.end(), packed.begin(), packed.end());
       free.insert(free.end(), dying.begin(), dying.end());
     }
@@ -206,6 +253,8 @@ class Kernel {
   const FusedProgram& fused_;
   const Segment& s_;
   std::vector<Op> ops_;
+  std::vector<jit::Run> runs_;
+  std::vector<int> saved_;  // buffers for what a run saves, in order
   int nouter_ = 0, axis_[kProgramDims], inner_axis_ = -1;
   int64_t shape_[kProgramDims], rows_ = 1, cols_ = 1;
   int buffers_ = 0, widest_ = 1;
@@ -236,6 +285,10 @@ class Kernel::Worker {
   void run(const Block& b, char (*partial)[16] = nullptr) {
     for (size_t i = 0; i < k_.ops_.size(); ++i) {
       const Op& op = k_.ops_[i];
+      if (op.run >= 0 && run_emitted(k_.runs_[op.run], b)) {
+        i += k_.runs_[op.run].count - 1;
+        continue;
+      }
       if (!op.code->reduce)
         run_loop(op, b);
       else if (partial)
@@ -310,6 +363,49 @@ class Kernel::Worker {
     }
   }
 
+  // Runs emitted code over the block. False when the operators are to run instead: the code is not
+  // for so few elements, or it raised a flag and whose it is must be found out; then memory is as
+  // it was before.
+  bool run_emitted(const jit::Run& run, const Block& b) {
+    if (recoveries_ > kMostRecoveries) return false;
+    bool whole = b.rows == 1;
+    if (!whole)
+      whole = std::all_of(&k_.ops_[run.first], &k_.ops_[run.first] + run.count,
+                          [](const Op& op) { return op.whole; });
+    const int64_t n = whole ? b.rows * b.cols : b.cols;
+    if (n < jit::kFewest) return false;
+    auto each_row = [&](auto&& f) {
+      for (int64_t r = 0; r < (whole ? 1 : b.rows); ++r) {
+        int saves = 0;
+        for (size_t i = 0; i < run.pointers.size(); ++i) {
+          const jit::Run::Pointer& p = run.pointers[i];
+          const Arg& a = k_.ops_[p.op].args[p.arg];
+          const int scratch = p.save ? k_.saved_[saves++] : a.scratch;
+          pointers_[i] = scratch >= 0 ? buffer(scratch) + r * b.cols * a.item
+                         : a.constant ? a.base
+                                      : address(a, b.row + r, b.col);
+        }
+        f();
+      }
+    };
+    each_row([&] { run.code(pointers_, n); });
+    if (!run.raises || !(fp_raised() & kReported)) return true;
+    clear_flags();
+    ++recoveries_;
+    each_row([&] {
+      for (size_t i = 0; i < run.pointers.size(); ++i) {
+        if (!run.pointers[i].save) continue;
+        size_t to = 0;
+        while (run.pointers[to].op != run.pointers[i].op ||
+               run.pointers[to].arg != run.pointers[i].arg)
+          ++to;
+        std::memcpy(pointers_[to], pointers_[i],
+                    n * k_.ops_[run.pointers[i].op].args[run.pointers[i].arg].item);
+      }
+    });
+    return false;
+  }
+
   // Calls f(address, rows) for runs of rows of the block that lie at one distance.
   template <class F>
   void for_row_runs(const Arg& a, const Block& b, F&& f) const {
@@ -356,12 +452,15 @@ class Kernel::Worker {
     });
   }
 
+  static constexpr int kMostRecoveries = 4;
   static thread_local std::vector<char> room_;
   const Kernel& k_;
   int64_t stride_;
   int* raised_;
   std::vector<int> flags_;
   char* scratch_;
+  char* pointers_[jit::kMostPointers];
+  int recoveries_ = 0;
 };
 thread_local std::vector<char> Kernel::Worker::room_;
 

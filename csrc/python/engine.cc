@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include "core/allocator.h"
+#include "engine/jit/jit.h"
 #include "engine/pool.h"
 #include "python/engine_parts.h"
 
@@ -39,6 +40,23 @@ void define_memory(py::module_& m) {
   m.def("empty_cache", &empty_cache);
 }
 
+void define_jit(py::module_& m) {
+  m.def("jit_available", &jit::available);
+  m.def("jit_enabled", &jit::enabled);
+  m.def("set_jit", &jit::enable);
+  m.def("set_jit_hot", &jit::set_hot);
+  m.def("forget_jit", &jit::forget);
+  m.def("jit_counters", [] {
+    const jit::Counters c = jit::counters();
+    py::dict d;
+    d["recipes"] = c.recipes;
+    d["compiled"] = c.compiled;
+    d["bytes"] = c.bytes;
+    d["nanoseconds"] = c.nanoseconds;
+    return d;
+  });
+}
+
 }  // namespace
 
 bool engine_init(PyObject* module) {
@@ -47,6 +65,7 @@ bool engine_init(PyObject* module) {
         py::reinterpret_borrow<py::module_>(module).def_submodule("engine", "The engine.");
     define_pool(m);
     define_memory(m);
+    define_jit(m);
     define_tasks(m);
     define_profiler(m);
     return true;

@@ -1,0 +1,234 @@
+#include "engine/jit/jit.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "cpu/isa.h"
+#include "engine/jit/code_memory.h"
+#include "engine/jit/lower.h"
+#include "engine/jit/rules.h"
+
+namespace mp::jit {
+namespace {
+
+// What the operators' own loops do in about a millisecond or less.
+constexpr int64_t kHot = 500'000;
+constexpr size_t kMostRecipes = 4096;    // remembered
+constexpr int64_t kMostCompiled = 4096;  // in the life of the process
+
+struct Entry {
+  int64_t work = 0;
+  Code code = nullptr;
+  bool refused = false;
+};
+
+std::mutex mutex;
+std::unordered_map<std::string, Entry> entries;
+int64_t hot = kHot;
+Counters totals;
+
+bool can_run() {
+#if defined(__x86_64__)
+  // A v3 instruction set has AVX2 and FMA. An empty function shows what the system allows.
+  static const bool answer = [] {
+    const uint8_t ret = 0xc3;
+    return cpu::isa_level() >= 3 && make_executable({&ret, 1});
+  }();
+  return answer;
+#else
+  return false;
+#endif
+}
+
+bool initially() {
+  const char* wish = std::getenv("MINPY_JIT");
+  return !(wish && wish[0] == '0' && !wish[1]) && can_run();
+}
+std::atomic<bool>& state() {
+  static std::atomic<bool> on = initially();
+  return on;
+}
+
+Code compile(const Recipe& recipe) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<uint8_t> code = emit(lower(recipe));
+  const void* p = code.empty() ? nullptr : make_executable(code);
+  if (!p) return nullptr;
+  ++totals.compiled;
+  totals.bytes += static_cast<int64_t>(code.size());
+  totals.nanoseconds += (std::chrono::steady_clock::now() - start).count();
+  return reinterpret_cast<Code>(const_cast<void*>(p));
+}
+
+void make_room() {
+  if (entries.size() < kMostRecipes) return;
+  std::erase_if(entries, [](const auto& e) { return !e.second.code; });
+}
+
+// The code for a recipe, null while it is not hot.
+Code find_code(const Recipe& recipe, int64_t work) {
+  const std::lock_guard lock(mutex);
+  make_room();
+  Entry& e = entries[recipe.key()];
+  if (e.code || e.refused) return e.code;
+  e.work += work;
+  if (e.work < hot || totals.compiled >= kMostCompiled) return nullptr;
+  e.code = compile(recipe);
+  e.refused = !e.code;
+  return e.code;
+}
+
+bool same_place(const Operand& a, const Operand& b, int ndim) {
+  return a.slot == b.slot && a.offset == b.offset && a.dtype == b.dtype &&
+         std::equal(a.strides, a.strides + ndim, b.strides);
+}
+
+class Planner {
+ public:
+  Planner(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& runs)
+      : ops_(ops), elements_(elements), runs_(runs) {}
+
+  void run() {
+    const int n = static_cast<int>(ops_.size());
+    rules_.reserve(n);
+    for (const Candidate& c : ops_) rules_.push_back(fit(c) ? rule_of(*c.code) : Rule::None);
+    for (int i = 0; i < n;) {
+      int end = i;
+      while (end < n && rules_[end] != Rule::None) ++end;
+      if (end - i >= 2) take(i, end);
+      i = std::max(end, i + 1);
+    }
+  }
+
+ private:
+  static bool fit(const Candidate& c) {
+    const int nargs = c.code->nargs();
+    for (int k = 0; k < nargs; ++k)
+      if (c.args[k].reach == Reach::Unfit) return false;
+    return c.args[nargs - 1].reach == Reach::Vector;
+  }
+
+  // The operators [first, end) as one run, or as two when they need too many pointers.
+  void take(int first, int end) {
+    Recipe recipe;
+    Run run;
+    run.first = first;
+    run.count = end - first;
+    owners_.clear();
+    bool has_bools = false;
+    for (int i = first; i < end; ++i) {
+      const Instruction& op = *ops_[i].code;
+      Step step{rules_[i], op.nin};
+      for (int k = 0; k < op.nargs(); ++k) {
+        step.places[k] = place(recipe, i, k);
+        has_bools |= op.args[k].dtype == DType::Bool;
+      }
+      recipe.steps.push_back(step);
+      run.raises |= op.raises;
+    }
+    const int pointers = finish(recipe, run, end);
+    if (pointers > most_pointers(has_bools) || std::ssize(run.pointers) > kMostPointers) {
+      const int half = first + (end - first) / 2;
+      if (half - first >= 2) take(first, half);
+      if (end - half >= 2) take(half, end);
+      return;
+    }
+    run.code = find_code(recipe, elements_ * run.count);
+    if (run.code) runs_.push_back(std::move(run));
+  }
+
+  // The number of the place that operand k of operator i is in.
+  uint8_t place(Recipe& recipe, int i, int k) {
+    const Instruction& op = *ops_[i].code;
+    const Argument& arg = ops_[i].args[k];
+    const Operand& a = op.args[k];
+    const bool written = k >= op.nin;
+    size_t p = recipe.places.size();
+    if (a.slot >= 0)
+      for (p = 0; p < recipe.places.size(); ++p)
+        if (same_place(a, ops_[owners_[p].op].code->args[owners_[p].arg], op.ndim)) break;
+    if (p == recipe.places.size()) {
+      recipe.places.push_back(
+          {arg.reach == Reach::Repeated ? Place::Repeated : Place::Vector, a.dtype});
+      recipe.places.back().loaded = !written;
+      owners_.push_back({i, k});
+    }
+    if (written && !arg.scratch) {
+      recipe.places[p].stored = true;
+      recipe.places[p].streamed = arg.streams && !recipe.places[p].loaded;
+    }
+    return static_cast<uint8_t>(p);
+  }
+
+  // What the places need once the run's end is known; the number of pointers to walk.
+  int finish(Recipe& recipe, Run& run, int end) {
+    int walked = 0;
+    for (size_t p = 0; p < recipe.places.size(); ++p) {
+      Place& place = recipe.places[p];
+      const Run::Pointer& owner = owners_[p];
+      const Operand& a = ops_[owner.op].code->args[owner.arg];
+      if (ops_[owner.op].args[owner.arg].scratch && !place.stored)
+        place.stored = written_within(recipe, static_cast<int>(p)) && read_after(end, a.slot);
+      if (place.streamed && read_after(end, a.slot)) place.streamed = false;
+      place.saved = place.loaded && place.stored && run.raises;
+      if (!place.loaded && !place.stored) continue;
+      run.pointers.push_back(owner);
+      walked += place.kind == Place::Vector;
+    }
+    for (size_t p = 0; p < recipe.places.size(); ++p)
+      if (recipe.places[p].saved) {
+        run.pointers.push_back({owners_[p].op, owners_[p].arg, true});
+        ++walked;
+      }
+    return walked;
+  }
+  static bool written_within(const Recipe& recipe, int place) {
+    return std::any_of(recipe.steps.begin(), recipe.steps.end(),
+                       [&](const Step& s) { return s.places[s.nin] == place; });
+  }
+  bool read_after(int end, int slot) const {
+    for (size_t i = end; i < ops_.size(); ++i)
+      for (int k = 0; k < ops_[i].code->nin; ++k)
+        if (ops_[i].code->args[k].slot == slot) return true;
+    return false;
+  }
+
+  std::span<const Candidate> ops_;
+  int64_t elements_;
+  std::vector<Run>& runs_;
+  std::vector<Rule> rules_;
+  std::vector<Run::Pointer> owners_;  // of the places: one operand that is there
+};
+
+}  // namespace
+
+void plan(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& runs) {
+  if (enabled()) Planner(ops, elements, runs).run();
+}
+
+bool available() { return can_run(); }
+bool enabled() { return state().load(std::memory_order_relaxed); }
+void enable(bool wish) { state() = wish && can_run(); }
+
+void set_hot(int64_t work) {
+  const std::lock_guard lock(mutex);
+  hot = work;
+}
+
+Counters counters() {
+  const std::lock_guard lock(mutex);
+  totals.recipes = static_cast<int64_t>(entries.size());
+  return totals;
+}
+
+void forget() {
+  const std::lock_guard lock(mutex);
+  entries.clear();
+}
+
+}  // namespace mp::jit

@@ -521,9 +521,12 @@ void combine(const Instruction& code, char* left, const char* right) {
 void Kernel::run_tree(int* raised) {
   const int64_t total = cols_;
   const size_t count = ops_.size();
-  auto merge = [&](char (*left)[16], char (*right)[16]) {
-    for (size_t i = 0; i < count; ++i)
-      if (ops_[i].code->reduce) combine(*ops_[i].code, left[i], right[i]);
+  auto merge = [&](Worker& w, char (*left)[16], char (*right)[16]) {
+    for (size_t i = 0; i < count; ++i) {
+      if (!ops_[i].code->reduce) continue;
+      combine(*ops_[i].code, left[i], right[i]);
+      if (ops_[i].code->raises) w.note_flags(i);
+    }
   };
   auto leaf_range = [&](auto&& self, Worker& w, int64_t low, int64_t n, char (*out)[16]) -> void {
     if (n <= block_) return w.run({0, 1, low, n}, out);
@@ -531,7 +534,7 @@ void Kernel::run_tree(int* raised) {
     Partials right(new char[count][16]);
     self(self, w, low, half, out);
     self(self, w, low + half, n - half, right.get());
-    merge(out, right.get());
+    merge(w, out, right.get());
   };
   // The parts that are computed independently, in order, then the tree above them.
   std::vector<std::pair<int64_t, int64_t>> parts;
@@ -549,10 +552,11 @@ void Kernel::run_tree(int* raised) {
           leaf_range(leaf_range, w, parts[i].first, parts[i].second, partials.get() + i * count);
       });
   size_t next = 0;
+  Worker top(*this, block_, raised);
   auto join = [&](auto&& self, int64_t n) -> char (*)[16] {
     if (n <= kTaskElements) return partials.get() + count * next++;
     char (*left)[16] = self(self, first_half(n));
-    merge(left, self(self, n - first_half(n)));
+    merge(top, left, self(self, n - first_half(n)));
     return left;
   };
   char (*results)[16] = join(join, total);

@@ -20,9 +20,7 @@ engine = _core.engine
 pytestmark = pytest.mark.skipif(not engine.jit_available(), reason="no emitter for this processor")
 
 CHUNK, CI_PROGRAMS = 25, 600
-FLOAT_UNARY = (
-    "sqrt square reciprocal negative absolute fabs positive rint floor ceil trunc sign deg2rad rad2deg exp tanh".split()
-)
+FLOAT_UNARY = "sqrt square reciprocal negative absolute fabs positive rint floor ceil trunc sign deg2rad rad2deg exp tanh".split()
 FLOAT_BINARY = "add subtract multiply divide maximum minimum fmax fmin copysign".split()
 INT_UNARY = "negative positive absolute square".split()
 INT_BINARY = "add subtract multiply maximum minimum fmax fmin bitwise_and bitwise_or bitwise_xor".split()
@@ -83,7 +81,9 @@ class Program:
 
     def pick(self, kinds):
         fitting = [a for a in self.pool if a.dtype.kind in kinds]
-        return self.random.choice(fitting) if fitting else self.grown({"f": "f", "i": "i", "b": "b"}[kinds[0]])
+        return (
+            self.random.choice(fitting) if fitting else self.grown({"f": "f", "i": "i", "b": "b"}[kinds[0]])
+        )
 
     def grown(self, kind):
         self.pool.append(self.fresh(kind))
@@ -94,7 +94,11 @@ class Program:
         if self.random.random() < 0.4:
             if a.dtype.kind == "f":
                 return self.random.choice([0.0, 1.0, 0.5, -2.0, 3.25, 1e-3, float("inf")])
-            return self.random.choice([True, False]) if a.dtype.kind == "b" else self.random.choice([0, 1, -3, 1000])
+            return (
+                self.random.choice([True, False])
+                if a.dtype.kind == "b"
+                else self.random.choice([0, 1, -3, 1000])
+            )
         same = [b for b in self.pool if b.dtype == a.dtype]
         return self.random.choice(same)
 
@@ -124,7 +128,9 @@ class Program:
             a = self.pick(self.random.choice("fi"))
             return mnp.where(self.pick("b"), a, self.partner(a))
         if choice < 0.85:
-            return self.pick(self.random.choice("fib")).astype(self.random.choice(["f4", "f8", "i4", "i8", "?"]))
+            return self.pick(self.random.choice("fib")).astype(
+                self.random.choice(["f4", "f8", "i4", "i8", "?"])
+            )
         if choice < 0.9:
             low = self.random.choice([-1.0, 0.0, -0.0, 0.25])
             return mnp.clip(self.pick("f"), low, low + self.random.choice([0.0, 1.0, np.inf]))

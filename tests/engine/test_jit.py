@@ -189,3 +189,141 @@ def test_random_programs(chunk):
             (want, warned), (got, warned_too) = run(seed, False), run(seed, True)
         assert all(map(same, want, got)), seed
         assert warned == warned_too, seed
+
+
+def difference(run):
+    """What run() adds to the counters of emitted code."""
+    before = engine.jit_counters()
+    run()
+    return {k: v - before[k] for k, v in engine.jit_counters().items()}
+
+
+def arrays(n, *dtypes):
+    numbers = np.random.default_rng(n)
+    return [mnp.array(numbers.random(n).astype(t)) for t in dtypes]
+
+
+def test_code_is_made_and_found_again():
+    a, b = arrays(5000, "f4", "f4")
+    engine.set_jit(True)
+    engine.forget_jit()
+    first = difference(lambda: np.asarray((a + b) * a - 2))
+    assert first["compiled"] == 1 and first["bytes"] > 0
+    # Other addresses, sizes and numbers are the same code; other dtypes, operators and wirings are not.
+    c, d = arrays(7001, "f4", "f4")
+    assert difference(lambda: np.asarray((c + d) * c - 7))["compiled"] == 0
+    c, d = arrays(5000, "f8", "f8")
+    assert difference(lambda: np.asarray((c + d) * c - 2))["compiled"] == 1
+    assert difference(lambda: np.asarray((a + b) * b - 2))["compiled"] == 1
+    assert difference(lambda: np.asarray((a + b) * a + 2))["compiled"] == 1
+    assert difference(lambda: np.asarray((a + a) * a - 2))["compiled"] == 1
+
+
+def test_similar_programs_do_not_share_code():
+    """Every wiring of three operators over three arrays gives its own result."""
+    engine.set_jit(True)
+    ours = arrays(4099, "f4", "f4", "f4")
+    theirs = [np.asarray(a) for a in ours]
+    pairs = [(0, 0), (0, 1), (1, 0), (1, 2), (2, 1), (0, 2)]
+    for i, j in pairs:
+        for k, m in pairs:
+            got = (ours[i] - ours[j]) / (ours[k] + ours[m])
+            with np.errstate(all="ignore"):
+                want = (theirs[i] - theirs[j]) / (theirs[k] + theirs[m])
+            assert np.asarray(got).tobytes() == want.tobytes()
+
+
+def test_cold_programs_stay_with_the_loops():
+    a, b = arrays(5000, "f4", "f4")
+    engine.set_jit(True)
+    engine.forget_jit()
+    engine.set_jit_hot(5000 * 3 * 2)
+    work = lambda: np.asarray((a - b) * a - b)  # noqa: E731
+    assert difference(work)["compiled"] == 0
+    assert difference(work)["compiled"] == 1
+
+
+@pytest.mark.parametrize("n", [*range(4096, 4096 + 17), 4096 + 1023, 10_001])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_every_tail(n, dtype):
+    """All remainders of a vector, with truth values, and nothing written behind the end."""
+    engine.set_jit(True)
+    room = mnp.zeros(n + 16, dtype=dtype)
+    flags = mnp.zeros(n + 16, dtype=bool)
+    a, b = arrays(n, dtype, dtype)
+    room[:n] = a * 3 - b
+    flags[:n] = a * 2 > b
+    x, y = np.asarray(a), np.asarray(b)
+    assert np.asarray(room).tobytes() == np.concatenate([x * 3 - y, np.zeros(16, dtype)]).tobytes()
+    assert np.asarray(flags).tobytes() == np.concatenate([x * 2 > y, np.zeros(16, bool)]).tobytes()
+
+
+def test_flags_name_their_operator():
+    """Blocks in which a flag is raised are redone, also when they were overwritten."""
+    engine.set_jit(True)
+    a, b = arrays(20_000, "f4", "f4")
+    b[12_345] = 0
+    want = np.asarray(a).copy()
+    with np.errstate(all="ignore"):
+        want = (want + 1) / np.asarray(b) * 2
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in divide") as seen:
+        a += 1
+        a /= b
+        a *= 2
+        got = np.asarray(a)
+    assert len(seen) == 1
+    assert got.tobytes() == want.tobytes()
+
+
+def test_more_operands_than_registers():
+    engine.set_jit(True)
+    many = arrays(6000, *["f4"] * 30)
+    theirs = [np.asarray(a) for a in many]
+    got, want = many[0] * 1, theirs[0] * 1
+    for k in range(1, 30):
+        got, want = got * (k / 8) + many[k], want * np.float32(k / 8) + theirs[k]
+    assert np.asarray(got).tobytes() == want.tobytes()
+    # All sums alive at once: values leave the registers.
+    sums = [many[k] + many[k + 1] for k in range(20)]
+    wanted = [theirs[k] + theirs[k + 1] for k in range(20)]
+    for k in range(19, 0, -1):
+        sums[k - 1] = sums[k - 1] * sums[k]
+        wanted[k - 1] = wanted[k - 1] * wanted[k]
+    assert np.asarray(sums[0]).tobytes() == wanted[0].tobytes()
+
+
+def test_stores_past_the_caches():
+    """Large results, also at addresses that such stores cannot write."""
+    engine.set_jit(True)
+    room = mnp.zeros(3_000_005, dtype="f4")
+    a, b = arrays(3_000_001, "f4", "f4")
+    want = np.asarray(a) * np.asarray(b) + 1
+    for start in (0, 3):
+        room[start : start + a.size] = a * b + 1
+        assert np.asarray(room[start : start + a.size]).tobytes() == want.tobytes()
+    assert np.asarray(a * b + 1).tobytes() == want.tobytes()
+
+
+def test_no_page_is_writable_and_executable():
+    a, b = arrays(5000, "f4", "f4")
+    engine.set_jit(True)
+    engine.forget_jit()
+    assert difference(lambda: np.asarray((a + b) * a))["compiled"] == 1
+    with open("/proc/self/maps") as maps:
+        rights = [line.split()[1] for line in maps if "[v" not in line]
+    assert any(r.startswith("r-x") for r in rights)
+    assert not any("w" in r and "x" in r for r in rights)
+
+
+@pytest.mark.parametrize("variables", [{"MINPY_JIT": "0"}, {"MINPY_ISA": "v2"}])
+def test_switches(variables):
+    code = """
+import numpy as np, minpy.numpy as mnp
+from minpy import _core
+a = mnp.arange(500_000.0)
+for _ in range(4):
+    x = np.asarray((a + 1) * a)
+assert (x == (np.asarray(a) + 1) * np.asarray(a)).all()
+assert _core.engine.jit_counters()["compiled"] == 0 and not _core.engine.jit_enabled()
+"""
+    subprocess.run([sys.executable, "-c", code], env=os.environ | variables, check=True, timeout=60)

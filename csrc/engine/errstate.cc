@@ -63,6 +63,11 @@ Errstate current_errstate() {
   return known.errstate;
 }
 
+int ignored_fp() {
+  const int bits = known.variable ? known.ignored : 4;
+  return (bits & 1 ? 4 : 0) | (bits & 2 ? 8 : 0) | (bits & 4 ? 16 : 0) | (bits & 8 ? 1 : 0);
+}
+
 int warn_fp(const char* name, int raised) {
   // Bits as in numpy: 1 divide, 2 overflow, 4 underflow, 8 invalid; MXCSR has them at 4, 8, 16, 1.
   int bits =

@@ -46,11 +46,11 @@ struct Block {
 
 class Kernel {
  public:
-  Kernel(const Program& program, const FusedProgram& fused, const Segment& segment)
-      : p_(program), fused_(fused), s_(segment) {
+  Kernel(const Program& program, const FusedProgram& fused, const Segment& segment, int ignored)
+      : p_(program), fused_(fused), s_(segment), reported_(kReported & ~ignored) {
     merge_axes();
     for (int i : s_.code) add_op(i);
-    if (jit::enabled()) find_runs();
+    if (ops_.size() > 1 && jit::enabled()) find_runs();
     assign_scratch();
     block_ = std::max<int64_t>(kBlockBytes / widest_, 128);
   }
@@ -150,6 +150,7 @@ class Kernel {
   // Emitted code for neighbouring operators.
   void find_runs() {
     std::vector<jit::Candidate> candidates;
+    candidates.reserve(ops_.size());
     for (const Op& op : ops_) {
       jit::Candidate c{op.code, {}};
       for (int k = 0; k < op.code->nargs(); ++k) c.args[k] = reach(op, op.args[k]);
@@ -252,6 +253,7 @@ class Kernel {
   const Program& p_;
   const FusedProgram& fused_;
   const Segment& s_;
+  int reported_;
   std::vector<Op> ops_;
   std::vector<jit::Run> runs_;
   std::vector<int> saved_;  // buffers for what a run saves, in order
@@ -389,7 +391,7 @@ class Kernel::Worker {
       }
     };
     each_row([&] { run.code(pointers_, n); });
-    if (!run.raises || !(fp_raised() & kReported)) return true;
+    if (!run.raises || !(fp_raised() & k_.reported_)) return true;
     clear_flags();
     ++recoveries_;
     each_row([&] {
@@ -582,9 +584,9 @@ void run_alone(const Program& p, const Segment& s, int* raised) {
 }  // namespace
 
 void run_segment(const Program& program, const FusedProgram& fused, const Segment& segment,
-                 int* raised) {
+                 int* raised, int ignored) {
   if (segment.pass == Pass::Alone) return run_alone(program, segment, raised);
-  Kernel(program, fused, segment).run(raised);
+  Kernel(program, fused, segment, ignored).run(raised);
 }
 
 }  // namespace mp

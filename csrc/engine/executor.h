@@ -8,8 +8,8 @@
 namespace mp {
 
 // Runs one segment. raised[i] collects the floating-point flags of instruction i, as MXCSR's bits.
-// All memory that the segment touches is allocated.
+// Of the `ignored` ones it may miss some. All memory that the segment touches is allocated.
 void run_segment(const Program& program, const FusedProgram& fused, const Segment& segment,
-                 int* raised);
+                 int* raised, int ignored);
 
 }  // namespace mp

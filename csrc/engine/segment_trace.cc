@@ -60,10 +60,10 @@ std::string shape_text(const Segment& segment) {
 }  // namespace
 
 void run_segment_traced(const Program& program, const FusedProgram& fused, const Segment& segment,
-                        int* raised) {
-  if (!profiler::on()) return run_segment(program, fused, segment, raised);
+                        int* raised, int ignored) {
+  if (!profiler::on()) return run_segment(program, fused, segment, raised, ignored);
   profiler::Span span(profiler::kSegment, names(program, segment));
-  run_segment(program, fused, segment, raised);
+  run_segment(program, fused, segment, raised, ignored);
   span.stop();
   if (!span) return;
   const Traffic traffic(program, fused, segment);

@@ -6,6 +6,6 @@
 namespace mp {
 
 void run_segment_traced(const Program& program, const FusedProgram& fused, const Segment& segment,
-                        int* raised);
+                        int* raised, int ignored);
 
 }  // namespace mp

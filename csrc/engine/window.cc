@@ -100,7 +100,7 @@ void run() {
       storage_materialise(s);
   std::vector<int> raised(program.code.size(), 0);
   for (const Segment& segment : fused.segments)
-    run_segment_traced(program, fused, segment, raised.data());
+    run_segment_traced(program, fused, segment, raised.data(), ignored_fp());
   for (Slot& slot : program.slots) {
     slot.storage->flags &= ~kStoragePending;
     decref(slot.storage);

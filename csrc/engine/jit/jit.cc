@@ -27,7 +27,7 @@ struct Entry {
   bool refused = false;
 };
 
-std::mutex mutex;
+std::mutex mutex;  // guards everything here, rule_of() included
 std::unordered_map<std::string, Entry> entries;
 int64_t hot = kHot;
 Counters totals;
@@ -72,9 +72,10 @@ void make_room() {
 
 // The code for a recipe, null while it is not hot.
 Code find_code(const Recipe& recipe, int64_t work) {
-  const std::lock_guard lock(mutex);
+  static std::string key;
+  recipe.write_key(key);
   make_room();
-  Entry& e = entries[recipe.key()];
+  Entry& e = entries[key];
   if (e.code || e.refused) return e.code;
   e.work += work;
   if (e.work < hot || totals.compiled >= kMostCompiled) return nullptr;
@@ -88,14 +89,15 @@ bool same_place(const Operand& a, const Operand& b, int ndim) {
          std::equal(a.strides, a.strides + ndim, b.strides);
 }
 
+// Kept for the next plan, so that planning allocates little.
 class Planner {
  public:
-  Planner(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& runs)
-      : ops_(ops), elements_(elements), runs_(runs) {}
-
-  void run() {
+  void run(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& runs) {
+    ops_ = ops;
+    elements_ = elements;
+    runs_ = &runs;
+    rules_.clear();
     const int n = static_cast<int>(ops_.size());
-    rules_.reserve(n);
     for (const Candidate& c : ops_) rules_.push_back(fit(c) ? rule_of(*c.code) : Rule::None);
     for (int i = 0; i < n;) {
       int end = i;
@@ -115,7 +117,9 @@ class Planner {
 
   // The operators [first, end) as one run, or as two when they need too many pointers.
   void take(int first, int end) {
-    Recipe recipe;
+    Recipe& recipe = recipe_;
+    recipe.places.clear();
+    recipe.steps.clear();
     Run run;
     run.first = first;
     run.count = end - first;
@@ -139,7 +143,7 @@ class Planner {
       return;
     }
     run.code = find_code(recipe, elements_ * run.count);
-    if (run.code) runs_.push_back(std::move(run));
+    if (run.code) runs_->push_back(std::move(run));
   }
 
   // The number of the place that operand k of operator i is in.
@@ -199,8 +203,9 @@ class Planner {
   }
 
   std::span<const Candidate> ops_;
-  int64_t elements_;
-  std::vector<Run>& runs_;
+  int64_t elements_ = 0;
+  std::vector<Run>* runs_ = nullptr;
+  Recipe recipe_;
   std::vector<Rule> rules_;
   std::vector<Run::Pointer> owners_;  // of the places: one operand that is there
 };
@@ -208,7 +213,10 @@ class Planner {
 }  // namespace
 
 void plan(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& runs) {
-  if (enabled()) Planner(ops, elements, runs).run();
+  if (!enabled()) return;
+  static Planner planner;
+  const std::lock_guard lock(mutex);
+  planner.run(ops, elements, runs);
 }
 
 bool available() { return can_run(); }

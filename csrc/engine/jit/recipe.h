@@ -44,13 +44,12 @@ struct Recipe {
   std::vector<Place> places;
   std::vector<Step> steps;
 
-  std::string key() const {
+  void write_key(std::string& k) const {
     static_assert(std::has_unique_object_representations_v<Place> &&
                   std::has_unique_object_representations_v<Step>);
-    std::string k(1, static_cast<char>(places.size()));
+    k.assign(1, static_cast<char>(places.size()));
     k.append(reinterpret_cast<const char*>(places.data()), places.size() * sizeof(Place));
     k.append(reinterpret_cast<const char*>(steps.data()), steps.size() * sizeof(Step));
-    return k;
   }
 };
 

@@ -80,7 +80,7 @@ Rule by_name(const char* name) {
     Rule rule;
     char text[15];
   };
-  thread_local Known known[64];
+  static Known known[64];
   Known& k = known[reinterpret_cast<uintptr_t>(name) / 8 % 64];
   if (k.name == name && std::strcmp(k.text, name) == 0) return k.rule;
   const auto found = kRules.find(name);

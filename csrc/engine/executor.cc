@@ -13,7 +13,7 @@
 namespace mp {
 namespace {
 
-constexpr int64_t kBlockBytes = 4096;       // of one operand
+constexpr int64_t kBlockBytes = 8192;       // of one operand
 constexpr int64_t kShortRow = 64;           // below, rows that are not dense are packed before use
 constexpr int64_t kTaskElements = 1 << 15;  // of a part of the pairwise tree
 // Programs that touch more write past the caches.

@@ -135,7 +135,17 @@ struct Power : PowerRow {
 };
 
 // Scaled by a power of two; the sum of squares carries its rounding errors.
+// Squares of floats are exact in double, and neither they nor their sum overflow there.
+struct HypotOfFloats : DoubleRow {
+  MP_FN double f(double x, double y) {
+    const double root = mp_sqrt(x * x + y * y);
+    return (mp_abs(x) == kInfinity<double>) | (mp_abs(y) == kInfinity<double>) ? kInfinity<double>
+                                                                               : root;
+  }
+};
+
 struct Hypot : DoubleRow {
+  using ForFloat = HypotOfFloats;
   MP_FN double f(double x, double y) {
     const double a = mp_abs(x), b = mp_abs(y), big = a > b ? a : b, small = a > b ? b : a;
     const bool huge = big > 0x1p500, tiny = big < 0x1p-450;

@@ -39,6 +39,13 @@ struct PendingError {
 // the next flush that can raise.
 PendingError kept_error;
 
+void keep_error() {
+  if (kept_error.type)
+    PyErr_Clear();  // the first one is enough
+  else
+    kept_error.take();
+}
+
 int32_t slot_of(Storage* s, uint16_t mark) {
   const bool known = s->flags & kStoragePending;
   s->flags |= mark;
@@ -76,7 +83,29 @@ void set_operand(Operand& to, const Array* a, const int64_t* strides, const Axes
   for (int i = 0; i < axes.count; ++i) to.strides[i] = strides[axes.axis[i]];
 }
 
+// What flush_sparing left: the first `count` instructions, needed only if the storage of that slot is
+// looked at after all.
+struct Spared {
+  size_t count = 0;
+  int32_t slot = 0;
+};
+Spared spared_work;
+
+void forget_spared_work() {
+  if (!spared_work.count || pending.code.size() != spared_work.count ||
+      pending.slots[spared_work.slot].storage->refs > 1)
+    return;
+  Program program;
+  std::swap(program, pending);
+  spared_work = {};
+  for (Slot& slot : program.slots) {
+    slot.storage->flags &= ~kStoragePending;
+    decref(slot.storage);
+  }
+}
+
 Instruction& append(const char* name) {
+  forget_spared_work();
   if (pending.code.size() >= kMaxInstructions) storage_settle();
   pending.code.emplace_back();
   pending.code.back().name = name;
@@ -88,12 +117,64 @@ void report(const Program& done, const std::vector<int>& raised) {
     if (raised[i] && warn_fp(done.code[i].name, raised[i]) < 0) return;
 }
 
+// The instructions that compute a slot's value, in order, when they can run later just as well: each
+// writes a fresh value of its own, and nothing else that they read changes after they read it.
+// Empty when they cannot.
+std::vector<int> postponable(const Program& p, int32_t wanted) {
+  std::vector<int> writer(p.slots.size(), -1), found;
+  std::vector<bool> once(p.slots.size(), true);
+  for (size_t i = 0; i < p.code.size(); ++i)
+    for (int k = p.code[i].nin; k < p.code[i].nargs(); ++k) {
+      const int32_t s = p.code[i].args[k].slot;
+      once[s] = writer[s] < 0;
+      writer[s] = static_cast<int>(i);
+    }
+  std::vector<int32_t> todo{wanted};
+  while (!todo.empty()) {
+    const int32_t s = todo.back();
+    todo.pop_back();
+    const int i = writer[s];
+    if (std::find(found.begin(), found.end(), i) != found.end()) continue;
+    const Instruction& op = p.code[i];
+    if (!once[s] || op.reduce || op.nout != 1 || p.slots[s].storage->data) return {};
+    found.push_back(i);
+    for (int k = 0; k < op.nin; ++k) {
+      const int32_t in = op.args[k].slot;
+      if (in < 0 || writer[in] < 0) continue;
+      if (!once[in] || writer[in] >= i) return {};
+      if (!p.slots[in].live && !p.slots[in].storage->data) todo.push_back(in);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Writes instructions of a program that ran down again.
+void write_down_again(const Program& done, const std::vector<int>& code, int32_t wanted) {
+  for (int i : code) {
+    Instruction op = done.code[i];
+    for (int k = 0; k < op.nargs(); ++k)
+      if (op.args[k].slot >= 0)
+        op.args[k].slot = slot_of(done.slots[op.args[k].slot].storage,
+                                  k < op.nin ? kStorageRead : kStorageWritten);
+    pending.code.push_back(op);
+  }
+  spared_work = {code.size(), slot_of(done.slots[wanted].storage, kStorageWritten)};
+}
+
 // Leaves the Python error indicator as it finds it, but for a warning that became an exception.
-void run() {
+void run(const Storage* spared = nullptr) {
   if (pending.code.empty()) return;
   Program program;
   std::swap(program, pending);
+  spared_work = {};
   for (Slot& slot : program.slots) slot.live = slot.storage->refs > 1;
+  std::vector<int> later;
+  int32_t spared_slot = -1;
+  for (size_t i = 0; spared && i < program.slots.size(); ++i)
+    if (program.slots[i].storage == spared) spared_slot = static_cast<int32_t>(i);
+  if (spared_slot >= 0) later = postponable(program, spared_slot);
+  if (!later.empty()) program.slots[spared_slot].live = false;
   const FusedProgram fused = fuse(program);
   for (size_t i = 0; i < program.slots.size(); ++i)
     if (Storage* s = program.slots[i].storage; fused.homes[i].kind == Home::Memory && !s->data)
@@ -101,10 +182,9 @@ void run() {
   std::vector<int> raised(program.code.size(), 0);
   for (const Segment& segment : fused.segments)
     run_segment_traced(program, fused, segment, raised.data(), ignored_fp());
-  for (Slot& slot : program.slots) {
-    slot.storage->flags &= ~kStoragePending;
-    decref(slot.storage);
-  }
+  for (Slot& slot : program.slots) slot.storage->flags &= ~kStoragePending;
+  if (!later.empty()) write_down_again(program, later, spared_slot);
+  for (Slot& slot : program.slots) decref(slot.storage);
   report(program, raised);
 }
 
@@ -188,6 +268,13 @@ void append_select(const Array* out, std::span<const Argument> sources) {
   append_loop("where", loop.fn, loop.data, false, 3, args, out->ndim, out->shape);
 }
 
+void flush_sparing(const Array* a) {
+  const bool temporary = Py_REFCNT(reinterpret_cast<const PyObject*>(a)) == 1 && !a->base &&
+                         !a->tape && a->storage->refs == 2 && (a->storage->flags & kStorageWritten);
+  if (temporary && !PyErr_Occurred()) run(a->storage);
+  if (PyErr_Occurred()) keep_error();
+}
+
 int flush() {
   storage_settle();
   if (!kept_error.type) return 0;
@@ -204,12 +291,7 @@ void storage_settle() {
   window::PendingError before;
   before.take();
   window::run();
-  if (PyErr_Occurred()) {
-    if (window::kept_error.type)
-      PyErr_Clear();  // the first one is enough
-    else
-      window::kept_error.take();
-  }
+  if (PyErr_Occurred()) window::keep_error();
   before.give_back();
   PyGILState_Release(gil);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "engine/window.h"
 #include "ops/gradients.h"
 #include "python/convert.h"
 #include "python/fallback.h"
@@ -200,7 +201,9 @@ PyObject* reduce_array(Ufunc* f, const OpDef* op, Array* a, const ReduceArgs& ar
     Py_DECREF(reinterpret_cast<PyObject*>(out));
     return nullptr;
   }
-  return r.out ? reinterpret_cast<PyObject*>(out) : finish_result(out);
+  if (r.out) return reinterpret_cast<PyObject*>(out);
+  if (out->ndim == 0 && !node) window::flush_sparing(a);
+  return finish_result(out);
 }
 
 PyMethodDef reduce_functions[] = {entry<reduce_entry<0, false>>("sum"),

@@ -1,5 +1,6 @@
 """The deferred window: what it may never change, and the traps on the way."""
 
+import functools
 import gc
 import os
 import random
@@ -278,6 +279,16 @@ def test_nobody_computes_what_nobody_holds(everything):
         warnings.simplefilter("error")
         1 / x  # dropped before anybody asks
         minpy.waitall()
+
+
+def test_a_temporary_behind_a_reduction_can_still_be_read(everything):
+    a, b = np.arange(10_000.0), np.ones(10_000)
+    held = functools.partial(np.sum, (a - b) ** 2)  # the only reference to the temporary is in the partial
+    first = held()
+    b += 5  # what the temporary was computed from changes
+    assert held() == first == float(((numpy.arange(10_000.0) - 1) ** 2).sum())
+    squares = [x * x for x in (a, b)]
+    assert [float(s.sum()) for s in squares] == [float(s.sum()) for s in squares]
 
 
 def test_threads_share_the_window(everything):

@@ -320,7 +320,8 @@ def test_fork_with_pending_work(everything):
 CHAIN = """
 import resource, sys
 import minpy, minpy.numpy as np
-x = np.ones(10**7, np.float32); x += 0; minpy.waitall()
+x = np.ones(10**7, np.float32); x += 0
+warm = np.sqrt(x[:100_000] * 1.5); minpy.waitall(); del warm
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 y = x
 for _ in range(10):

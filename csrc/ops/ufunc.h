@@ -64,6 +64,9 @@ extern thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));
 
 // f(*inputs) without keyword arguments. `outs` holds nout borrowed arrays to write into, or null.
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs);
+// The same without `outs` for the everyday operands (ops/ufunc_plain.cc); null without an error
+// set: the general path must do it.
+PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs);
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b);  // a = f(a, b) written into a
 
 // f.reduce. `axes` is a bit mask of the reduced axes. Returns a new array, or null without an error

@@ -1,0 +1,157 @@
+// The everyday calls of an elementwise operator, without the general path's bookkeeping: operands
+// that are dense, of one shape and of the loop's own dtypes, or a number beside one; a fresh
+// output.
+#include <cmath>
+#include <cstring>
+
+#include "engine/window.h"
+#include "ops/ufunc.h"
+#include "python/scalar.h"
+#include "tape/tape.h"
+
+namespace mp {
+namespace {
+
+constexpr int64_t kPlainLimit = 1 << 16;
+
+bool dense(const Array* a) {
+  return (a->flags & (kCContig | kAligned)) == (kCContig | kAligned) && a->size <= kPlainLimit &&
+         a->size < window::threshold && !(a->storage->flags & kStorageWritten);
+}
+
+// One element, or one repeated over all axes like the gradient of a sum: serves as a number of its
+// dtype.
+bool uniform(const Array* a) {
+  if (a->size == 0 || !(a->flags & kAligned) || a->storage->flags & kStorageWritten) return false;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != 1 && a->strides[i] != 0) return false;
+  return true;
+}
+
+bool same_shape(const Array* a, const Array* b) {
+  if (a->ndim != b->ndim) return false;
+  for (int i = 0; i < a->ndim; ++i)
+    if (a->shape[i] != b->shape[i]) return false;
+  return true;
+}
+
+// Recording after the call is right for a fresh output: nothing was written that the tape may save.
+int record_plain(Ufunc* f, const Loop* loop, Array* const* arrays, char* const* data, Array* out) {
+  Array* ins[2];
+  ArrayRef scalars[2];
+  for (int i = 0; i < f->nin; ++i) {
+    ins[i] = arrays[i];
+    if (ins[i] || !(f->op.saves >> i & 1)) continue;
+    scalars[i] = ArrayRef::steal(array_new(loop->types[i], 0, nullptr));
+    if (!scalars[i]) return -1;
+    ins[i] = scalars[i].get();
+    std::memcpy(ins[i]->storage->data, data[i], itemsize(loop->types[i]));
+  }
+  return tape::finish(tape::begin(f->op, {ins, static_cast<size_t>(f->nin)}), {&out, 1});
+}
+
+bool any_taped(Array* const* arrays, int n) {
+  for (int i = 0; i < n; ++i)
+    if (arrays[i] && tape::taped(arrays[i])) return true;
+  return false;
+}
+
+PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Array* like,
+                    char* const* data, const intptr_t* steps) {
+  int nin = f->nin;
+  Array* out = array_new(loop->types[nin], like->ndim, like->shape);
+  if (!out) return nullptr;
+  char* to = out->storage->data;  // it is small: the bytes are there
+  char* args[3] = {data[0], nin == 1 ? to : data[1], to};
+  intptr_t n = like->size,
+           step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
+  fp_clear();
+  loop->fn(args, &n, step, loop->data);
+  if (loop_status(*loop, f->name) < 0 || (tape::state.recording && any_taped(arrays, nin) &&
+                                          record_plain(f, loop, arrays, data, out) < 0)) {
+    Py_DECREF(reinterpret_cast<PyObject*>(out));
+    return nullptr;
+  }
+  return out->ndim ? reinterpret_cast<PyObject*>(out) : finish_result(out);
+}
+
+// The bytes of an operand that no deferred instruction writes.
+char* bytes_of(const Array* a) { return a->storage->data + a->offset; }
+
+PyObject* call_unary(Ufunc* f, PyObject* x) {
+  if (!array_check_exact(x)) return nullptr;
+  Array* a = reinterpret_cast<Array*>(x);
+  uint8_t code = static_cast<uint8_t>(a->dtype);
+  const Loop* loop = dense(a) ? resolve_loop(f, &code) : nullptr;
+  if (!loop || loop->types[0] != a->dtype) return nullptr;
+  char* data[1] = {bytes_of(a)};
+  intptr_t steps[1] = {itemsize(a->dtype)};
+  return run_plain(f, loop, &a, a, data, steps);
+}
+
+// A Python number as one element of the loop's dtype; false when the general path must see to it.
+bool encode(PyObject* number, DType want, char* to) {
+  double v;
+  if (PyFloat_CheckExact(number)) {
+    v = PyFloat_AS_DOUBLE(number);
+  } else {
+    int overflow;
+    const int64_t i = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (overflow || std::abs(i) > (int64_t{1} << 24)) return false;
+    if (want == DType::I64) return std::memcpy(to, &i, 8), true;
+    v = static_cast<double>(i);
+  }
+  const float single = static_cast<float>(v);
+  if (want == DType::F64)
+    std::memcpy(to, &v, 8);
+  else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v)))
+    std::memcpy(to, &single, 4);
+  else
+    return false;
+  return true;
+}
+
+PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
+  Array* arrays[2] = {};
+  bool repeated[2] = {true, true};
+  char scalar[16];
+  char* data[2];
+  uint8_t codes[2];
+  for (int i = 0; i < 2; ++i) {
+    if (array_check_exact(operands[i])) {
+      arrays[i] = reinterpret_cast<Array*>(operands[i]);
+      repeated[i] = arrays[i]->ndim == 0 || !dense(arrays[i]);
+      if (repeated[i] && !uniform(arrays[i])) return nullptr;
+      codes[i] = static_cast<uint8_t>(arrays[i]->dtype);
+      data[i] = bytes_of(arrays[i]);
+    } else if (PyFloat_CheckExact(operands[i]) || PyLong_CheckExact(operands[i])) {
+      codes[i] = PyFloat_CheckExact(operands[i]) ? kWeakFloat : kWeakInt;
+      data[i] = scalar;
+    } else {
+      return nullptr;
+    }
+  }
+  const bool numbers = repeated[0] && repeated[1];  // both, in whatever form
+  if (numbers && ((arrays[0] && arrays[0]->ndim) || (arrays[1] && arrays[1]->ndim))) return nullptr;
+  const Array* like = arrays[numbers ? !arrays[0] : repeated[0]];
+  const Array* other = numbers ? nullptr : arrays[!repeated[0]];
+  if (!like || (other && other->ndim && !same_shape(like, other))) return nullptr;
+  const Loop* loop = resolve_loop(f, codes);
+  if (!loop) return nullptr;
+  intptr_t steps[2];
+  for (int i = 0; i < 2; ++i) {
+    steps[i] = repeated[i] ? 0 : itemsize(loop->types[i]);
+    if (arrays[i] ? arrays[i]->dtype != loop->types[i]
+                  : !encode(operands[i], loop->types[i], scalar))
+      return nullptr;
+  }
+  return run_plain(f, loop, arrays, like, data, steps);
+}
+
+}  // namespace
+
+PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs) {
+  return f->nin == 1 ? call_unary(f, inputs[0]) : f->nin == 2 ? call_binary(f, inputs) : nullptr;
+}
+
+}  // namespace mp

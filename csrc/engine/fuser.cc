@@ -190,7 +190,9 @@ class Fuser {
       Segment s;
       s.ndim = op.ndim;
       std::copy(op.shape, op.shape + op.ndim, s.shape);
-      if (op.reduce) s.pass = Pass::Alone;
+      // What follows may use the row that a row pass has just reduced; the other reductions have
+      // faster kernels of their own.
+      if (op.reduce && form.pass != Pass::Rows) s.pass = Pass::Alone;
       result_.segments.push_back(std::move(s));
     }
     Segment& s = result_.segments[at];

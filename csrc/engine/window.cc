@@ -1,11 +1,14 @@
 #include "engine/window.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "cpu/program_loops.h"
 #include "engine/errstate.h"
+#include "engine/profiler.h"
+#include "engine/program_text.h"
 #include "engine/segment_trace.h"
 #include "ops/ufunc.h"
 
@@ -83,8 +86,8 @@ void set_operand(Operand& to, const Array* a, const int64_t* strides, const Axes
   for (int i = 0; i < axes.count; ++i) to.strides[i] = strides[axes.axis[i]];
 }
 
-// What flush_sparing left: the first `count` instructions, needed only if the storage of that slot is
-// looked at after all.
+// What flush_sparing left: the first `count` instructions, needed only if the storage of that slot
+// is looked at after all.
 struct Spared {
   size_t count = 0;
   int32_t slot = 0;
@@ -117,8 +120,8 @@ void report(const Program& done, const std::vector<int>& raised) {
     if (raised[i] && warn_fp(done.code[i].name, raised[i]) < 0) return;
 }
 
-// The instructions that compute a slot's value, in order, when they can run later just as well: each
-// writes a fresh value of its own, and nothing else that they read changes after they read it.
+// The instructions that compute a slot's value, in order, when they can run later just as well:
+// each writes a fresh value of its own, and nothing else that they read changes after they read it.
 // Empty when they cannot.
 std::vector<int> postponable(const Program& p, int32_t wanted) {
   std::vector<int> writer(p.slots.size(), -1), found;
@@ -176,6 +179,8 @@ void run(const Storage* spared = nullptr) {
   if (spared_slot >= 0) later = postponable(program, spared_slot);
   if (!later.empty()) program.slots[spared_slot].live = false;
   const FusedProgram fused = fuse(program);
+  if (const int level = profiler::debug_level(); level >= 2)
+    std::fputs(program_text(program, fused, level >= 3).c_str(), stderr);
   for (size_t i = 0; i < program.slots.size(); ++i)
     if (Storage* s = program.slots[i].storage; fused.homes[i].kind == Home::Memory && !s->data)
       storage_materialise(s);

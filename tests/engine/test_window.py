@@ -337,3 +337,23 @@ def test_dead_temporaries_are_never_allocated():
         [sys.executable, "-c", CHAIN], capture_output=True, text=True, env=environment, check=True
     )
     assert float(out.stdout) < 0.55  # the result alone, which is half of input and output
+
+
+SOFTMAX = """
+import minpy.numpy as np
+x = np.ones((100, 100))
+e = np.exp(x - x.max(1, keepdims=True))
+y = e / e.sum(1, keepdims=True)
+del e
+y[0, 0]
+"""
+
+
+@pytest.mark.parametrize("level, divide", [("2", "divide(%3, @4)"), ("3", "divide(%3, @4[0 (8,0)])")])
+def test_debug_shows_the_segments(level, divide):
+    environment = {**os.environ, "MINPY_EAGER": "", "MINPY_DEBUG": level}
+    out = subprocess.run(
+        [sys.executable, "-c", SOFTMAX], capture_output=True, text=True, env=environment, check=True
+    )
+    assert "5 instructions over 6 storages in 1 segments\n  segment 0 rows (100,100)\n" in out.stderr
+    assert divide in out.stderr

@@ -6,6 +6,7 @@ import numpy
 
 import minpy.numpy as np
 
+NUMPY_1 = numpy.lib.NumpyVersion(numpy.__version__) < "2.0.0"
 DTYPES = [numpy.dtype(c) for c in "?bBhHiIlLefdFD"]
 
 # Interesting values per kind of dtype; every test array is drawn from these.

@@ -177,6 +177,15 @@ CASES = {
 }
 
 
+TAKEN_BY_NUMPY_1 = {
+    "uint8 and a negative number",
+    "int8 and a large number",
+    "int8 filled with a large number",
+    "array of a number out of range",
+    "huge number into an int array",
+}
+
+
 def raised_by_errstate(m):
     with m.errstate(divide="raise"):
         return m.ones(3) / m.zeros(3)
@@ -197,6 +206,8 @@ def test_the_table_is_long_enough():
 @pytest.mark.parametrize("name", CASES)
 def test_misuse_raises_as_numpy_does(name):
     expected = failure(lambda: CASES[name](numpy))
+    if expected is None and name in TAKEN_BY_NUMPY_1 and numpy.__version__ < "2":
+        pytest.skip("NumPy 1 widens the dtype or lets the number wrap")
     assert expected is not None, "NumPy takes this: the case is no misuse"
     assert failure(lambda: CASES[name](np)) == expected
 

@@ -53,8 +53,14 @@ MODULES = [
 
 def numpy_modules():
     for name in MODULES:
+        attribute = getattr(numpy, name, None)
         try:
-            yield name, importlib.import_module(f"numpy.{name}")
+            yield (
+                name,
+                attribute
+                if isinstance(attribute, types.ModuleType)
+                else importlib.import_module(f"numpy.{name}"),
+            )
         except ModuleNotFoundError:
             assert numpy.__version__ < "2.3", name
 

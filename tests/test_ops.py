@@ -5,7 +5,7 @@ import operator
 
 import numpy
 import pytest
-from oracle import DTYPES, assert_parity, assert_same, outcome, sample
+from oracle import DTYPES, NUMPY_1, assert_parity, assert_same, outcome, sample
 
 import minpy.numpy as np
 from minpy import _core
@@ -53,9 +53,11 @@ def test_binary_dtypes(name):
 @pytest.mark.parametrize("name", BINARY)
 def test_python_scalars(name):
     """Python numbers adapt to the array's dtype; out-of-range ones are refused as NumPy refuses them."""
-    for dtype, scalar in itertools.product(
-        DTYPES, (True, 2, -3, 300, 10**6, 2**70, 0.5, 1e300, float("nan"), 1 + 2j)
-    ):
+    scalars = [True, 2, -3, 300, 40000, 10**6, 2**70, 0.5, 1e300, float("nan"), 1 + 2j]
+    if NUMPY_1 and name in ("power", "float_power"):
+        scalars.remove(2**70)  # NumPy 1 computes 5**(2**70) in Python's integers
+        scalars.remove(0.5)  # and gives (-0.0)**0.5 the sign of pow, not of sqrt
+    for dtype, scalar in itertools.product(DTYPES, scalars):
         a = sample(dtype, 11, seed=3)
         for swap in (False, True):
             args = (scalar, a) if swap else (a, scalar)

@@ -149,7 +149,8 @@ class Readable:
 
 def test_array_likes_are_asked_with_dtype_and_copy():
     x = Readable(np.arange(3))
-    assert np.array(x, copy=True).tolist() == [0, 1, 2] and (None, True) in x.asked
+    assert np.array(x, copy=True).tolist() == [0, 1, 2]
+    assert (None, True if numpy.__version__ >= "2" else None) in x.asked  # NumPy 1 does not ask for copies
     assert np.asarray(x, dtype="f4").dtype == numpy.float32
     assert np.add(x, 1).tolist() == [1, 2, 3] and np.sum([x, x]) == 6
 

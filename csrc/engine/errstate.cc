@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "core/storage.h"
+#include "engine/fp_state.h"
 
 namespace mp {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 struct Known {
   PyObject* variable = nullptr;  // NumPy's context variable; null before NumPy 2
   PyObject* value = nullptr;     // its last value, kept alive so that its address stays its name
+  PyObject* key = nullptr;       // before NumPy 2: where the thread's dict holds the modes
+  long mask = -1;                // the last modes found there
   PyObject* warn = nullptr;      // minpy._fp_errors.warn
   Errstate errstate = Errstate::Plain;
   int ignored = 0;  // bits as in _fp_errors
@@ -27,6 +30,7 @@ PyObject* from_module(const char* module, const char* name) {
 
 void look_up() {
   known.looked = true;
+  known.key = PyUnicode_InternFromString("UFUNC_PYVALS");
   known.variable = from_module("numpy._core.umath", "_extobj_contextvar");
   known.warn = from_module("minpy._fp_errors", "warn");
 }
@@ -44,11 +48,32 @@ void read_modes() {
   PyErr_Clear();
 }
 
+// The modes of NumPy 1, which are a thread's: a mask in the list [buffer size, mask, callback], or
+// no list while they are the defaults.
+long thread_mask() {
+  PyObject* all = PyThreadState_GetDict();
+  PyObject* values = all ? PyDict_GetItemWithError(all, known.key) : nullptr;
+  const bool given = values && PyList_Check(values) && PyList_GET_SIZE(values) == 3;
+  const long mask = given ? PyLong_AsLong(PyList_GET_ITEM(values, 1)) : 0;
+  PyErr_Clear();
+  return mask;
+}
+
+Errstate thread_errstate() {
+  const long mask = thread_mask();
+  if (mask != known.mask) {
+    storage_settle();
+    known.mask = mask;
+    read_modes();
+  }
+  return known.errstate;
+}
+
 }  // namespace
 
 Errstate current_errstate() {
   if (!known.looked) look_up();
-  if (!known.variable) return Errstate::Plain;
+  if (!known.variable) return thread_errstate();
   PyObject* value = nullptr;
   if (PyContextVar_Get(known.variable, nullptr, &value) < 0) {
     PyErr_Clear();
@@ -63,17 +88,10 @@ Errstate current_errstate() {
   return known.errstate;
 }
 
-int ignored_fp() {
-  const int bits = known.variable ? known.ignored : 4;
-  return (bits & 1 ? 4 : 0) | (bits & 2 ? 8 : 0) | (bits & 4 ? 16 : 0) | (bits & 8 ? 1 : 0);
-}
+int ignored_fp() { return numpy_fp_flags(known.ignored); }
 
 int warn_fp(const char* name, int raised) {
-  // Bits as in numpy: 1 divide, 2 overflow, 4 underflow, 8 invalid; MXCSR has them at 4, 8, 16, 1.
-  int bits =
-      (raised & 4 ? 1 : 0) | (raised & 8 ? 2 : 0) | (raised & 16 ? 4 : 0) | (raised & 1 ? 8 : 0);
-  // Underflow is ignored unless somebody asks.
-  bits &= ~(known.variable ? known.ignored : 4);
+  const int bits = numpy_fp_bits(raised) & ~known.ignored;
   if (!bits || !known.warn) return 0;
   PyObject* done = PyObject_CallFunction(known.warn, "si", name, bits);
   Py_XDECREF(done);

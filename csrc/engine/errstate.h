@@ -12,9 +12,9 @@ enum class Errstate : uint8_t {
 // The state of this context. When it differs from that of the instructions in the window, those run
 // first.
 Errstate current_errstate();
-// MXCSR flags that the state of the instructions in the window ignores.
+// The flags (FE_*) that the state of the instructions in the window ignores.
 int ignored_fp();
-// Warns for MXCSR flags of an instruction that ran, unless its errstate ignored them. -1: the
+// Warns for the flags (FE_*) of an instruction that ran, unless its errstate ignored them. -1: the
 // warning became an exception.
 int warn_fp(const char* name, int raised);
 

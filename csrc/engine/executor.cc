@@ -18,7 +18,6 @@ constexpr int64_t kShortRow = 64;           // below, rows that are not dense ar
 constexpr int64_t kTaskElements = 1 << 15;  // of a part of the pairwise tree
 // Programs that touch more write past the caches.
 constexpr int64_t kStreamedBytes = int64_t{1} << 24;
-constexpr int kReported = 1 | 4 | 8 | 16;  // MXCSR: invalid, divide by zero, overflow, underflow
 
 // An operand over the segment's rows and columns.
 struct Arg {
@@ -302,7 +301,7 @@ class Kernel::Worker {
   }
 
   void note_flags(size_t i) {
-    const int raised = fp_raised() & kReported;
+    const int raised = fp_raised() & kFpReported;
     if (!raised) return;
     flags_[i] |= raised;
     clear_flags();
@@ -310,7 +309,7 @@ class Kernel::Worker {
 
  private:
   static void clear_flags() {
-    if (fp_raised() & kReported) std::feclearexcept(FE_ALL_EXCEPT);
+    if (fp_raised() & kFpReported) std::feclearexcept(FE_ALL_EXCEPT);
   }
 
   char* buffer(int i) const { return scratch_ + i * stride_; }
@@ -577,7 +576,7 @@ void run_alone(const Program& p, const Segment& s, int* raised) {
   };
   std::feclearexcept(FE_ALL_EXCEPT);
   cpu::reduce(op.reduction, view(op.args[1], shape), view(op.args[0], op.shape));
-  if (op.raises) raised[index] |= fp_raised() & kReported;
+  if (op.raises) raised[index] |= fp_raised() & kFpReported;
   std::feclearexcept(FE_ALL_EXCEPT);
 }
 

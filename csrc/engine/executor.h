@@ -7,7 +7,7 @@
 
 namespace mp {
 
-// Runs one segment. raised[i] collects the floating-point flags of instruction i, as MXCSR's bits.
+// Runs one segment. raised[i] collects the floating-point flags (FE_*) of instruction i.
 // Of the `ignored` ones it may miss some. All memory that the segment touches is allocated.
 void run_segment(const Program& program, const FusedProgram& fused, const Segment& segment,
                  int* raised, int ignored);

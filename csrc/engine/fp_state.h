@@ -7,6 +7,17 @@
 
 namespace mp {
 
+// The flags that NumPy reports, and their bits there: 1 divide, 2 overflow, 4 underflow, 8 invalid.
+inline constexpr int kFpReported = FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID;
+inline int numpy_fp_bits(int raised) {
+  return (raised & FE_DIVBYZERO ? 1 : 0) | (raised & FE_OVERFLOW ? 2 : 0) |
+         (raised & FE_UNDERFLOW ? 4 : 0) | (raised & FE_INVALID ? 8 : 0);
+}
+inline int numpy_fp_flags(int bits) {
+  return (bits & 1 ? FE_DIVBYZERO : 0) | (bits & 2 ? FE_OVERFLOW : 0) |
+         (bits & 4 ? FE_UNDERFLOW : 0) | (bits & 8 ? FE_INVALID : 0);
+}
+
 #if defined(__x86_64__)
 struct FpControl {
   uint32_t mxcsr = __builtin_ia32_stmxcsr() & ~0x3fu;

@@ -4,6 +4,7 @@
 
 #include "core/view.h"
 #include "ops/manip.h"
+#include "python/numpy_api.h"
 #include "python/signature.h"
 
 namespace mp {
@@ -208,7 +209,7 @@ PyObject* flip_one_body(PyObject* const* v) {
 constexpr Signature kFlipud{"flipud", {"m"}, 1, 1, 0, 1};
 constexpr Signature kFliplr{"fliplr", {"m"}, 1, 1, 0, 1};
 
-// One argument gives one array, several give a tuple.
+// One argument gives one array, several give a tuple, or with NumPy 1 a list.
 template <int NDim>
 PyObject* atleast(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   static constexpr const char* names[] = {"", "atleast_1d", "atleast_2d", "atleast_3d"};
@@ -230,7 +231,10 @@ PyObject* atleast(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* 
     }
     PyTuple_SET_ITEM(results, i, result);
   }
-  return results;
+  if (!results || numpy2()) return results;
+  PyObject* list = PySequence_List(results);
+  Py_DECREF(results);
+  return list;
 }
 
 }  // namespace

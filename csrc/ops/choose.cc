@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "ops/manip.h"
+#include "ops/promotion.h"
 #include "ops/statistics.h"
 #include "python/scalar.h"
 #include "python/signature.h"
@@ -87,7 +88,7 @@ PyObject* choose(PyObject* const* v) {
   Arrays choices;
   if (!a || !absent(v[2]) || !read_choices(v[1], &choices)) return nullptr;
   if ((!is_integer(a->dtype) && a->dtype != DType::Bool) || a->dtype == DType::U64) return nullptr;
-  const DType dtype = promoted(choices);
+  const DType dtype = result_type(choices);
   if (dtype == DType::Invalid) return nullptr;
   Arrays all = choices;
   all.push_back(a);

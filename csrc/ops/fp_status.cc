@@ -4,24 +4,14 @@
 
 #include <cfenv>
 
+#include "engine/fp_state.h"
 #include "ops/ufunc.h"
 
 namespace mp {
 namespace {
 
-constexpr int kReported = FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID;
-
-inline int status() {
-#if defined(__x86_64__)
-  // Both units: glibc raises overflow and underflow in the x87 one.
-  unsigned mxcsr = __builtin_ia32_stmxcsr();
-  unsigned short x87;
-  __asm__ volatile("fnstsw %0" : "=a"(x87));
-  return static_cast<int>(mxcsr | x87) & kReported;
-#else
-  return std::fetestexcept(kReported);
-#endif
-}
+// Both of x86's units: glibc raises overflow and underflow in the x87 one.
+inline int status() { return fp_raised() & kFpReported; }
 
 }  // namespace
 
@@ -40,10 +30,7 @@ int fp_report(const char* ufunc_name) {
     Py_XDECREF(module);
     if (!handler) return -1;
   }
-  // Bits as in numpy: 1 divide, 2 overflow, 4 underflow, 8 invalid.
-  int bits = (raised & FE_DIVBYZERO ? 1 : 0) | (raised & FE_OVERFLOW ? 2 : 0) |
-             (raised & FE_UNDERFLOW ? 4 : 0) | (raised & FE_INVALID ? 8 : 0);
-  PyObject* done = PyObject_CallFunction(handler, "si", ufunc_name, bits);
+  PyObject* done = PyObject_CallFunction(handler, "si", ufunc_name, numpy_fp_bits(raised));
   Py_XDECREF(done);
   return done ? 0 : -1;
 }

@@ -11,6 +11,8 @@
 #include "ops/gradients.h"
 #include "ops/manip.h"
 #include "ops/nonzero.h"
+#include "ops/promotion.h"
+#include "python/convert.h"
 #include "python/index.h"
 #include "python/scalar.h"
 #include "python/signature.h"
@@ -209,6 +211,12 @@ bool read_choices(PyObject* x, PyObject* y, ArrayRef* a, ArrayRef* b) {
   if ((!weak_x && !*a) || (!weak_y && !*b)) return false;
   if (!weak_x && !weak_y) return true;
   PyObject* number = weak_x ? x : y;
+  if (promotes_by_value()) {
+    ArrayRef& scalar = weak_x ? *a : *b;
+    scalar = as_array(number);
+    if (!scalar) PyErr_Clear();
+    return static_cast<bool>(scalar);
+  }
   DType dtype = (weak_x ? *b : *a)->dtype;
   alignas(16) char bytes[16];
   if (!adapts(number, dtype) || !store_scalar(dtype, bytes, number)) return false;
@@ -238,7 +246,8 @@ ArrayRef cast_to(const ArrayRef& a, DType dtype) {
 }
 
 ArrayRef where_array(const ArrayRef& condition, const ArrayRef& x, const ArrayRef& y) {
-  DType dtype = promoted(x->dtype, y->dtype);
+  const ArrayRef choices[] = {x, y};
+  const DType dtype = result_type(choices);
   if (dtype == DType::Invalid) return {};
   ArrayRef given[] = {cast_to(condition, DType::Bool), cast_to(x, dtype), cast_to(y, dtype)};
   if (!given[0] || !given[1] || !given[2]) return {};

@@ -8,6 +8,7 @@
 #include "cpu/kernels.h"
 #include "engine/pool.h"
 #include "engine/window.h"
+#include "ops/promotion.h"
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
@@ -105,6 +106,23 @@ bool encode_scalar(Operand& in, DType to) {
   alignas(16) char copy[16];
   std::memcpy(copy, in.bytes, 16);
   cpu::copy({to, 0, nullptr, nullptr, in.bytes}, {from, 0, nullptr, nullptr, copy});
+  return true;
+}
+
+// The codes by which the operands choose the loop, under NumPy 1 where they depend on values. A
+// number keeps its own code as an operand, since that says what its bytes are.
+bool code_by_value(const Operand* in, int nin, uint8_t* codes) {
+  PromotionOperand operands[3];
+  DType dtypes[3];
+  for (int i = 0; i < nin; ++i) {
+    const DType dtype = in[i].array                ? in[i].array->dtype
+                        : in[i].code == kWeakInt   ? DType::I64
+                        : in[i].code == kWeakFloat ? DType::F64
+                                                   : DType::C128;
+    operands[i] = {in[i].array, dtype, in[i].bytes};
+  }
+  if (!dtypes_by_value({operands, static_cast<size_t>(nin)}, dtypes)) return false;
+  for (int i = 0; i < nin; ++i) codes[i] = static_cast<uint8_t>(dtypes[i]);
   return true;
 }
 
@@ -336,6 +354,7 @@ PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
     codes[i] = c.in[i].code;
     originals[i] = c.in[i].array;
   }
+  if (promotes_by_value() && !code_by_value(c.in, f->nin, codes)) return ask_numpy(f, inputs, outs);
   c.loop = resolve_loop(f, codes);
   if (!c.loop) return ask_numpy(f, inputs, outs);
   for (int i = 0; i < f->nout; ++i) {

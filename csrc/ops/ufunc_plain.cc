@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/window.h"
+#include "ops/promotion.h"
 #include "ops/ufunc.h"
 #include "python/scalar.h"
 #include "tape/tape.h"
@@ -97,7 +98,8 @@ bool encode(PyObject* number, DType want, char* to) {
   } else {
     int overflow;
     const int64_t i = PyLong_AsLongLongAndOverflow(number, &overflow);
-    if (overflow || std::abs(i) > (int64_t{1} << 24)) return false;
+    constexpr int64_t kExact = int64_t{1} << 24;
+    if (overflow || i > kExact || i < -kExact) return false;
     if (want == DType::I64) return std::memcpy(to, &i, 8), true;
     v = static_cast<double>(i);
   }
@@ -131,6 +133,7 @@ PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
       return nullptr;
     }
   }
+  if ((repeated[0] || repeated[1]) && promotes_by_value()) return nullptr;
   const bool numbers = repeated[0] && repeated[1];  // both, in whatever form
   if (numbers && ((arrays[0] && arrays[0]->ndim) || (arrays[1] && arrays[1]->ndim))) return nullptr;
   const Array* like = arrays[numbers ? !arrays[0] : repeated[0]];

@@ -148,9 +148,16 @@ PyObject* from_python_module(PyObject* self, void* path) {
   return result;
 }
 
-// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. numpy 1 lacks the
+// numpy's __array__(dtype, copy=copy), where copy=False refuses to convert. NumPy 1 lacks the
 // keyword.
 PyObject* array_in_dtype(PyObject* np, PyObject* dtype, PyObject* copy) {
+  if (!numpy2() && copy != Py_None) {
+    PyObject* result = PyObject_CallMethod(np, "__array__", "O", dtype);
+    if (!result || PyObject_IsTrue(copy) || result == np) return result;
+    Py_DECREF(result);
+    PyErr_SetString(PyExc_ValueError, "Unable to avoid copy while creating an array as requested.");
+    return nullptr;
+  }
   PyObject* method = PyObject_GetAttrString(np, "__array__");
   if (!method) return nullptr;
   static PyObject* names = Py_BuildValue("(s)", "copy");

@@ -79,8 +79,10 @@ class ReadableInNumPy:
 
 def array_namespace(api_version=None):
     """`__array_namespace__`: the module that implements the array API for our arrays."""
-    # NumPy knows which versions of the standard it follows, and words the error.
-    numpy.empty(0).__array_namespace__(api_version=api_version) if numpy.lib.NumpyVersion(
-        numpy.__version__
-    ) >= "2.0.0" else None
+    if hasattr(
+        numpy.ndarray, "__array_namespace__"
+    ):  # NumPy knows which versions it follows, and words the error
+        numpy.empty(0).__array_namespace__(api_version=api_version)
+    elif api_version not in (None, "2021.12", "2022.12"):
+        raise ValueError(f'Version "{api_version}" of the Array API Standard is not supported.')
     return importlib.import_module("minpy.numpy")

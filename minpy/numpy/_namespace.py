@@ -161,8 +161,11 @@ def build_namespace(namespace, core):
 
 def numpy_module(name):
     """The module numpy.<name> that minpy.numpy.<name> is the twin of."""
-    if name == "emath":  # an attribute of numpy that is not a module path
-        return numpy.emath
+    attribute = vars(numpy).get(name)
+    if isinstance(
+        attribute, types.ModuleType
+    ):  # `emath`, and in NumPy 1 `char` and `rec`, are not module paths
+        return attribute
     return importlib.import_module(f"numpy.{name}")
 
 

@@ -46,7 +46,7 @@ struct Block {
 class Kernel {
  public:
   Kernel(const Program& program, const FusedProgram& fused, const Segment& segment, int ignored)
-      : p_(program), fused_(fused), s_(segment), reported_(kReported & ~ignored) {
+      : p_(program), fused_(fused), s_(segment), reported_(kFpReported & ~ignored) {
     merge_axes();
     for (int i : s_.code) add_op(i);
     if (ops_.size() > 1 && jit::enabled()) find_runs();

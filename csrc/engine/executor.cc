@@ -49,9 +49,12 @@ class Kernel {
       : p_(program), fused_(fused), s_(segment), reported_(kFpReported & ~ignored) {
     merge_axes();
     for (int i : s_.code) add_op(i);
-    if (ops_.size() > 1 && jit::enabled()) find_runs();
+    if (jit::enabled() && (ops_.size() > 1 || jit::worthwhile(*ops_[0].code))) find_runs();
     assign_scratch();
     block_ = std::max<int64_t>(kBlockBytes / widest_, 128);
+    grain_ = 8 * block_;
+    if (s_.pass == Pass::Flat && runs_.size() == 1 && runs_[0].count == std::ssize(ops_))
+      block_ *= 4;  // nothing goes through scratch
   }
 
   void run(int* raised) {
@@ -259,7 +262,7 @@ class Kernel {
   int nouter_ = 0, axis_[kProgramDims], inner_axis_ = -1;
   int64_t shape_[kProgramDims], rows_ = 1, cols_ = 1;
   int buffers_ = 0, widest_ = 1;
-  int64_t bytes_ = 0, block_ = 0;
+  int64_t bytes_ = 0, block_ = 0, grain_ = 0;
 };
 
 // One thread's share: its scratch and the flags that it saw.
@@ -365,8 +368,8 @@ class Kernel::Worker {
   }
 
   // Runs emitted code over the block. False when the operators are to run instead: the code is not
-  // for so few elements, or it raised a flag and whose it is must be found out; then memory is as
-  // it was before.
+  // for so few elements, or it met some that it cannot do, or it raised a flag and whose it is
+  // must be found out; then memory is as it was before.
   bool run_emitted(const jit::Run& run, const Block& b) {
     if (recoveries_ > kMostRecoveries) return false;
     bool whole = b.rows == 1;
@@ -389,8 +392,9 @@ class Kernel::Worker {
         f();
       }
     };
-    each_row([&] { run.code(pointers_, n); });
-    if (!run.raises || !(fp_raised() & k_.reported_)) return true;
+    int suspect = 0;
+    each_row([&] { suspect |= run.code(pointers_, n); });
+    if (!suspect && !(run.raises && fp_raised() & k_.reported_)) return true;
     clear_flags();
     ++recoveries_;
     each_row([&] {
@@ -470,7 +474,7 @@ void Kernel::run_rows(int* raised) {
   const int64_t per_row = splits ? (cols_ + block_ - 1) / block_ : 1,
                 rows = splits ? 1 : std::max<int64_t>(block_ / cols_, 1),
                 units = splits ? rows_ * per_row : (rows_ + rows - 1) / rows,
-                grain = std::max<int64_t>(1, 8 * block_ / (splits ? block_ : rows * cols_));
+                grain = std::max<int64_t>(1, grain_ / (splits ? block_ : rows * cols_));
   pool::parallel_for(units, grain, estimate(), [&](int64_t begin, int64_t end) {
     Worker w(*this, splits ? block_ : rows * cols_, raised);
     for (int64_t u = begin; u < end; ++u) {

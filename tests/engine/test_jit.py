@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minpy.numpy as mnp
+import minpy.numpy_extension as npx
 from minpy import _core
 
 engine = _core.engine
@@ -327,3 +328,22 @@ assert (x == (np.asarray(a) + 1) * np.asarray(a)).all()
 assert _core.engine.jit_counters()["compiled"] == 0 and not _core.engine.jit_enabled()
 """
     subprocess.run([sys.executable, "-c", code], env=os.environ | variables, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid"])
+def test_functions_have_the_bits_of_their_loops(name, dtype):
+    """Over all magnitudes, alone and between other operators; arguments that the code leaves to the loops too."""
+    function = getattr(mnp, name, None) or getattr(npx, name)
+    numbers = np.random.default_rng(7)
+    for scale in [1e-40, 1e-30, 1e-10, 1e-3, 1, 10, 60, 87, 89, 700, 1e4]:
+        x = np.concatenate([numbers.normal(size=5000), numbers.random(5003), -numbers.random(3)]) * scale
+        for special in ([], SPECIAL):
+            x[: len(special)] = special
+            with np.errstate(all="ignore"):
+                a = mnp.array(x.astype(dtype))
+                results = []
+                for emitted in (False, True):
+                    engine.set_jit(emitted)
+                    results.append([np.array(np.asarray(r)) for r in (function(a), 1 - function(a * 2))])
+            assert all(map(same, *results)), scale

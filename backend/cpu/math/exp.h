@@ -8,15 +8,17 @@
 namespace mp::cpu::MP_ISA {
 
 // (e^r - 1 - r) / r^2
-MP_FN double mp_exp_tail(double r) {
-  return mp_horner(r, 0x1.0000000000000p-1, 0x1.5555555555557p-3, 0x1.5555555555558p-5,
-                   0x1.11111111100bep-7, 0x1.6c16c16c151a8p-10, 0x1.a01a01abf86abp-13,
-                   0x1.a01a01ad11cb5p-16, 0x1.71de01fd42369p-19, 0x1.27e4cca216ad9p-22,
-                   0x1.af4e569eda739p-26, 0x1.1f8b8a8bf2f1cp-29);
-}
-MP_FN float mp_exp_tail(float r) {
-  return mp_horner(r, 0x1.000000p-1f, 0x1.555556p-3f, 0x1.5554e8p-5f, 0x1.1110aap-7f,
-                   0x1.6d43b4p-10f, 0x1.a17f42p-13f);
+template <class T>
+inline constexpr T kExpTail[] = {
+    0x1.0000000000000p-1,  0x1.5555555555557p-3,  0x1.5555555555558p-5,  0x1.11111111100bep-7,
+    0x1.6c16c16c151a8p-10, 0x1.a01a01abf86abp-13, 0x1.a01a01ad11cb5p-16, 0x1.71de01fd42369p-19,
+    0x1.27e4cca216ad9p-22, 0x1.af4e569eda739p-26, 0x1.1f8b8a8bf2f1cp-29};
+template <>
+inline constexpr float kExpTail<float>[] = {0x1.000000p-1f, 0x1.555556p-3f,  0x1.5554e8p-5f,
+                                            0x1.1110aap-7f, 0x1.6d43b4p-10f, 0x1.a17f42p-13f};
+template <class T>
+MP_FN T mp_exp_tail(T r) {
+  return mp_series<0>(r, kExpTail<T>);
 }
 
 template <class T>

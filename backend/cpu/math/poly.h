@@ -37,6 +37,15 @@ MP_FN T mp_horner(T x, T c, Rest... rest) {
   return mp_fma(mp_horner(x, T(rest)...), x, c);
 }
 
+// The same over an array from its i-th coefficient on.
+template <int i, class T, int n>
+MP_FN T mp_series(T x, const T (&c)[n]) {
+  if constexpr (i == n - 1)
+    return c[i];
+  else
+    return mp_fma(mp_series<i + 1>(x, c), x, c[i]);
+}
+
 // 2^k for integral k in the range of normal numbers.
 inline constexpr double kRoundD = 0x1.8p52;
 inline constexpr float kRoundF = 0x1.8p23f;

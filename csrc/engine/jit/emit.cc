@@ -8,7 +8,8 @@
 namespace mp::jit {
 namespace {
 
-constexpr int kTemp = 15;  // the vector register that no value lives in
+constexpr int kTemp = 15;      // the vector register that no value lives in
+constexpr int kSuspects = 14;  // nonzero in some lane when there are suspects
 // rax: the index; rsi: n; rcx and rdx, and beside truth values rdi: for the moment.
 constexpr Gpr kPointers[] = {r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15, rdi};
 constexpr int kPointerCount = 11, kReservedForBools = 1;
@@ -20,8 +21,8 @@ constexpr Opcode kLoad{k0F, kNone, 0x10}, kStore{k0F, kNone, 0x11}, kStream{k0F,
     kBytesTo4{k0F38, k66, 0x31}, kBytesTo8{k0F38, k66, 0x32}, kGreater4{k0F, k66, 0x66},
     kGreater8{k0F38, k66, 0x37}, kEqualBytes{k0F, k66, 0x74}, kUpperHalf{k0F3A, k66, 0x39},
     kShuffle{k0F, kNone, 0xc6}, kPack4{k0F, k66, 0x6b}, kPack2{k0F, k66, 0x63},
-    kAbsBytes{k0F38, k66, 0x1c}, kStore8Bytes{k0F, k66, 0xd6}, kStore4Bytes{k0F, k66, 0x7e},
-    kFromGpr{k0F, k66, 0x6e, true}, kToGpr{k0F, k66, 0x7e, true};
+    kSigns{k0F, kNone, 0x50}, kAbsBytes{k0F38, k66, 0x1c}, kStore8Bytes{k0F, k66, 0xd6},
+    kStore4Bytes{k0F, k66, 0x7e}, kFromGpr{k0F, k66, 0x6e, true}, kToGpr{k0F, k66, 0x7e, true};
 constexpr int kEvenElements = 0x88;
 
 enum class Form : uint8_t { Other, Unary, Binary, Swaps };
@@ -54,8 +55,10 @@ constexpr Coding coding(Op op) {
       return {Form::Unary, {k0F3A, k66, 0x08}, {k0F3A, k66, 0x09}, true};
     case Op::And:
       return same(Form::Swaps, {k0F, kNone, 0x54});
-    case Op::AndNot:
-      return same(Form::Binary, {k0F, kNone, 0x55});
+    case Op::Max:
+      return floats(Form::Binary, 0x5f);
+    case Op::Min:
+      return floats(Form::Binary, 0x5d);
     case Op::Or:
       return same(Form::Swaps, {k0F, kNone, 0x56});
     case Op::Xor:
@@ -105,7 +108,7 @@ constexpr int kHalfMask = 16;  // behind the half vector's lanes
 
 class Emitter {
  public:
-  explicit Emitter(const Body& b) : b_(b), regs_(b) {
+  explicit Emitter(const Body& b) : b_(b), regs_(b, b.has_suspects ? kSuspects : kTemp) {
     for (size_t i = 0; i < b.nodes.size(); ++i) {
       const Op op = b.nodes[i].op;
       if (op == Op::Repeat || op == Op::RepeatBool) repeats_.push_back(static_cast<int>(i));
@@ -131,7 +134,7 @@ class Emitter {
     Assembler whole = a_;
     const int tail_slots = (body(0, true), regs_.most_slots());
     body(0, false);
-    int reg = Registers::kCount;
+    int reg = regs_.count();
     for (int v : repeats_)
       if (reg > regs_.most_used()) regs_.pin(v, --reg);
     body(0, false);
@@ -155,6 +158,7 @@ class Emitter {
     a_.sub(rsp, frame_bytes());
     a_.bit_and(rsp, -32);
     a_.mov(at(rsp, frame_bytes() - 8), rcx);
+    if (b_.has_suspects) a_.vex(kXor, true, kSuspects, kSuspects, in_reg(kSuspects));
     for (int v : repeats_) repeat(v);
     for (size_t i = 0; i < b_.pointers.size(); ++i)
       if (!b_.pointers[i].repeated) a_.mov(gpr_[i], at(rdi, static_cast<int>(8 * i)));
@@ -184,6 +188,8 @@ class Emitter {
   void epilogue() {
     if (std::any_of(b_.pointers.begin(), b_.pointers.end(), [](auto& p) { return p.streamed; }))
       a_.sfence();
+    a_.zero(rax);
+    if (b_.has_suspects) a_.vex(kSigns, true, rax, 0, in_reg(kSuspects));
     a_.mov(rsp, at(rsp, frame_bytes() - 8));
     for (Gpr r : {r15, r14, r13, r12, rbp, rbx}) a_.pop(r);
     a_.vzeroupper();
@@ -423,6 +429,17 @@ class Emitter {
       finish(n);
       a_.vex({k0F3A, k66, static_cast<uint8_t>(n.size == 4 ? 0x4a : 0x4b)}, wide, take_result(v),
              otherwise, chosen, mask << 4);
+    } else if (n.op == Op::Fma || n.op == Op::Fnma) {
+      fused(v, n);
+    } else if (n.op == Op::ShiftLeft) {
+      const int a = in_register(first);
+      finish(n);
+      a_.vex({k0F, k66, static_cast<uint8_t>(n.size == 4 ? 0x72 : 0x73)}, wide, 6, take_result(v),
+             in_reg(a), n.imm);
+    } else if (n.op == Op::Suspect) {
+      const Rm from = operand(first);
+      finish(n);
+      a_.vex({k0F, kNone, 0x56}, true, kSuspects, kSuspects, from);
     } else {  // Narrow
       const int a = in_register(first);
       finish(n);
@@ -431,6 +448,39 @@ class Emitter {
     }
     regs_.drop_if_dead(v);
   }
+  // in[0] in[1] + in[2], or minus the product: the instruction overwrites one of the three.
+  void fused(int v, const Node& n) {
+    const int sign = n.op == Op::Fma ? 0 : 4;
+    auto op = [&](int byte) {
+      return Opcode{k0F38, k66, static_cast<uint8_t>(byte + sign), n.size == 8};
+    };
+    const bool wide = full(n.size);
+    int a = n.in[0], b = n.in[1];
+    const int sum = n.in[2];
+    if (!(regs_.of(a) >= 0 && regs_.dies(a)) && regs_.of(b) >= 0 && regs_.dies(b)) std::swap(a, b);
+    const int x = in_register(a);
+    if (regs_.of(sum) >= 0 && regs_.dies(sum)) {
+      const int into = in_register(sum);
+      const Rm y = operand(b);
+      finish(n);
+      regs_.take_over(v, into);
+      a_.vex(op(0xb8), wide, into, x, y);
+    } else if (regs_.dies(a)) {
+      const int y = in_register(b);
+      const Rm z = operand(sum);
+      finish(n);
+      regs_.take_over(v, x);
+      a_.vex(op(0xa8), wide, x, y, z);
+    } else {
+      const Rm y = operand(b);
+      a_.vex(kLoad, wide, kTemp, 0, operand(sum));
+      finish(n);
+      a_.vex(op(0xb8), wide, kTemp, x, y);
+      a_.vex(kLoadAligned, wide, take_result(v), 0, in_reg(kTemp));
+    }
+    regs_.unlock_all();
+  }
+
   // Registers of operands that die here may take the result. The others stay locked.
   void finish(const Node& n) {
     regs_.unlock_all();

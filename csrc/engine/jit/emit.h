@@ -7,8 +7,9 @@
 
 namespace mp::jit {
 
-// Runs the body over n elements; pointers as in Body::pointers. n is at least kFewest.
-using Code = void (*)(char* const* pointers, int64_t n);
+// Runs the body over n elements; pointers as in Body::pointers. n is at least kFewest. Nonzero when
+// elements are suspect: then the results mean nothing.
+using Code = int (*)(char* const* pointers, int64_t n);
 inline constexpr int64_t kFewest = 8;
 
 // Empty when the body needs more pointers than there are registers.

@@ -14,7 +14,8 @@ namespace mp::jit {
 // clang-format off
 enum class Op : uint8_t {
   Load, LoadBool, Repeat, RepeatBool, Constant, Store, StoreBool,
-  Add, Sub, Mul, Div, Sqrt, Round, Compare, And, AndNot, Or, Xor, Blend,
+  Add, Sub, Mul, Div, Sqrt, Round, Compare, And, Or, Xor, Blend,
+  Max, Min, Fma, Fnma, ShiftLeft, Suspect,
   AddInt, SubInt, MulInt, EqualInt, GreaterInt, MaxInt, MinInt, MaxUint, MinUint, AbsInt,
   SingleToDouble, DoubleToSingle, IntToSingle, IntToDouble, SingleToInt, DoubleToInt, Extend, Narrow,
 };
@@ -30,13 +31,15 @@ struct Node {
 
 // AVX's predicates that raise no flag but for signalling NaNs, and its roundings.
 enum : uint8_t {
-  kEQ = 0x00,
+  kEQ = 0x00,  // N…: not, or a NaN
   kUnordered = 0x03,
   kNE = 0x04,
   kLT = 0x11,
   kLE = 0x12,
   kGE = 0x1d,
-  kGT = 0x1e
+  kGT = 0x1e,
+  kNGE = 0x19,
+  kNLE = 0x16
 };
 enum : uint8_t { kRint = 8, kFloor = 9, kCeil = 10, kTrunc = 11 };
 
@@ -51,7 +54,7 @@ struct Body {
   std::vector<Pointer> pointers;
   std::vector<Vector> constants;
   std::vector<Node> nodes;
-  bool has_bools = false;
+  bool has_bools = false, has_suspects = false;
 };
 
 }  // namespace mp::jit

@@ -11,6 +11,7 @@
 #include "cpu/isa.h"
 #include "engine/jit/code_memory.h"
 #include "engine/jit/lower.h"
+#include "engine/jit/lower_math.h"
 #include "engine/jit/rules.h"
 
 namespace mp::jit {
@@ -102,7 +103,7 @@ class Planner {
     for (int i = 0; i < n;) {
       int end = i;
       while (end < n && rules_[end] != Rule::None) ++end;
-      if (end - i >= 2) take(i, end);
+      if (pays(i, end)) take(i, end);
       i = std::max(end, i + 1);
     }
   }
@@ -113,6 +114,10 @@ class Planner {
     for (int k = 0; k < nargs; ++k)
       if (c.args[k].reach == Reach::Unfit) return false;
     return c.args[nargs - 1].reach == Reach::Vector;
+  }
+
+  bool pays(int first, int end) const {
+    return end - first >= 2 || (end > first && is_math(rules_[first]));
   }
 
   // The operators [first, end) as one run, or as two when they need too many pointers.
@@ -138,8 +143,8 @@ class Planner {
     const int pointers = finish(recipe, run, end);
     if (pointers > most_pointers(has_bools) || std::ssize(run.pointers) > kMostPointers) {
       const int half = first + (end - first) / 2;
-      if (half - first >= 2) take(first, half);
-      if (end - half >= 2) take(half, end);
+      if (pays(first, half)) take(first, half);
+      if (pays(half, end)) take(half, end);
       return;
     }
     run.code = find_code(recipe, elements_ * run.count);
@@ -217,6 +222,11 @@ void plan(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& ru
   static Planner planner;
   const std::lock_guard lock(mutex);
   planner.run(ops, elements, runs);
+}
+
+bool worthwhile(const Instruction& op) {
+  const std::lock_guard lock(mutex);
+  return is_math(rule_of(op));
 }
 
 bool available() { return can_run(); }

@@ -44,6 +44,9 @@ void plan(std::span<const Candidate> ops, int64_t elements, std::vector<Run>& ru
 
 inline constexpr int kMostPointers = 128;  // of a run, repeated numbers included
 
+// Whether code for the operator alone is better than its loop.
+bool worthwhile(const Instruction& op);
+
 bool enabled();
 bool available();        // whether this processor and system can run emitted code
 void enable(bool wish);  // no effect where it is not available

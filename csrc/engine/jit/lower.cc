@@ -1,10 +1,9 @@
 #include "engine/jit/lower.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
-#include <iterator>
+
+#include "engine/jit/lower_math.h"
 
 namespace mp::jit {
 namespace {
@@ -81,16 +80,16 @@ bool can_lower(Rule rule, int nin, const DType* t) {
 
 namespace {
 
-class Lowering {
+class Lowering : Builder {
  public:
   explicit Lowering(const Recipe& r) : r_(r), value_(r.places.size(), -1) {
     for (const Place& p : r.places) {
       if (p.type == DType::Bool)
-        body_.has_bools = true;
+        body.has_bools = true;
       else if (itemsize(p.type) == 8)
-        body_.lanes = 4;
+        body.lanes = 4;
     }
-    wide_ = static_cast<uint8_t>(32 / body_.lanes);
+    wide_ = static_cast<uint8_t>(32 / body.lanes);
     assign_pointers();
   }
 
@@ -103,7 +102,7 @@ class Lowering {
       if (r_.places[place].stored && last[place] == static_cast<int>(i))
         store(value_[place], place, pointer_[place]);
     }
-    return std::move(body_);
+    return std::move(body);
   }
 
  private:
@@ -120,19 +119,9 @@ class Lowering {
       if (r_.places[i].saved) saved_[i] = add_pointer(r_.places[i], false);
   }
   int add_pointer(const Place& p, bool streamed) {
-    body_.pointers.push_back(
+    body.pointers.push_back(
         {static_cast<uint8_t>(itemsize(p.type)), p.kind == Place::Repeated, streamed});
-    return static_cast<int>(body_.pointers.size() - 1);
-  }
-
-  int emit(Op op, int size, int a = -1, int b = -1, int c = -1, int imm = 0, int place = -1) {
-    body_.nodes.push_back(
-        {op,
-         static_cast<uint8_t>(size),
-         static_cast<uint8_t>(imm),
-         {static_cast<int16_t>(a), static_cast<int16_t>(b), static_cast<int16_t>(c)},
-         static_cast<int16_t>(place)});
-    return static_cast<int>(body_.nodes.size() - 1);
+    return static_cast<int>(body.pointers.size() - 1);
   }
 
   int value(int place) {
@@ -152,30 +141,6 @@ class Lowering {
          -1, -1, 0, pointer);
   }
 
-  // Constants of one element, in every lane.
-  int bits(int size, uint64_t element) {
-    Vector v;
-    for (int i = 0; i < 8; ++i)
-      v[i] = static_cast<uint32_t>(size == 8 && i % 2 ? element >> 32 : element);
-    size_t i =
-        std::find(body_.constants.begin(), body_.constants.end(), v) - body_.constants.begin();
-    if (i == body_.constants.size()) body_.constants.push_back(v);
-    return emit(Op::Constant, size, -1, -1, -1, 0, static_cast<int>(i));
-  }
-  int number(int size, double x) {
-    return size == 4 ? bits(4, std::bit_cast<uint32_t>(static_cast<float>(x)))
-                     : bits(8, std::bit_cast<uint64_t>(x));
-  }
-  int sign_bit(int size) { return bits(size, size == 4 ? 0x80000000u : uint64_t{1} << 63); }
-  int magnitude(int size) { return bits(size, size == 4 ? 0x7fffffffu : ~uint64_t{0} >> 1); }
-  int ones(int size) { return bits(size, ~uint64_t{0}); }
-
-  int compare(int size, int a, int b, int predicate) {
-    return emit(Op::Compare, size, a, b, -1, predicate);
-  }
-  int blend(int size, int mask, int if_true, int if_false) {
-    return emit(Op::Blend, size, if_false, if_true, mask);
-  }
   // A mask of elements of `size` as a truth value, and back.
   int truth(int size, int mask) { return size == wide_ ? mask : emit(Op::Extend, 8, mask); }
   int mask(int size, int truth) { return size == wide_ ? truth : emit(Op::Narrow, 8, truth); }
@@ -217,6 +182,7 @@ class Lowering {
 
   int float_step(Rule rule, int n, const int* in) {
     const int a = in[0], b = in[1], c = in[2];
+    if (is_math(rule)) return lower_math(*this, rule, n, a);
     switch (rule) {
       case Rule::Add:
         return emit(Op::Add, n, a, b);
@@ -369,7 +335,6 @@ class Lowering {
   }
 
   const Recipe& r_;
-  Body body_;
   uint8_t wide_ = 4;
   std::vector<int> value_, pointer_, saved_;
 };

@@ -1,6 +1,6 @@
 // Which value of a straight-line body is in which vector register. Values are taken in order; when
 // registers run out, the one whose next use is furthest away leaves: to a slot of the frame, or to
-// nowhere when it can be had again. Invariant: register 15 is never given out.
+// nowhere when it can be had again. Invariant: only registers below `count` are given out.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -12,9 +12,9 @@ namespace mp::jit {
 
 class Registers {
  public:
-  static constexpr int kCount = 15, kNever = 1 << 30;
+  static constexpr int kMost = 15, kNever = 1 << 30;
 
-  explicit Registers(const Body& body) : body_(body), uses_(body.nodes.size()) {
+  Registers(const Body& body, int count) : body_(body), count_(count), uses_(body.nodes.size()) {
     std::vector<bool> overwritten(body.pointers.size(), false);
     for (size_t i = 0; i < body.nodes.size(); ++i) {
       const Node& n = body.nodes[i];
@@ -37,7 +37,7 @@ class Registers {
     reg_ = pinned_;
     slot_.assign(body_.nodes.size(), -1);
     cursor_.assign(body_.nodes.size(), 0);
-    std::fill(holder_, holder_ + kCount, -1);
+    std::fill(holder_, holder_ + kMost, -1);
     for (size_t v = 0; v < reg_.size(); ++v)
       if (reg_[v] >= 0) holder_[reg_[v]] = static_cast<int>(v);
     slots_ = 0;
@@ -59,7 +59,7 @@ class Registers {
   template <class Spill>
   int take(int v, Spill&& spill) {
     int best = -1, furthest = -1, used = 0;
-    for (int r = 0; r < kCount; ++r) {
+    for (int r = 0; r < count_; ++r) {
       if (holder_[r] < 0) {
         if (furthest < kNever) best = r, furthest = kNever;
         continue;
@@ -79,6 +79,15 @@ class Registers {
     lock(best);
     return best;
   }
+
+  // v lives where a value that just died was.
+  void take_over(int v, int reg) {
+    holder_[reg] = v;
+    reg_[v] = reg;
+  }
+  int count() const { return count_; }
+  // Whether v, in a register, leaves it with the node that uses it now.
+  bool dies(int v) const { return last_use(v) && pinned_[v] < 0; }
 
   // One use of v is over.
   void used(int v) {
@@ -107,11 +116,12 @@ class Registers {
   }
 
   const Body& body_;
+  int count_;
   std::vector<std::vector<int>> uses_;
   std::vector<bool> returns_;
   std::vector<int> reg_, pinned_, slot_;
   std::vector<size_t> cursor_;
-  int holder_[kCount];
+  int holder_[kMost];
   uint32_t locked_ = 0;
   int slots_ = 0, most_slots_ = 0, most_used_ = 0;
 };

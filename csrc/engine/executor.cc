@@ -371,7 +371,7 @@ class Kernel::Worker {
   // for so few elements, or it met some that it cannot do, or it raised a flag and whose it is
   // must be found out; then memory is as it was before.
   bool run_emitted(const jit::Run& run, const Block& b) {
-    if (recoveries_ > kMostRecoveries) return false;
+    if (recoveries_ > 1 + blocks_++ / 16) return false;  // seldom again where it seldom succeeds
     bool whole = b.rows == 1;
     if (!whole)
       whole = std::all_of(&k_.ops_[run.first], &k_.ops_[run.first] + run.count,
@@ -457,7 +457,6 @@ class Kernel::Worker {
     });
   }
 
-  static constexpr int kMostRecoveries = 4;
   static thread_local std::vector<char> room_;
   const Kernel& k_;
   int64_t stride_;
@@ -465,7 +464,7 @@ class Kernel::Worker {
   std::vector<int> flags_;
   char* scratch_;
   char* pointers_[jit::kMostPointers];
-  int recoveries_ = 0;
+  int64_t recoveries_ = 0, blocks_ = 0;
 };
 thread_local std::vector<char> Kernel::Worker::room_;
 

@@ -148,7 +148,14 @@ case("tile", lambda np, x: np.tile(x, (2, 1, 2)), "m")
 case("repeat", lambda np, x: (np.repeat(x, 2), np.repeat(x, [1, 0, 3], axis=0)), "m")
 case("concatenate", lambda np, x, y: (np.concatenate([x, y]), np.concatenate((x, y), axis=None)), "mm")
 case("concat", lambda np, x, y: np.concat([x, y], axis=1), "mm")
-for name in ["stack", "vstack", "hstack", "dstack", "column_stack", "row_stack"]:
+for name in [
+    "stack",
+    "vstack",
+    "hstack",
+    "dstack",
+    "column_stack",
+    *["row_stack"] * hasattr(numpy, "row_stack"),
+]:
     case(name, lambda np, x, y, name=name: getattr(np, name)([x, y]), "mm")
 case("block", lambda np, x, y: np.block([[x, y], [y, x]]), "mm")
 case("append", lambda np, x, y: (np.append(x, y), np.append(x, x[:1], axis=0)), "mv")

@@ -18,6 +18,7 @@
 #include "python/native_function.h"
 #include "python/numpy_api.h"
 #include "python/protocols.h"
+#include "python/random.h"
 #include "python/reduce.h"
 #include "tape/python.h"
 
@@ -88,6 +89,7 @@ PYBIND11_MODULE(_core, m) {
       "NumPy arrays, also inside tuples and lists, as minpy arrays over the same memory.");
   add_plain_functions(m, pickle_functions);
   add_plain_functions(m, flag_functions);
+  add_plain_functions(m, random_functions);
   m.def(
       "set_deferral_threshold",
       [](int64_t least) {

@@ -9,16 +9,19 @@ namespace mp::cpu::MP_ISA {
 struct Log2Parts {
   double k, m;
 };
-// Positive finite x.
-MP_FN Log2Parts mp_split(double x) {
-  const bool subnormal = x < 0x1p-1022;
-  const int64_t bits = mp_bits(subnormal ? x * 0x1p54 : x);
+// Positive normal x, its bits given.
+MP_FN Log2Parts mp_split_bits(int64_t bits) {
   constexpr int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
   const uint64_t offset = uint64_t(bits - kSqrtHalf);
   const uint64_t biased = (offset + (uint64_t(1023) << 52)) >> 52;
   const double k = mp_from_bits(int64_t(biased | 0x4330000000000000)) - (0x1p52 + 1023);
-  const double m = mp_from_bits(int64_t(offset & 0x000fffffffffffff) + kSqrtHalf);
-  return {subnormal ? k - 54 : k, m};
+  return {k, mp_from_bits(int64_t(offset & 0x000fffffffffffff) + kSqrtHalf)};
+}
+// Positive finite x.
+MP_FN Log2Parts mp_split(double x) {
+  const bool subnormal = x < 0x1p-1022;
+  const Log2Parts p = mp_split_bits(mp_bits(subnormal ? x * 0x1p54 : x));
+  return {subnormal ? p.k - 54 : p.k, p.m};
 }
 
 MP_FN double mp_log_tail(double z) {  // R
@@ -46,27 +49,46 @@ struct LogRow : DoubleRow {
   }
 };
 
+// log of 2^k (1 + a), for a in [sqrt 1/2 - 1, sqrt 2 - 1)
+MP_FN double mp_log_of_parts(double k, double a) {
+  const double half_square = 0.5 * a * a, s = a / (2 + a);
+  const double rest = s * (half_square + mp_log_tail(s * s)) + k * mp_ln2_lo(a);
+  return k * mp_ln2_hi(a) - ((half_square - rest) - a);
+}
+MP_FN float mp_log_of_parts(float k, float a) {
+  const float square = a * a;
+  const float p =
+      mp_horner(a, 0x1.555554p-2f, -0x1.ffffe6p-3f, 0x1.999d36p-3f, -0x1.55625cp-3f, 0x1.23dd12p-3f,
+                -0x1.fbc4cep-4f, 0x1.dc8ecep-4f, -0x1.dd9772p-4f, 0x1.2c55b2p-4f);
+  const float small = mp_fma(k, mp_ln2_lo(a), mp_fma(-0.5f, square, square * a * p));
+  return mp_fma(k, mp_ln2_hi(a), a + small);
+}
+// The offset of a float's bits from those of sqrt 1/2: the high bits are k, the low ones 1 + a.
+inline constexpr int32_t kSqrtHalfBits = 0x3f3504f3;
+MP_FN float mp_mantissa_less_one(int32_t offset) {
+  return mp_from_bits((offset & 0x007fffff) + kSqrtHalfBits) - 1;
+}
+// log of a normal positive number
+MP_FN double mp_log_normal(double x) {
+  const Log2Parts p = mp_split_bits(mp_bits(x));
+  return mp_log_of_parts(p.k, p.m - 1);
+}
+MP_FN float mp_log_normal(float x) {
+  const int32_t offset = mp_bits(x) - kSqrtHalfBits;
+  return mp_log_of_parts(float(offset >> 23), mp_mantissa_less_one(offset));
+}
+
 struct Log : LogRow {
   static constexpr bool kFloat = true;
   MP_FN double f(double x) {
     const Log2Parts p = mp_split(x);
-    const double a = p.m - 1, half_square = 0.5 * a * a, s = a / (2 + a);
-    const double rest = s * (half_square + mp_log_tail(s * s)) + p.k * mp_ln2_lo(x);
-    return mp_log_edges(x, p.k * mp_ln2_hi(x) - ((half_square - rest) - a));
+    return mp_log_edges(x, mp_log_of_parts(p.k, p.m - 1));
   }
   MP_FN float f(float x) {
     const bool subnormal = x < 0x1p-126f;
-    const int32_t bits = mp_bits(subnormal ? x * 0x1p23f : x);
-    constexpr int32_t kSqrtHalf = 0x3f3504f3;
-    const int32_t offset = bits - kSqrtHalf;
+    const int32_t offset = mp_bits(subnormal ? x * 0x1p23f : x) - kSqrtHalfBits;
     const float exponent = float(offset >> 23), k = subnormal ? exponent - 23 : exponent;
-    const float a = mp_from_bits((offset & 0x007fffff) + kSqrtHalf) - 1;
-    const float square = a * a;
-    const float p =
-        mp_horner(a, 0x1.555554p-2f, -0x1.ffffe6p-3f, 0x1.999d36p-3f, -0x1.55625cp-3f,
-                  0x1.23dd12p-3f, -0x1.fbc4cep-4f, 0x1.dc8ecep-4f, -0x1.dd9772p-4f, 0x1.2c55b2p-4f);
-    const float small = mp_fma(k, mp_ln2_lo(x), mp_fma(-0.5f, square, square * a * p));
-    return mp_log_edges(x, mp_fma(k, mp_ln2_hi(x), a + small));
+    return mp_log_edges(x, mp_log_of_parts(k, mp_mantissa_less_one(offset)));
   }
 };
 

@@ -1,13 +1,13 @@
 // Tools of the math functions: Horner, fused multiply-add where the instruction set has it, exact
-// sums and products, powers of two, and ln 2 in parts. The coefficients in math/*.h are minimax
-// fits (Remez) over the reduced ranges, rounded to the type.
+// sums and products, powers of two, and ln 2 in parts; with MP_PLAIN_MATH nothing is fused. The
+// coefficients in math/*.h are minimax fits (Remez) over the reduced ranges, rounded to the type.
 #pragma once
 #include "cpu/math/basic.h"
 
 namespace mp::cpu::MP_ISA {
 
 // The mask of a condition's lanes is as wide as the data, which keeps loops in one vector type.
-#if defined(__FMA__) || defined(__aarch64__)
+#if (defined(__FMA__) || defined(__aarch64__)) && !defined(MP_PLAIN_MATH)
 MP_FN float mp_fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 MP_FN double mp_fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
 // a * b - product, exactly.
@@ -81,7 +81,7 @@ MP_FN Sum<T> mp_fast_two_sum(T a, T b) {
 template <class T>
 MP_FN Sum<T> mp_quotient(Sum<T> num, Sum<T> den) {
   const T inverse = T(1) / den.hi;
-#if defined(__FMA__) || defined(__aarch64__)
+#if (defined(__FMA__) || defined(__aarch64__)) && !defined(MP_PLAIN_MATH)
   const T quotient = num.hi * inverse;
   const T rest = mp_fma(-quotient, den.hi, num.hi) + mp_fma(-quotient, den.lo, num.lo);
 #else

@@ -21,18 +21,23 @@ MP_FN Octant mp_reduce_angle(double x) {
   return {r.hi, r.lo, mp_bits(shifted)};
 }
 
+// With z = r^2: sin r = r + r z (z this - 1/6), cos r = 1 - z/2 + z^2 (the other).
+MP_FN double mp_sin_poly(double z) {
+  return mp_horner(z, 0x1.1111111110b98p-7, -0x1.a01a019e7d5bcp-13, 0x1.71de378e55546p-19,
+                   -0x1.ae6002724fb4ap-26, 0x1.5e08039854240p-33);
+}
+MP_FN double mp_cos_poly(double z) {
+  return mp_horner(z, 0x1.5555555555555p-5, -0x1.6c16c16c1695ap-10, 0x1.a01a019f4b848p-16,
+                   -0x1.27e4fa13bb15ap-22, 0x1.1eeb649cac723p-29, -0x1.907a8a21689b1p-37);
+}
 // sin(r + tail) = r + this
 MP_FN double mp_sin_tail(double r, double tail) {
-  const double z = r * r,
-               p = mp_horner(z, 0x1.1111111110b98p-7, -0x1.a01a019e7d5bcp-13, 0x1.71de378e55546p-19,
-                             -0x1.ae6002724fb4ap-26, 0x1.5e08039854240p-33);
+  const double z = r * r, p = mp_sin_poly(z);
   return mp_fma(r * z, mp_fma(z, p, -0x1.5555555555555p-3), mp_fma(-0.5 * z, tail, tail));
 }
 // cos(r + tail) = hi + lo
 MP_FN Sum<double> mp_cos_parts(double r, double tail) {
-  const double z = r * r, half = 0.5 * z, hi = 1 - half;
-  const double p = mp_horner(z, 0x1.5555555555555p-5, -0x1.6c16c16c1695ap-10, 0x1.a01a019f4b848p-16,
-                             -0x1.27e4fa13bb15ap-22, 0x1.1eeb649cac723p-29, -0x1.907a8a21689b1p-37);
+  const double z = r * r, half = 0.5 * z, hi = 1 - half, p = mp_cos_poly(z);
   return {hi, ((1 - hi) - half) + mp_fma(z * z, p, -(r * tail))};
 }
 

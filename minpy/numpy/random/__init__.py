@@ -1,7 +1,7 @@
 """numpy.random over minpy's arrays: the same streams, bit for bit.
 
 The generators are subclasses of NumPy's, so they keep their state there and other libraries accept them; their
-methods return our arrays and write into ours (shuffle, out=).
+methods return our arrays and write into ours (shuffle, out=). CounterGenerator is ours alone.
 """
 
 import sys
@@ -10,6 +10,7 @@ import numpy.random as _source
 
 from minpy import _core
 from minpy.numpy import _namespace
+from minpy.numpy.random._counter import CounterGenerator as CounterGenerator
 
 
 def _wrapped_method(original, name):

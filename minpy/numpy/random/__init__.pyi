@@ -7,6 +7,7 @@ import numpy as _numpy
 from numpy.typing import ArrayLike
 
 BitGenerator: type[Any]
+CounterGenerator: type[Any]
 Generator: type[Any]
 MT19937: type[Any]
 PCG64: type[Any]

@@ -1,0 +1,120 @@
+#include "python/random.h"
+
+#include "core/array.h"
+#include "core/error.h"
+#include "cpu/random.h"
+#include "python/signature.h"
+#include "tape/tape.h"
+
+namespace mp {
+namespace {
+
+// An integer modulo 2^64.
+bool read_word(PyObject* o, uint64_t* out) {
+  *out = PyLong_AsUnsignedLongLongMask(o);
+  return !PyErr_Occurred();
+}
+
+// args: key, stream, block, skip
+bool read_place(PyObject* const* args, cpu::Philox* at, int* skip) {
+  uint64_t key, skipped;
+  if (!read_word(args[0], &key) || !read_word(args[1], &at->stream) ||
+      !read_word(args[2], &at->block) || !read_word(args[3], &skipped))
+    return false;
+  at->key[0] = uint32_t(key), at->key[1] = uint32_t(key >> 32);
+  *skip = int(skipped & 3);
+  return true;
+}
+
+// The array to fill, told to the tape; null with an error set when it will not do.
+Array* target(PyObject* o) {
+  if (!array_check(o)) return PyErr_SetString(PyExc_TypeError, "an array is required"), nullptr;
+  Array* a = reinterpret_cast<Array*>(o);
+  if (!(a->flags & (kCContig | kFContig)) || !a->writeable() || !(a->flags & kAligned)) {
+    PyErr_SetString(PyExc_ValueError, "the array must be contiguous, aligned and writeable");
+    return nullptr;
+  }
+  return tape::before_write(a) < 0 ? nullptr : a;
+}
+
+PyObject* finished(Array* a) {
+  if (tape::finish_write({}, a) < 0) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// args: draw, out, key, stream, block, skip, scale, shift
+PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  uint64_t number;
+  cpu::Philox at;
+  int skip;
+  if (count != 8) return PyErr_SetString(PyExc_TypeError, "random_fill takes 8 arguments"), nullptr;
+  if (!read_word(args[0], &number) || !read_place(args + 2, &at, &skip)) return nullptr;
+  const cpu::Affine affine{PyFloat_AsDouble(args[6]), PyFloat_AsDouble(args[7])};
+  if (PyErr_Occurred()) return nullptr;
+  const cpu::Draw draw = static_cast<cpu::Draw>(number % cpu::kDraws);
+  Array* a = target(args[1]);
+  if (!a) return nullptr;
+  if (itemsize(a->dtype) != cpu::draw_size(draw)) {
+    PyErr_SetString(PyExc_TypeError, "the array's dtype has not the size of the draw");
+    return nullptr;
+  }
+  char* out = a->bytes();
+  {
+    ReleaseGil gil(a->size);
+    cpu::random_fill(draw, out, a->size, at, skip, affine);
+  }
+  return finished(a);
+}
+
+// One number for all elements, or a contiguous array of 64-bit integers with one for each.
+bool read_bound(PyObject* o, const Array* out, uint64_t* one, const uint64_t** bound, int* step) {
+  if (!array_check(o)) {
+    *bound = one, *step = 0;
+    return read_word(o, one);
+  }
+  Array* a = reinterpret_cast<Array*>(o);
+  if (a->dtype != DType::U64 || !a->c_contiguous() || a->size != out->size) {
+    PyErr_SetString(PyExc_ValueError, "bounds must be contiguous uint64, one for each element");
+    return false;
+  }
+  *bound = reinterpret_cast<const uint64_t*>(a->bytes()), *step = 1;
+  return true;
+}
+
+// args: out, key, stream, block, skip, low, last (above low)
+PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  cpu::Philox at;
+  int skip, low_step;
+  if (count != 7)
+    return PyErr_SetString(PyExc_TypeError, "random_integers takes 7 arguments"), nullptr;
+  if (!read_place(args + 1, &at, &skip)) return nullptr;
+  Array* a = target(args[0]);
+  if (!a) return nullptr;
+  uint64_t low, last;
+  cpu::IntegerRange range;
+  if (!read_bound(args[5], a, &low, &range.low, &low_step) ||
+      !read_bound(args[6], a, &last, &range.last, &range.step))
+    return nullptr;
+  const int size = itemsize(a->dtype);
+  if (low_step != range.step || size > 8) {
+    PyErr_SetString(PyExc_TypeError, "bounds are both numbers or both arrays, of integers");
+    return nullptr;
+  }
+  char* out = a->bytes();
+  {
+    ReleaseGil gil(a->size);
+    cpu::random_integers(out, size, a->size, at, skip, range);
+  }
+  return finished(a);
+}
+
+}  // namespace
+
+PyMethodDef random_functions[] = {
+    {"random_fill", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(fill)), METH_FASTCALL,
+     "Fills an array by a draw of floats or words from a place of a counter-based stream."},
+    {"random_integers", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(integers)),
+     METH_FASTCALL, "Fills an array with integers from a place of a counter-based stream."},
+    {}};
+
+}  // namespace mp

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy
 import pytest
@@ -102,8 +103,7 @@ def test_normals_are_box_and_mullers(dtype, size, tolerance):
     assert numpy.abs(got - expected).max() < (1e-3 if size == 32 else 1e-7)
 
 
-def test_extreme_words_give_the_tails():
-    """The kernels over words that hardly ever come, found by searching blocks for small radius words."""
+def test_tails_are_reached():
     rng = CounterGenerator(1)
     sample = numpy.asarray(rng.standard_normal(20_000_000, np.float32))
     assert numpy.isfinite(sample).all() and 5.0 < numpy.abs(sample).max() <= 6.67
@@ -450,6 +450,50 @@ def test_out_is_a_write_for_the_tape():
         total = z.sum()
     total.backward()
     numpy.testing.assert_allclose(numpy.asarray(x.grad), 2 * numpy.exp(2 * numpy.array([1.0, 2.0, 3.0])))
+
+
+@pytest.mark.parametrize("size", [None, (4, 3)])
+@pytest.mark.parametrize("start", [0.5, [0.5, 1.5, 2.5]])
+def test_parameters_have_gradients(size, start):
+    from minpy.core import grad
+
+    start = np.array(start)
+    shape = start.shape if size is None else size
+    deviates = numpy.asarray(CounterGenerator(1).standard_normal(shape))
+    units = numpy.asarray(CounterGenerator(1).random(shape))
+    lead = tuple(range(len(shape) - start.ndim))
+    for function, expected in (
+        (lambda p: CounterGenerator(1).normal(p, 2.0, size), numpy.ones(shape)),
+        (lambda p: CounterGenerator(1).normal(1.0, p, size), deviates),
+        (lambda p: CounterGenerator(1).uniform(p, 9.0, size), 1 - units),
+        (lambda p: CounterGenerator(1).uniform(-1.0, p, size), units),
+    ):
+        got = numpy.asarray(grad(lambda p, f=function: np.sum(f(p)))(start))
+        numpy.testing.assert_allclose(got, expected.sum(lead), rtol=1e-12)
+    assert type(CounterGenerator(1).normal(np.array(1.0), 2)) is float
+
+
+def test_threads_share_a_generator():
+    """Words drawn by several Python threads are those of the stream, each once."""
+    rng, parts = CounterGenerator(1), []
+
+    def draw():
+        for _ in range(200):
+            parts.append(numpy.asarray(rng.random_raw(37)))
+
+    team = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in team:
+        thread.start()
+    for thread in team:
+        thread.join()
+    drawn = numpy.sort(numpy.concatenate(parts))
+    assert (drawn == numpy.sort(numpy.asarray(CounterGenerator(1).random_raw(len(drawn))))).all()
+
+
+def test_no_floating_point_errors():
+    with np.errstate(all="raise"):
+        for draw in DRAWS.values():
+            draw(CounterGenerator(2), 100_000)
 
 
 def test_numpys_streams_stay():

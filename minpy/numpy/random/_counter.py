@@ -29,6 +29,11 @@ def _is_scalar(value):
     return not isinstance(value, (list, tuple)) and getattr(value, "ndim", 0) == 0
 
 
+def _is_number(value):
+    """Whether `value` is a scalar without a gradient that is being recorded."""
+    return _is_scalar(value) and not (isinstance(value, _core.ndarray) and _core.is_recorded(value))
+
+
 def _ask_numpy(method, *args, **kwargs):
     """NumPy's answer to a call of this method, which is its error when the arguments are bad."""
     return getattr(_judge, method)(*_core.to_numpy(args), **_core.to_numpy(kwargs))
@@ -229,8 +234,11 @@ class CounterGenerator:
         return self._floats("standard_normal", _NORMAL, size, dtype, out)
 
     def _moved(self, method, parameters, size, dtype, draw):
-        """A draw for array parameters; draw(shape) gives it. NumPy checks them and tells the shape."""
-        shape = _ask_numpy(method, *parameters, size).shape
+        """A draw for array parameters; draw(shape) gives it. NumPy checks them and tells the shape.
+
+        Gradients go through the parameters.
+        """
+        shape = numpy.shape(_ask_numpy(method, *parameters, size))
         first, second = (np.asarray(p) for p in parameters)
         return (first + (second - first if method == "uniform" else second) * draw(shape)).astype(
             dtype, copy=False
@@ -259,7 +267,7 @@ class CounterGenerator:
         ValueError
             When `high < low`.
         """
-        if not (_is_scalar(low) and _is_scalar(high)):
+        if not (_is_number(low) and _is_number(high)):
             return self._moved("uniform", (low, high), size, dtype, lambda s: self.random(s, dtype))
         try:
             scale, shift = float(high) - float(low), float(low)
@@ -291,7 +299,7 @@ class CounterGenerator:
         ValueError
             When `scale < 0`.
         """
-        if not (_is_scalar(loc) and _is_scalar(scale)):
+        if not (_is_number(loc) and _is_number(scale)):
             return self._moved("normal", (loc, scale), size, dtype, lambda s: self.standard_normal(s, dtype))
         try:
             shift, factor = float(loc), float(scale)

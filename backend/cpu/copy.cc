@@ -17,9 +17,10 @@ constexpr int64_t kBytesPerNs = 20;
 constexpr int64_t kGrainBytes = 1 << 15;
 
 // f(begin, end) over n rows of `bytes` bytes each, on several threads when they are long; cuts are
-// at multiples of `unit` rows.
+// at multiples of `unit` rows. `in_order`: on this thread, because rows may share bytes.
 template <class F>
-void share(int64_t n, int64_t bytes, int64_t unit, F&& f) {
+void share(bool in_order, int64_t n, int64_t bytes, int64_t unit, F&& f) {
+  if (in_order) return f(int64_t{0}, n);
   const int64_t units = bytes * unit < kGrainBytes ? kGrainBytes / (bytes * unit) : 1;
   pool::parallel_for(n, units * unit, n * bytes / kBytesPerNs, f);
 }
@@ -45,7 +46,7 @@ int transposed_dim(const Nest<2>& nest, int64_t size) {
   return -1;
 }
 
-void copy_same(Nest<2>& nest, int s) {
+void copy_same(Nest<2>& nest, int s, bool in_order) {
   const int transposed = transposed_dim(nest, int64_t{1} << s);
   if (transposed >= 0) {
     nest.move_last(transposed);
@@ -57,27 +58,27 @@ void copy_same(Nest<2>& nest, int s) {
   nest.for_outer(2, [&](char** p) {
     const int64_t n1 = nest.shape[j];
     if (transposed >= 0)  // element (i, j) of the source is `size` bytes from (i - 1, j)
-      share(n0, (n1 << s) * 2, 64, [&](int64_t begin, int64_t end) {
+      share(in_order, n0, (n1 << s) * 2, 64, [&](int64_t begin, int64_t end) {
         loops.transpose[s](p[0] + begin * d0, d0, p[1] + (begin << s), nest.strides[1][j],
                            end - begin, n1);
       });
     else if (n0 == 1)
-      share(n1, 2 << s, 64, [&](int64_t begin, int64_t end) {
+      share(in_order, n1, 2 << s, 64, [&](int64_t begin, int64_t end) {
         const int64_t d1 = nest.strides[0][j], s1 = nest.strides[1][j];
         loops.copy2d[s](p[0] + begin * d1, d0, d1, p[1] + begin * s1, s0, s1, 1, end - begin);
       });
     else
-      share(n0, (n1 << s) * 2, 1, [&](int64_t begin, int64_t end) {
+      share(in_order, n0, (n1 << s) * 2, 1, [&](int64_t begin, int64_t end) {
         loops.copy2d[s](p[0] + begin * d0, d0, nest.strides[0][j], p[1] + begin * s0, s0,
                         nest.strides[1][j], end - begin, n1);
       });
   });
 }
 
-void copy_cast(Nest<2>& nest, CastFn cast) {
+void copy_cast(Nest<2>& nest, CastFn cast, bool in_order) {
   const int j = nest.ndim - 1;
   nest.for_outer(1, [&](char** p) {
-    share(nest.shape[j], 16, 64, [&](int64_t begin, int64_t end) {
+    share(in_order, nest.shape[j], 16, 64, [&](int64_t begin, int64_t end) {
       cast(p[0] + begin * nest.strides[0][j], nest.strides[0][j], p[1] + begin * nest.strides[1][j],
            nest.strides[1][j], end - begin);
     });
@@ -94,7 +95,7 @@ void copy(const View& dst, const View& src) {
     const int64_t n = count(dst);
     const int64_t from_size = itemsize(src.dtype);
     if (n == 0) return;
-    return share(n, size + from_size, 64, [&](int64_t begin, int64_t end) {
+    return share(false, n, size + from_size, 64, [&](int64_t begin, int64_t end) {
       char *to = dst.data + begin * size, *from = src.data + begin * from_size;
       if (same)
         std::memcpy(to, from, (end - begin) * size);
@@ -110,10 +111,11 @@ void copy(const View& dst, const View& src) {
     nest.shape[0] = 1;
     nest.strides[0][0] = nest.strides[1][0] = 0;
   }
+  const bool in_order = may_repeat(dst.ndim, dst.shape, dst.strides, size);
   if (same)
-    copy_same(nest, log_size(dst.dtype));
+    copy_same(nest, log_size(dst.dtype), in_order);
   else
-    copy_cast(nest, casts.from[index(src.dtype)][index(dst.dtype)]);
+    copy_cast(nest, casts.from[index(src.dtype)][index(dst.dtype)], in_order);
 }
 
 void fill(const View& dst, const void* value) {

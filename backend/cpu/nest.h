@@ -107,6 +107,25 @@ struct Nest {
   }
 };
 
+// Whether two elements may share bytes (broadcast and window views). False for certain when each
+// step goes beyond all that the smaller steps reach.
+inline bool may_repeat(int ndim, const int64_t* shape, const int64_t* strides, int64_t size) {
+  auto magnitude = [&](int d) { return strides[d] < 0 ? -strides[d] : strides[d]; };
+  int axes[kNestDims], n = 0;
+  for (int d = 0; d < ndim; ++d) {
+    if (shape[d] <= 1) continue;
+    int at = n++;
+    for (; at > 0 && magnitude(axes[at - 1]) > magnitude(d); --at) axes[at] = axes[at - 1];
+    axes[at] = d;
+  }
+  int64_t reach = size;
+  for (int i = 0; i < n; ++i) {
+    if (magnitude(axes[i]) < reach) return true;
+    reach += magnitude(axes[i]) * (shape[axes[i]] - 1);
+  }
+  return false;
+}
+
 inline bool contiguous(int ndim, const int64_t* shape, const int64_t* strides, int64_t size) {
   for (int d = ndim - 1; d >= 0; --d) {
     if (shape[d] != 1 && strides[d] != size) return false;

@@ -9,6 +9,7 @@
 
 #include "core/view.h"
 #include "cpu/kernels.h"
+#include "cpu/nest.h"
 #include "engine/window.h"
 #include "tape/tape.h"
 
@@ -280,19 +281,7 @@ bool array_same_view(const Array* a, const Array* b) {
 
 bool array_may_repeat(const Array* a) {
   if (a->flags & (kCContig | kFContig)) return false;
-  int axes[kMaxDims], n = 0;
-  for (int i = 0; i < a->ndim; ++i)
-    if (a->shape[i] > 1) axes[n++] = i;
-  std::sort(axes, axes + n,
-            [a](int x, int y) { return std::abs(a->strides[x]) < std::abs(a->strides[y]); });
-  // Apart for certain when each step goes beyond all that the smaller steps reach.
-  int64_t reach = itemsize(a->dtype);
-  for (int i = 0; i < n; ++i) {
-    int64_t step = std::abs(a->strides[axes[i]]);
-    if (step < reach) return true;
-    reach += step * (a->shape[axes[i]] - 1);
-  }
-  return false;
+  return cpu::may_repeat(a->ndim, a->shape, a->strides, itemsize(a->dtype));
 }
 
 PyObject* shape_tuple(const int64_t* shape, int ndim) {
@@ -313,13 +302,13 @@ namespace {
 
 // Whether dst = src is to be written down instead of run.
 bool defers_copy(const Array* dst, const Array* src) {
-  return window::fits(dst->ndim, dst->shape) &&
+  return !array_may_repeat(dst) && window::fits(dst->ndim, dst->shape) &&
          window::defers(dst->size, std::array<const Array*, 2>{src, dst});
 }
 
 // A copy of `a` in a dtype with these strides (null: C order).
 Array* copy_as(Array* a, DType dtype, const int64_t* strides) {
-  if (defers_copy(a, a)) {
+  if (window::fits(a->ndim, a->shape) && window::defers(a->size, std::array<const Array*, 1>{a})) {
     Array* out = window::new_array(dtype, a->ndim, a->shape, strides);
     if (out) window::append_copy(out, a, a->strides);
     return out;

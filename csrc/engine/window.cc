@@ -25,7 +25,7 @@ int64_t initial_threshold() {
   const char* eager = std::getenv("MINPY_EAGER");
   if (eager && *eager && std::strcmp(eager, "0")) return INT64_MAX;
   const char* least = std::getenv("MINPY_DEFER_MIN");
-  return least && *least ? std::max<int64_t>(std::atoll(least), 1) : 4096;
+  return least && *least ? std::max<int64_t>(std::atoll(least), 1) : 16384;
 }
 
 Program pending;
@@ -67,9 +67,9 @@ struct Axes {
   Axes(int ndim, const int64_t* shape, const int64_t* like) {
     for (int i = 0; i < ndim; ++i)
       if (shape[i] != 1) axis[count++] = i;
-    if (like)
-      std::stable_sort(axis, axis + count,
-                       [&](int a, int b) { return std::abs(like[a]) > std::abs(like[b]); });
+    for (int i = 1; like && i < count; ++i)
+      for (int k = i; k > 0 && std::abs(like[axis[k - 1]]) < std::abs(like[axis[k]]); --k)
+        std::swap(axis[k - 1], axis[k]);
   }
 };
 
@@ -191,6 +191,11 @@ void run(const Storage* spared = nullptr) {
   if (!later.empty()) write_down_again(program, later, spared_slot);
   for (Slot& slot : program.slots) decref(slot.storage);
   report(program, raised);
+  if (pending.code.empty() && pending.slots.empty()) {  // its memory serves again
+    program.code.clear();
+    program.slots.clear();
+    std::swap(program, pending);
+  }
 }
 
 }  // namespace

@@ -359,9 +359,9 @@ PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   if (!c.loop) return ask_numpy(f, inputs, outs);
   for (int i = 0; i < f->nout; ++i) {
     c.outs[i] = outs ? outs[i] : nullptr;
-    if (c.outs[i] &&
-        (c.outs[i]->dtype != c.loop->types[f->nin + i] || !c.outs[i]->writeable() ||
-         !(c.outs[i]->flags & kAligned) || (f->nout == 2 && array_may_overlap(outs[0], outs[1]))))
+    if (c.outs[i] && (c.outs[i]->dtype != c.loop->types[f->nin + i] || !c.outs[i]->writeable() ||
+                      !(c.outs[i]->flags & kAligned) || array_may_repeat(c.outs[i]) ||
+                      (f->nout == 2 && array_may_overlap(outs[0], outs[1]))))
       return ask_numpy(f, inputs, outs);
   }
   if (!broadcast(c.in, f->nin, outs, f->nout, c.b)) return ask_numpy(f, inputs, outs);

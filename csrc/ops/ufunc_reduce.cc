@@ -68,7 +68,7 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   if (r.out) {
     if (r.out->dtype != acc || r.out->ndim != nkept ||
         !std::equal(kept, kept + nkept, r.out->shape) || !r.out->writeable() ||
-        array_may_overlap(r.out, a))
+        array_may_overlap(r.out, a) || array_may_repeat(r.out))
       return nullptr;
     out = ArrayRef::borrow(r.out);
   } else {

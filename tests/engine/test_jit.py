@@ -34,8 +34,10 @@ SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -1e-40, 1e-45, 3e38, -3e3
 @pytest.fixture(autouse=True)
 def emit_at_once():
     was = engine.jit_enabled()
+    least = _core.set_deferral_threshold(4096)
     engine.set_jit_hot(0)
     yield
+    _core.set_deferral_threshold(least)
     engine.set_jit_hot(500_000)
     engine.set_jit(was)
 

@@ -13,7 +13,7 @@ bool is_int(DType t) {
   return t == DType::I32 || t == DType::U32 || t == DType::I64 || t == DType::U64;
 }
 bool can_cast(DType from, DType to) {
-  if (from == to) return true;
+  if (from == to) return is_float(to) || is_int(to) || to == DType::Bool;
   if (from == DType::Bool) return is_float(to) || is_int(to);
   if (to == DType::Bool) return is_float(from) || is_int(from);
   if (is_float(from)) return is_float(to) || to == DType::I32;

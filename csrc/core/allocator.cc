@@ -210,8 +210,8 @@ Storage* find_block(size_t nbytes, uint16_t& bin) {
     Storage* s = take_cached_mapping(nbytes);
     return s ? s : new_mapping(nbytes);
   }
-  bin =
-      nbytes <= kMaxSmall ? static_cast<uint16_t>((nbytes + 63) / 64) : static_cast<uint16_t>(kFirstBin + bin_of(nbytes));
+  bin = nbytes <= kMaxSmall ? static_cast<uint16_t>((nbytes + 63) / 64)
+                            : static_cast<uint16_t>(kFirstBin + bin_of(nbytes));
   Storage*& list = bin < kSmallClasses ? small_cache.free[bin] : a.bins[bin - kFirstBin];
   if (!list) return carve(bin);
   Storage* s = list;

@@ -17,13 +17,13 @@ struct Storage {
   char* data;
   size_t nbytes;
   uint64_t version;
-  Saved* saved;     // head of the list of tape references into this storage
-  PyObject* owner;  // keeps foreign memory alive; null when the allocator owns the bytes
-  uint16_t bin;     // allocator's size class
+  Saved* saved;      // head of the list of tape references into this storage
+  PyObject* owner;   // keeps foreign memory alive; null when the allocator owns the bytes
+  uint16_t bin;      // allocator's size class
   uint16_t exports;  // live views of foreign code, which make it kStorageExported; stays at the top
-  uint16_t device;  // 0 = cpu(0)
-  uint16_t flags;   // StorageFlags
-  Storage* block;   // where the bytes of a deferred result are, once they exist
+  uint16_t device;   // 0 = cpu(0)
+  uint16_t flags;    // StorageFlags
+  Storage* block;    // where the bytes of a deferred result are, once they exist
 };
 
 enum StorageFlags : uint16_t {

@@ -51,9 +51,9 @@ void append_fill(const Array* dst, const char* value);
 // out = condition ? a : b; strides over out's axes.
 void append_select(const Array* out, std::span<const Argument> sources);
 
-// To be called before reading a result that was computed from `a`: runs the window, but when `a` looks
-// like a temporary that its caller is about to drop, its bytes are not made. (Should somebody look
-// at it after all, it is computed then.)
+// To be called before reading a result that was computed from `a`: runs the window, but when `a`
+// looks like a temporary that its caller is about to drop, its bytes are not made. (Should somebody
+// look at it after all, it is computed then.)
 void flush_sparing(const Array* a);
 // Runs what is written down. -1 with a Python error set when a floating-point warning became one.
 int flush();

@@ -181,8 +181,9 @@ PyObject* from_numpy(PyObject* o) {
   for (PyObject* owner = PyArray_BASE(np); owner;) {
     if (array_check(owner)) {
       Array* ours = reinterpret_cast<Array*>(owner);
-      bool same = next_owner(o) && next_owner(next_owner(o)) == owner && ours->dtype == dtype && ours->ndim == ndim &&
-                  ours->bytes() == data && std::equal(shape, shape + ndim, ours->shape) &&
+      bool same = next_owner(o) && next_owner(next_owner(o)) == owner && ours->dtype == dtype &&
+                  ours->ndim == ndim && ours->bytes() == data &&
+                  std::equal(shape, shape + ndim, ours->shape) &&
                   std::equal(strides, strides + ndim, ours->strides) &&
                   ours->writeable() == bool(PyArray_FLAGS(np) & NPY_ARRAY_WRITEABLE);
       if (same) {

@@ -84,7 +84,7 @@ class Program:
             np.subtract(theirs, y, out=theirs)
         elif kind == 2:
             ours[...] = x
-            theirs[...] = y
+            theirs[...] = y.copy()  # NumPy misses some overlaps of one-dimensional views with unequal steps
         elif kind == 3:
             rows = [self.random.randrange(len(theirs)) for _ in range(len(theirs))]
             rows = list(dict.fromkeys(rows))  # with duplicates the winner is not defined

@@ -157,36 +157,33 @@ def bits(a):
     return a.dtype, a.shape, numpy.ascontiguousarray(a).tobytes()
 
 
+def check_program(seed):
+    """Eager and deferred give the same bits; every other program runs as machine code from the start."""
+    program = Expressions(seed)
+    with deferring(EAGER):
+        eager = program.run(np)
+    _core.engine.set_jit_hot(500_000 if seed % 2 == 0 else 0)
+    try:
+        with deferring(1):
+            deferred = program.run(np)
+    finally:
+        _core.engine.set_jit_hot(500_000)
+    for k, (a, b) in enumerate(zip(eager, deferred)):
+        assert bits(a) == bits(b), (seed, k, program.shape, program.steps[k - 4])
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("start", range(0, 600, 50))
 def test_deferred_is_eager_bit_for_bit(start):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for seed in range(start, start + 50):
-            program = Expressions(seed)
-            with deferring(EAGER):
-                eager = program.run(np)
-            hot = 0 if seed % 2 else 500_000  # every other program runs as machine code from the start
-            _core.engine.set_jit_hot(hot)
-            try:
-                with deferring(1):
-                    deferred = program.run(np)
-            finally:
-                _core.engine.set_jit_hot(500_000)
-            for k, (a, b) in enumerate(zip(eager, deferred)):
-                assert bits(a) == bits(b), (seed, k, program.shape, program.steps[k - 4])
+    for seed in range(start, start + 50):
+        check_program(seed)
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
 def test_many_programs():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for seed in range(2000, 102_000):
-            program = Expressions(seed)
-            with deferring(EAGER):
-                eager = program.run(np)
-            with deferring(1):
-                deferred = program.run(np)
-            assert list(map(bits, eager)) == list(map(bits, deferred)), seed
+    for seed in range(2000, 102_000):
+        check_program(seed)
 
 
 def test_foreign_writes_are_seen_at_once(everything):

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/pyref.h"
+#include "core/view.h"
 #include "cpu/kernels.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
@@ -15,8 +16,6 @@
 
 namespace mp::api {
 namespace {
-
-cpu::View view_of(const Array* a) { return {a->dtype, a->ndim, a->shape, a->strides, a->bytes()}; }
 
 ArrayRef finish(const NodeRef& node, ArrayRef out) {
   Array* outs[] = {out.get()};
@@ -99,7 +98,7 @@ ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
   Array* ins[] = {a.get()};
   NodeRef node = tape::begin(op, ins, {{"axis", int64_t{axis}}});
   ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
-  if (!cpu::scan(product, axis, view_of(out.get()), view_of(a.get())))
+  if (!cpu::scan(product, axis, cpu_view(out.get()), cpu_view(a.get())))
     out =
         in_numpy(product ? "cumprod" : "cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
   return finish(node, out);
@@ -124,7 +123,7 @@ ArrayRef full(DType dtype, std::span<const int64_t> shape, double value) {
     alignas(16) char bytes[16];
     cpu::copy({dtype, 0, nullptr, nullptr, bytes},
               {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
-    cpu::fill(view_of(a.get()), bytes);
+    cpu::fill(cpu_view(a.get()), bytes);
   }
   return a;
 }

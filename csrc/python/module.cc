@@ -13,6 +13,7 @@
 #include "python/engine.h"
 #include "python/fallback.h"
 #include "python/fallback_state.h"
+#include "python/kernel_function.h"
 #include "python/linalg.h"
 #include "python/metatype.h"
 #include "python/native_function.h"
@@ -67,7 +68,7 @@ PYBIND11_MODULE(_core, m) {
   using namespace mp;
   if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
       !ufunc_init(m.ptr()) || !ufunc_metatype_init() || !array_type_init(m.ptr()) ||
-      !tape_init(m.ptr()) || !engine_init(m.ptr()))
+      !tape_init(m.ptr()) || !engine_init(m.ptr()) || !kernel_functions_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
   for (PyMethodDef* table :

@@ -1,6 +1,12 @@
-"""Operators that NumPy lacks, over the same arrays and with everything that a ufunc has: `from minpy import npx`."""
+"""Operators that NumPy lacks, over the same arrays: `from minpy import npx`.
 
-from minpy import _core
+Elementwise ones (`npx.sigmoid`) have everything that a ufunc has. Those of neural networks (`npx.layer_norm`) are
+declared in minpy/_operators.
+"""
 
-globals().update(_core.own_ufuncs)
-__all__ = sorted(_core.own_ufuncs)
+from minpy import _core, _operators
+
+_public = dict(_core.own_ufuncs)
+_public.update({name: row.function for name, row in _operators.operators().items()})
+globals().update(_public)
+__all__ = sorted(_public)

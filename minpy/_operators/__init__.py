@@ -1,0 +1,11 @@
+"""The operators that NumPy lacks: neural networks and what belongs to them.
+
+Each public operator is a function of one chapter of this package, declared by `registry.operator`. It checks and
+completes its arguments and calls a kernel of the core (`minpy._core.kernels`), or is composed of operations that
+exist. One callable serves every front end: `npx.layer_norm` and `nd.LayerNorm` are the same.
+"""
+
+from minpy._operators import normalization  # noqa: F401  (the chapters declare themselves)
+from minpy._operators.registry import find, legacy_names, operators
+
+__all__ = ["find", "legacy_names", "operators"]

@@ -1,0 +1,90 @@
+"""The table of the operators in Python.
+
+`operator` declares a public operator: its name in `minpy.numpy_extension`, its names in MXNet, and how many of its
+first parameters are arrays; the other parameters are attributes. `composite` gives a kernel of the core its
+definition in differentiable operations, which stands in for the fused gradient where that does not reach:
+derivatives of higher order.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+
+import numpy
+
+from minpy import _core
+
+_operators: dict[str, "Operator"] = {}
+_legacy: dict[str, "Operator"] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """One row: the callable and what front ends need to know of it."""
+
+    name: str
+    function: Callable
+    inputs: tuple[str, ...]  # parameters that take arrays; one starting with "*" takes any number
+    attributes: dict[
+        str, object
+    ]  # the other parameters, with their defaults (inspect.Parameter.empty: required)
+    legacy_names: tuple[str, ...]
+
+
+def operator(*legacy_names: str, inputs: int = 1):
+    """Declares the decorated function as a public operator.
+
+    Parameters
+    ----------
+    legacy_names : str
+        The operator's names in MXNet's `nd` and `sym`, such as "LayerNorm".
+    inputs : int
+        How many of the first parameters take arrays.
+    """
+
+    def declare(function):
+        parameters = list(inspect.signature(function).parameters.values())
+        names = tuple(("*" + p.name if p.kind is p.VAR_POSITIONAL else p.name) for p in parameters[:inputs])
+        attributes = {p.name: p.default for p in parameters[inputs:]}
+        row = Operator(function.__name__, function, names, attributes, legacy_names)
+        for table, keys in ((_operators, (row.name,)), (_legacy, legacy_names)):
+            for key in keys:
+                if key in table:
+                    raise ValueError(f"operator {key!r} is declared twice")
+                table[key] = row
+        return function
+
+    return declare
+
+
+def composite(kernel: str):
+    """Declares the decorated function, of the kernel's inputs and attributes, as its composite.
+
+    It returns the kernel's outputs in their order, as a tuple when there are several; None for one that has no
+    gradient.
+    """
+
+    def declare(function):
+        def without_warnings(*args, **kwargs):
+            with numpy.errstate(all="ignore"):  # the kernel computed the value
+                return function(*args, **kwargs)
+
+        getattr(_core.kernels, kernel).set_composite(without_warnings)
+        return function
+
+    return declare
+
+
+def operators() -> dict[str, Operator]:
+    """All operators by the name that they have in `minpy.numpy_extension`."""
+    return dict(_operators)
+
+
+def legacy_names() -> dict[str, Operator]:
+    """All operators by the names that they have in MXNet."""
+    return dict(_legacy)
+
+
+def find(name: str) -> Operator:
+    """The operator of either name; raises KeyError."""
+    return _operators[name] if name in _operators else _legacy[name]

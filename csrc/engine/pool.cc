@@ -1,6 +1,7 @@
 #include "engine/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "engine/cpu_count.h"
 #include "engine/fp_state.h"
 #include "engine/futex.h"
+#include "engine/patience.h"
 
 namespace mp::pool {
 
@@ -20,8 +22,7 @@ std::atomic<int> detail::awake{0};
 namespace {
 
 constexpr int kMostThreads = 1024;
-constexpr int64_t kSpinNs = 30'000;      // how long a worker looks for a loop before it sleeps
-constexpr int64_t kWaitSpinNs = 20'000;  // and the caller for the last range, likewise
+constexpr int64_t kWaitSpinNs = 20'000;  // the caller for the last range, before it sleeps
 constexpr int64_t kPerThreadNs = 5'000;  // a further thread for each so much work
 constexpr int64_t kWakeMargin = 4;       // sleepers are woken for loops so many times the wake cost
 constexpr int64_t kLeastAsleepNs = 40'000;  // bounds of what that calibrates to
@@ -117,20 +118,27 @@ void wake(int most) {
   if (most > 0 && state.sleepers.load() > 0) futex_wake(state.epoch, most);
 }
 
-void serve_loop(bool woken) {
-  if (!enter()) return;
+// Whether there was anything left to do.
+bool serve_loop(bool woken) {
+  if (!enter()) return false;
   if (woken && state.loop.wake_more && (state.gate.load(std::memory_order_relaxed) & kSeats))
     wake(2);
   state.loop.fp.apply();
   take_ranges();
   state.fp_flags.fetch_or(fp_raised(), std::memory_order_relaxed);
   leave();
+  return true;
 }
 
-// Returns when there is a new loop; true when that took sleeping.
-bool wait_for_loop(uint32_t seen) {
+// Returns when there is a new loop; true when that took sleeping. Beyond the first moments of
+// looking, other threads come first.
+bool wait_for_loop(uint32_t seen, int64_t patience_ns) {
   auto changed = [&] { return state.epoch.load(std::memory_order_acquire) != seen; };
-  if (spin_until(kSpinNs, changed)) return false;
+  if (spin_until(Patience::kLeastNs, changed)) return false;
+  for (const int64_t end = now_ns() + patience_ns - Patience::kLeastNs; now_ns() < end;) {
+    sched_yield();
+    if (changed()) return false;
+  }
   detail::awake.fetch_sub(1);
   state.sleepers.fetch_add(1);  // before the kernel compares the epoch: no wake is lost
   while (!changed()) futex_wait(state.epoch, seen);
@@ -142,10 +150,13 @@ bool wait_for_loop(uint32_t seen) {
 void* worker(void*) {
   in_loop = true;
   bool woken = true;
-  for (;;) {
+  Patience patience;
+  for (int64_t pause_ns = Patience::kMostNs;;) {
     const uint32_t seen = state.epoch.load(std::memory_order_acquire);
-    serve_loop(woken);
-    woken = wait_for_loop(seen);
+    patience.learn(pause_ns, serve_loop(woken));
+    const int64_t begin = now_ns();
+    woken = wait_for_loop(seen, patience.ns());
+    pause_ns = now_ns() - begin;
   }
   return nullptr;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "check.h"
+#include "engine/patience.h"
 #include "engine/pool.h"
 
 namespace pool = mp::pool;
@@ -144,7 +145,7 @@ void sleeping_and_waking() {
       for (int64_t i = begin; i < end; ++i) sum[i] = i;
     });
     for (int64_t i = 0; i < 64; ++i) CHECK(sum[i] == i);
-    busy_wait(round % 60);
+    busy_wait(round % 60 * (round % 7 ? 1 : 20));  // up to beyond the longest patience
   }
 }
 
@@ -163,6 +164,27 @@ void sleeping_and_waking() {
   uses_several_threads();
 }
 
+// Idle workers look longer in a program of short pauses, and soon no longer in another.
+void patience_follows_the_program() {
+  using pool::Patience;
+  Patience p;
+  CHECK(p.ns() == Patience::kLeastNs);
+  p.learn(150'000, true);
+  CHECK(p.ns() == 300'000);
+  for (int i = 0; i < 5; ++i) p.learn(2'000, true);  // a few loops in a row change little
+  CHECK(p.ns() > 200'000);
+  p.learn(400'000, true);
+  CHECK(p.ns() == Patience::kMostNs);
+  Patience idle = p;
+  for (int i = 0; i < 5; ++i) {
+    p.learn(3 * Patience::kMostNs, true);
+    idle.learn(1'000, false);
+  }
+  CHECK(p.ns() == Patience::kLeastNs && idle.ns() == Patience::kLeastNs);
+  for (int i = 0; i < 100; ++i) p.learn(1'000, true);
+  CHECK(p.ns() == Patience::kLeastNs);
+}
+
 }  // namespace
 
 int main() {
@@ -176,6 +198,7 @@ int main() {
   rounding_mode_goes_along();
   callers_on_several_threads();
   sleeping_and_waking();
+  patience_follows_the_program();
 #if !defined(__SANITIZE_THREAD__)
   works_after_fork();  // ThreadSanitizer does not follow threads started in a forked child
 #endif

@@ -34,13 +34,20 @@ MP_INLINE D convert(V v) {
   }
 }
 
+// A truth value as the smaller of the byte and 1: GCC does not vectorise conversions of !=.
+template <class S>
+MP_INLINE auto source(S s) {
+  return value(s);
+}
+MP_INLINE uint8_t source(Bool s) { return smaller<uint8_t>(s.v, 1); }
+
 template <class D, class S>
 void cast(char* d, int64_t ds, const char* s, int64_t ss, int64_t n) {
   if (ds == int64_t{sizeof(D)} && ss == int64_t{sizeof(S)}) {
     for (int64_t i = 0; i < n; ++i)
-      store<D>(d + i * int64_t{sizeof(D)}, convert<D>(value(load<S>(s + i * int64_t{sizeof(S)}))));
+      store<D>(d + i * int64_t{sizeof(D)}, convert<D>(source(load<S>(s + i * int64_t{sizeof(S)}))));
   } else {
-    for (int64_t i = 0; i < n; ++i) store<D>(d + i * ds, convert<D>(value(load<S>(s + i * ss))));
+    for (int64_t i = 0; i < n; ++i) store<D>(d + i * ds, convert<D>(source(load<S>(s + i * ss))));
   }
 }
 

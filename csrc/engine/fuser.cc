@@ -89,6 +89,7 @@ class Fuser {
  public:
   explicit Fuser(const Program& program) : p_(program), needed_(program.code.size(), false) {
     result_.homes.resize(p_.slots.size());
+    latest_.assign(p_.slots.size(), -1);
   }
 
   FusedProgram run() {
@@ -117,6 +118,7 @@ class Fuser {
   struct Access {
     int segment, instruction, arg;
     bool write;
+    int before;  // the access before it to the same slot
   };
 
   // The first segment that the dependencies of instruction i allow.
@@ -127,10 +129,11 @@ class Fuser {
       const Operand& mine = op.args[k];
       if (mine.slot < 0) continue;
       const bool write = k >= op.nin;
-      for (const Access& a : accesses_) {
+      for (int at = latest_[mine.slot]; at >= 0; at = accesses_[at].before) {
+        const Access& a = accesses_[at];
         const Instruction& other = p_.code[a.instruction];
         const Operand& theirs = other.args[a.arg];
-        if (theirs.slot != mine.slot || !(write || a.write) || a.segment + 1 <= first) continue;
+        if (!(write || a.write) || a.segment + 1 <= first) continue;
         const Range x = extent(mine, op), y = extent(theirs, other);
         if (x.high <= y.low || y.high <= x.low) continue;
         first = std::max(first, a.segment + !may_share(op, mine, other, theirs, a));
@@ -201,8 +204,12 @@ class Fuser {
       s.reduced_from = form.reduced_from;
     }
     s.code.push_back(i);
-    for (int k = 0; k < op.nargs(); ++k)
-      if (op.args[k].slot >= 0) accesses_.push_back({static_cast<int>(at), i, k, k >= op.nin});
+    for (int k = 0; k < op.nargs(); ++k) {
+      const int32_t slot = op.args[k].slot;
+      if (slot < 0) continue;
+      accesses_.push_back({static_cast<int>(at), i, k, k >= op.nin, latest_[slot]});
+      latest_[slot] = static_cast<int>(accesses_.size()) - 1;
+    }
   }
 
   static bool is_dense_input(const Instruction& op) {
@@ -240,6 +247,7 @@ class Fuser {
   const Program& p_;
   std::vector<bool> needed_;
   std::vector<Access> accesses_;
+  std::vector<int> latest_;  // per slot, the last of its accesses
   FusedProgram result_;
 };
 

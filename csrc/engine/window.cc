@@ -15,7 +15,10 @@
 namespace mp::window {
 namespace {
 
-constexpr size_t kMaxInstructions = 64;
+constexpr size_t kMaxInstructions = 256;
+// The window runs before it alone keeps more bytes alive than this; looked at from time to time.
+constexpr size_t kMostKept = size_t{64} << 20;
+constexpr size_t kKeptInterval = 16;
 // Smaller results get their bytes at once: a header without bytes would not save anything.
 constexpr int64_t kSmallestDeferred = 4096;
 // Larger ones too, so that NumPy's MemoryError comes where NumPy raises it.
@@ -107,9 +110,22 @@ void forget_spared_work() {
   }
 }
 
+// Bytes that nobody but the window holds any more.
+size_t kept_bytes() {
+  size_t bytes = 0;
+  for (const Slot& slot : pending.slots)
+    if (slot.storage->refs == 1 && slot.storage->data) bytes += slot.storage->nbytes;
+  return bytes;
+}
+
+bool full() {
+  const size_t n = pending.code.size();
+  return n >= kMaxInstructions || (n && n % kKeptInterval == 0 && kept_bytes() > kMostKept);
+}
+
 Instruction& append(const char* name) {
   forget_spared_work();
-  if (pending.code.size() >= kMaxInstructions) storage_settle();
+  if (full()) storage_settle();
   pending.code.emplace_back();
   pending.code.back().name = name;
   return pending.code.back();

@@ -5,6 +5,7 @@
 
 #include "core/view.h"
 #include "cpu/kernels.h"
+#include "engine/window.h"
 #include "python/reduce.h"
 #include "python/signature.h"
 #include "python/store.h"
@@ -43,7 +44,24 @@ bool read_dtype(PyObject* o, DType* dtype) {
   return false;
 }
 
+// Larger arrays of zeros come from the system, which makes pages of them when they are touched.
+constexpr int64_t kMostDeferredZeros = int64_t{8} << 20, kMostDeferred = int64_t{1} << 30;
+
+// A large array is filled by what uses it, or never.
+bool defers_filling(DType dtype, const Shape& s, int64_t most_bytes) {
+  int64_t bytes = itemsize(dtype);
+  for (int i = 0; i < s.ndim; ++i)
+    if (__builtin_mul_overflow(bytes, s.dims[i], &bytes)) return false;
+  return bytes <= most_bytes && window::defers(bytes / itemsize(dtype), {}) &&
+         window::fits(s.ndim, s.dims);
+}
+
 Array* filled(DType dtype, const Shape& s, const char* value) {
+  if (defers_filling(dtype, s, kMostDeferred)) {
+    Array* a = window::new_array(dtype, s.ndim, s.dims);
+    if (a) window::append_fill(a, value);
+    return a;
+  }
   Array* a = array_new(dtype, s.ndim, s.dims);
   if (a && a->size) cpu::fill(cpu_view(a), value);
   return a;
@@ -58,8 +76,12 @@ void encode_one(DType dtype, char* to) {
 enum class Fill { Zeros, Ones, Nothing };
 
 template <Fill kFill>
-Array* make(DType dtype, const Shape& s) {
-  if (kFill == Fill::Zeros) return array_zeros(dtype, s.ndim, s.dims);
+Array* make(DType dtype, const Shape& s, int64_t most_deferred_zeros) {
+  if (kFill == Fill::Zeros) {
+    const char zero[16] = {};
+    return defers_filling(dtype, s, most_deferred_zeros) ? filled(dtype, s, zero)
+                                                         : array_zeros(dtype, s.ndim, s.dims);
+  }
   if (kFill == Fill::Nothing) return array_new(dtype, s.ndim, s.dims);
   alignas(16) char one[16];
   encode_one(dtype, one);
@@ -72,7 +94,7 @@ PyObject* create(PyObject* const* v) {
   Shape s;
   DType dtype = DType::F64;
   if (v[2] || !read_shape(v[0], &s) || !read_dtype(v[1], &dtype)) return nullptr;
-  return reinterpret_cast<PyObject*>(make<kFill>(dtype, s));
+  return reinterpret_cast<PyObject*>(make<kFill>(dtype, s, kMostDeferredZeros));
 }
 
 // v: a, dtype. Only C-order prototypes: for the others the layout is NumPy's to decide.
@@ -85,7 +107,7 @@ PyObject* create_like(PyObject* const* v) {
   Shape s;
   s.ndim = like->ndim;
   std::copy(like->shape, like->shape + like->ndim, s.dims);
-  return reinterpret_cast<PyObject*>(make<kFill>(dtype, s));
+  return reinterpret_cast<PyObject*>(make<kFill>(dtype, s, kMostDeferred));
 }
 
 // v: shape, fill_value, dtype. Only Python numbers.

@@ -14,8 +14,8 @@ def test_live_peak_and_cached_follow_the_arrays():
     memory.reset_peak()
     before = memory.stats()
     assert before["peak"] == before["live"]
-    a = np.ones(4 * MIB, dtype=np.uint8)
-    b = np.ones(2 * MIB, dtype=np.uint8)
+    a = np.empty(4 * MIB, dtype=np.uint8)
+    b = np.empty(2 * MIB, dtype=np.uint8)
     during = memory.stats()
     assert during["live"] - before["live"] == 6 * MIB == during["peak"] - before["peak"]
     assert during["reserved"] - before["reserved"] >= 6 * MIB

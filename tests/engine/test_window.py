@@ -15,7 +15,7 @@ from conftest import EAGER, deferring
 
 import minpy
 import minpy.numpy as np
-from minpy import _core
+from minpy import _core, memory
 
 
 @pytest.fixture
@@ -341,9 +341,51 @@ def test_dead_temporaries_are_never_allocated():
     assert float(out.stdout) < 0.55  # the result alone, which is half of input and output
 
 
+def test_filled_arrays_wait_for_their_use(everything):
+    """What is made of one number takes no memory before somebody looks, and is nobody's but its own."""
+    n = 100_000
+    before = memory.stats()["live"]
+    zeros, ones, full = np.zeros(n), np.ones_like(np.empty(n)), np.full(n, 2.5)
+    assert memory.stats()["live"] - before < 8 * n * 2
+    later = zeros + ones
+    zeros[3] = 7
+    zeros[10:20] += full[10:20]
+    want = numpy.zeros(n)
+    want[3], want[10:20] = 7, 2.5
+    numpy.testing.assert_array_equal(zeros, want)
+    assert (later == 1).all() and (ones == 1).all() and (full == 2.5).all()
+    assert np.zeros((3, 0, 100_000)).shape == (3, 0, 100_000)
+    with pytest.raises((MemoryError, ValueError)):
+        np.full((2**40, 2**30), 1.0)
+
+
+def test_long_programs(everything):
+    """More operators than one window holds, all values alive across its end."""
+    ours, theirs = [np.arange(5000.0) / 5000], [numpy.arange(5000.0) / 5000]
+    for values in (ours, theirs):
+        for k in range(600):
+            values.append(values[-1] * 0.5 + values[max(0, len(values) - 40)])
+    for got, want in zip(ours, theirs, strict=True):
+        numpy.testing.assert_array_equal(got, want)
+
+
+def test_the_window_keeps_little_memory_alive(everything):
+    """Operands that nobody else holds any more do not pile up."""
+    count, size = 60, 8 << 20
+    total = np.zeros(size // 8)
+    minpy.waitall()
+    memory.reset_peak()
+    before = memory.stats()["live"]
+    for k in range(count):
+        total += np.array(numpy.full(size // 8, float(k)))
+    assert memory.stats()["peak"] - before < count * size / 2
+    assert total[5] == sum(range(count))
+
+
 SOFTMAX = """
+import numpy
 import minpy.numpy as np
-x = np.ones((100, 100))
+x = np.array(numpy.ones((100, 100)))
 e = np.exp(x - x.max(1, keepdims=True))
 y = e / e.sum(1, keepdims=True)
 del e

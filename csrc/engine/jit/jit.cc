@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -86,8 +87,9 @@ Code find_code(const Recipe& recipe, int64_t work) {
 }
 
 bool same_place(const Operand& a, const Operand& b, int ndim) {
-  return a.slot == b.slot && a.offset == b.offset && a.dtype == b.dtype &&
-         std::equal(a.strides, a.strides + ndim, b.strides);
+  if (a.dtype != b.dtype) return false;
+  if (a.slot < 0) return std::memcmp(a.number, b.number, itemsize(a.dtype)) == 0;
+  return a.offset == b.offset && std::equal(a.strides, a.strides + ndim, b.strides);
 }
 
 // Kept for the next plan, so that planning allocates little.
@@ -100,6 +102,7 @@ class Planner {
     rules_.clear();
     const int n = static_cast<int>(ops_.size());
     for (const Candidate& c : ops_) rules_.push_back(fit(c) ? rule_of(*c.code) : Rule::None);
+    find_last_reads();
     for (int i = 0; i < n;) {
       int end = i;
       while (end < n && rules_[end] != Rule::None) ++end;
@@ -125,6 +128,7 @@ class Planner {
     Recipe& recipe = recipe_;
     recipe.places.clear();
     recipe.steps.clear();
+    last_place_.assign(last_read_.size() + 1, -1);
     Run run;
     run.first = first;
     run.count = end - first;
@@ -152,26 +156,26 @@ class Planner {
   }
 
   // The number of the place that operand k of operator i is in.
-  uint8_t place(Recipe& recipe, int i, int k) {
+  uint16_t place(Recipe& recipe, int i, int k) {
     const Instruction& op = *ops_[i].code;
     const Argument& arg = ops_[i].args[k];
     const Operand& a = op.args[k];
     const bool written = k >= op.nin;
-    size_t p = recipe.places.size();
-    if (a.slot >= 0)
-      for (p = 0; p < recipe.places.size(); ++p)
-        if (same_place(a, ops_[owners_[p].op].code->args[owners_[p].arg], op.ndim)) break;
-    if (p == recipe.places.size()) {
+    int p = last_place_[a.slot + 1];
+    while (p >= 0 && !same_place(a, operand(owners_[p].at), op.ndim)) p = owners_[p].before;
+    if (p < 0) {
+      p = static_cast<int>(recipe.places.size());
       recipe.places.push_back(
           {arg.reach == Reach::Repeated ? Place::Repeated : Place::Vector, a.dtype});
       recipe.places.back().loaded = !written;
-      owners_.push_back({i, k});
+      owners_.push_back({{i, k}, last_place_[a.slot + 1]});
+      last_place_[a.slot + 1] = p;
     }
     if (written && !arg.scratch) {
       recipe.places[p].stored = true;
       recipe.places[p].streamed = arg.streams && !recipe.places[p].loaded;
     }
-    return static_cast<uint8_t>(p);
+    return static_cast<uint16_t>(p);
   }
 
   // What the places need once the run's end is known; the number of pointers to walk.
@@ -179,8 +183,8 @@ class Planner {
     int walked = 0;
     for (size_t p = 0; p < recipe.places.size(); ++p) {
       Place& place = recipe.places[p];
-      const Run::Pointer& owner = owners_[p];
-      const Operand& a = ops_[owner.op].code->args[owner.arg];
+      const Run::Pointer& owner = owners_[p].at;
+      const Operand& a = operand(owner);
       if (ops_[owner.op].args[owner.arg].scratch && !place.stored)
         place.stored = written_within(recipe, static_cast<int>(p)) && read_after(end, a.slot);
       if (place.streamed && read_after(end, a.slot)) place.streamed = false;
@@ -191,7 +195,7 @@ class Planner {
     }
     for (size_t p = 0; p < recipe.places.size(); ++p)
       if (recipe.places[p].saved) {
-        run.pointers.push_back({owners_[p].op, owners_[p].arg, true});
+        run.pointers.push_back({owners_[p].at.op, owners_[p].at.arg, true});
         ++walked;
       }
     return walked;
@@ -200,19 +204,32 @@ class Planner {
     return std::any_of(recipe.steps.begin(), recipe.steps.end(),
                        [&](const Step& s) { return s.places[s.nin] == place; });
   }
-  bool read_after(int end, int slot) const {
-    for (size_t i = end; i < ops_.size(); ++i)
-      for (int k = 0; k < ops_[i].code->nin; ++k)
-        if (ops_[i].code->args[k].slot == slot) return true;
-    return false;
+  const Operand& operand(const Run::Pointer& p) const { return ops_[p.op].code->args[p.arg]; }
+
+  void find_last_reads() {
+    last_read_.clear();
+    for (size_t i = 0; i < ops_.size(); ++i)
+      for (int k = 0; k < ops_[i].code->nargs(); ++k) {
+        const int slot = ops_[i].code->args[k].slot;
+        if (slot < 0) continue;
+        if (slot >= std::ssize(last_read_)) last_read_.resize(slot + 1, -1);
+        if (k < ops_[i].code->nin) last_read_[slot] = static_cast<int>(i);
+      }
   }
+  bool read_after(int end, int slot) const { return last_read_[slot] >= end; }
 
   std::span<const Candidate> ops_;
   int64_t elements_ = 0;
   std::vector<Run>* runs_ = nullptr;
   Recipe recipe_;
   std::vector<Rule> rules_;
-  std::vector<Run::Pointer> owners_;  // of the places: one operand that is there
+  struct Owner {
+    Run::Pointer at;  // one operand that is there
+    int before;       // the place before it in the same storage, or of another number
+  };
+  std::vector<Owner> owners_;    // of the places
+  std::vector<int> last_place_;  // per slot, numbers first
+  std::vector<int> last_read_;   // per slot, the last operator that reads it
 };
 
 }  // namespace

@@ -35,7 +35,7 @@ struct Place {
 struct Step {
   Rule rule = Rule::None;
   uint8_t nin = 0;
-  uint8_t places[4] = {};  // inputs, then the output
+  uint16_t places[4] = {};  // inputs, then the output
 };
 
 // The code gets one pointer for each place that is loaded or stored, in order, then one for each
@@ -47,7 +47,8 @@ struct Recipe {
   void write_key(std::string& k) const {
     static_assert(std::has_unique_object_representations_v<Place> &&
                   std::has_unique_object_representations_v<Step>);
-    k.assign(1, static_cast<char>(places.size()));
+    const auto count = static_cast<uint16_t>(places.size());
+    k.assign(reinterpret_cast<const char*>(&count), sizeof count);
     k.append(reinterpret_cast<const char*>(places.data()), places.size() * sizeof(Place));
     k.append(reinterpret_cast<const char*>(steps.data()), steps.size() * sizeof(Step));
   }

@@ -33,8 +33,38 @@ _DISPATCH_NAMES = frozenset(
 )
 
 
-# What `from mxnet import np, npx` becomes.
-_SHORT_NAMES = {"np": "numpy", "npx": "numpy_extension"}
+# Further names of submodules: what `from mxnet import np, npx, init` becomes.
+_SHORT_NAMES = {
+    "np": "numpy",
+    "npx": "numpy_extension",
+    "device": "context",
+    "init": "initializer",
+    "mon": "monitor",
+    "rnd": "random",
+}
+
+# MXNet's names for what lies in a submodule.
+_MEMBERS = {
+    "AttrScope": "attribute",
+    "Context": "context",
+    "Device": "context",
+    "MXNetError": "base",
+    "cpu": "context",
+    "cpu_pinned": "context",
+    "current_context": "context",
+    "current_device": "context",
+    "gpu": "context",
+    "gpu_memory_info": "context",
+    "is_np_array": "util",
+    "is_np_shape": "util",
+    "np_array": "util",
+    "np_shape": "util",
+    "num_gpus": "context",
+    "set_np_shape": "util",
+    "use_np": "util",
+    "use_np_array": "util",
+    "use_np_shape": "util",
+}
 
 
 def waitall() -> None:
@@ -50,6 +80,8 @@ def __getattr__(name):
     name = _SHORT_NAMES.get(name, name)
     if name in _DISPATCH_NAMES:
         return getattr(importlib.import_module("minpy.dispatch.policy"), name)
+    if name in _MEMBERS:
+        return getattr(importlib.import_module(f"minpy.{_MEMBERS[name]}"), name)
     if name == "defgrad":
         return importlib.import_module("minpy._gradients").defgrad
     if not name.startswith("_") and importlib.util.find_spec(f"minpy.{name}"):
@@ -62,6 +94,8 @@ def __dir__():
 
     modules = {module.name for module in pkgutil.iter_modules(__path__)}
     public = {
-        name for name in (*modules, *_DISPATCH_NAMES, *_SHORT_NAMES, "defgrad") if not name.startswith("_")
+        name
+        for name in (*modules, *_DISPATCH_NAMES, *_SHORT_NAMES, *_MEMBERS, "defgrad")
+        if not name.startswith("_")
     }
     return sorted({*globals(), *public})

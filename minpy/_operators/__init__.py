@@ -5,7 +5,11 @@ completes its arguments and calls a kernel of the core (`minpy._core.kernels`), 
 exist. One callable serves every front end: `npx.layer_norm` and `nd.LayerNorm` are the same.
 """
 
-from minpy._operators import linear, normalization  # noqa: F401  (the chapters declare themselves)
+from minpy._operators import (  # noqa: F401  (the chapters declare themselves)
+    linear,
+    normalization,
+    softmax,
+)
 from minpy._operators.registry import find, legacy_names, operators
 
 __all__ = ["find", "legacy_names", "operators"]

@@ -41,6 +41,7 @@ Array* array_alloc(int ndim) {
   a->tape = nullptr;
   a->weakrefs = nullptr;
   a->extra = nullptr;
+  a->context = 0;
   a->ndim = static_cast<uint8_t>(ndim);
   if (ndim <= kInlineDims) {
     a->shape = a->dims;
@@ -96,13 +97,11 @@ void array_dealloc(PyObject* self) {
   Py_XDECREF(a->base);
   Py_XDECREF(a->extra);
   if (a->shape != a->dims) std::free(a->shape);
-  PyTypeObject* type = Py_TYPE(self);
-  if (type == &ArrayType && free_count < kFreeListSize) {
+  // A class made in Python drops its own reference (subtype_dealloc).
+  if (free_count < kFreeListSize)
     free_list[free_count++] = a;
-  } else {
-    type->tp_free(self);
-    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) Py_DECREF(type);
-  }
+  else
+    Py_TYPE(self)->tp_free(self);
 }
 
 void array_update_flags(Array* a) {

@@ -25,6 +25,7 @@ enum ArrayFlags : uint16_t {
   kAligned = 8,
   kScalar = 16,    // a 0-d array that stands for a NumPy scalar under recording: immutable like one
   kDetached = 32,  // a view that does not share its base's gradient history
+  kMask = 64,      // an nd.NDArray of ones and zeros that a comparison made
 };
 
 inline constexpr int kInlineDims = 4;
@@ -36,7 +37,7 @@ struct Array {
   DType dtype;
   uint8_t ndim;
   uint16_t flags;
-  uint32_t unused;
+  uint32_t context;   // nd.NDArray only: its device (python/nd_array.h)
   int64_t size;      // number of elements
   int64_t* shape;    // ndim entries
   int64_t* strides;  // ndim entries, in bytes

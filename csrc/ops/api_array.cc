@@ -106,6 +106,8 @@ ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
 
 }  // namespace
 
+ArrayRef view_like(const ArrayRef& a) { return view(a, a->shape_span(), a->strides, a->offset); }
+
 ArrayRef zeros(DType dtype, std::span<const int64_t> shape) {
   ArrayRef a = check(array_new(dtype, static_cast<int>(shape.size()), shape.data()));
   std::memset(a->bytes(), 0, static_cast<size_t>(a->nbytes()));

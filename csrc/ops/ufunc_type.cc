@@ -10,6 +10,7 @@
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/native_function.h"
+#include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/reduce.h"
 #include "python/signature.h"
@@ -40,8 +41,7 @@ bool parse_out(Ufunc* f, PyObject* value, Array** outs) {
   return true;
 }
 
-PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
-                           PyObject* kwnames) {
+PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   Ufunc* f = as_ufunc(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   if (nargs == f->nin && !kwnames) return ufunc_call(f, args, nullptr);
@@ -71,6 +71,11 @@ PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
   }
   if (native) return ufunc_call(f, args, has_out ? outs : nullptr);
   return fallback_call(f->name, args, nargs, kwnames);
+}
+
+PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
+                           PyObject* kwnames) {
+  return nd_result(args, PyVectorcall_NARGS(nargsf), call_ufunc(self, args, nargsf, kwnames));
 }
 
 PyObject* numpy_method(Ufunc* f, const char* method, PyObject* const* args, Py_ssize_t nargs,

@@ -11,6 +11,7 @@
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback_state.h"
+#include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/trace.h"
 #include "tape/tape.h"
@@ -276,9 +277,9 @@ PyObject* run_fallback(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
 PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                               PyObject* kwnames) {
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-  if (!profiler::on()) return run_fallback(self, args, nargs, kwnames);
-  return traced(profiler::kFallback, PyUnicode_AsUTF8(as_fallback(self)->name), args, nargs,
-                [&] { return run_fallback(self, args, nargs, kwnames); });
+  auto call = [&] { return nd_result(args, nargs, run_fallback(self, args, nargs, kwnames)); };
+  if (!profiler::on()) return call();
+  return traced(profiler::kFallback, PyUnicode_AsUTF8(as_fallback(self)->name), args, nargs, call);
 }
 
 void fallback_dealloc(PyObject* self) {

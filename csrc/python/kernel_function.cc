@@ -6,6 +6,7 @@
 
 #include "core/pyref.h"
 #include "python/convert.h"
+#include "python/nd_array.h"
 #include "python/trace.h"
 
 namespace mp {
@@ -133,7 +134,8 @@ PyObject* kernel_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   auto call = [&]() -> PyObject* {
     try {
-      return result_object(call_kernel(op, args, static_cast<size_t>(nargs), kwnames));
+      return nd_result(args, nargs,
+                       result_object(call_kernel(op, args, static_cast<size_t>(nargs), kwnames)));
     } catch (PythonError&) {
       return nullptr;
     }

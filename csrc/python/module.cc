@@ -17,6 +17,7 @@
 #include "python/linalg.h"
 #include "python/metatype.h"
 #include "python/native_function.h"
+#include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/protocols.h"
 #include "python/random.h"
@@ -68,7 +69,8 @@ PYBIND11_MODULE(_core, m) {
   using namespace mp;
   if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
       !ufunc_init(m.ptr()) || !ufunc_metatype_init() || !array_type_init(m.ptr()) ||
-      !tape_init(m.ptr()) || !engine_init(m.ptr()) || !kernel_functions_init(m.ptr()))
+      !tape_init(m.ptr()) || !engine_init(m.ptr()) || !kernel_functions_init(m.ptr()) ||
+      !nd_array_init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
   for (PyMethodDef* table :

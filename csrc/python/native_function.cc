@@ -9,6 +9,7 @@
 
 #include "ops/ufunc.h"
 #include "python/fallback.h"
+#include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/trace.h"
 
@@ -31,7 +32,10 @@ NativeFunction* as_native(PyObject* o) { return reinterpret_cast<NativeFunction*
 // The call of a native function or method, seen by the profiler.
 PyObject* run(NativeFunction* f, PyObject* self, PyObject* const* args, Py_ssize_t nargs,
               PyObject* kwnames) {
-  auto call = [&] { return f->call(self, args, nargs, kwnames); };
+  auto call = [&] {
+    PyObject* result = f->call(self, args, nargs, kwnames);
+    return nd_result(self ? &self : args, self ? 1 : nargs, result);
+  };
   if (!profiler::on()) return call();
   // A method's array is the argument before the others.
   return traced(profiler::kFunction, f->path, args - (self != nullptr), nargs + (self != nullptr),

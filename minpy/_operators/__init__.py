@@ -8,6 +8,7 @@ exist. One callable serves every front end: `npx.layer_norm` and `nd.LayerNorm` 
 from minpy._operators import (  # noqa: F401  (the chapters declare themselves)
     linear,
     normalization,
+    pooling,
     softmax,
 )
 from minpy._operators.registry import find, legacy_names, operators

@@ -279,6 +279,7 @@ class Kernel::Worker {
     clear_flags();
   }
   ~Worker() {
+    if (recoveries_) jit::count_recoveries(recoveries_);
     for (size_t i = 0; i < flags_.size(); ++i)
       if (flags_[i])
         std::atomic_ref<int>(raised_[k_.ops_[i].index])

@@ -53,6 +53,7 @@ void define_jit(py::module_& m) {
     d["compiled"] = c.compiled;
     d["bytes"] = c.bytes;
     d["nanoseconds"] = c.nanoseconds;
+    d["recoveries"] = c.recoveries;
     return d;
   });
 }

@@ -4,6 +4,7 @@ Which of two NaNs an addition or multiplication passes on is left open by IEEE 7
 themselves, so NaNs are compared as NaNs; everything else by its bytes.
 """
 
+import itertools
 import os
 import random
 import subprocess
@@ -21,8 +22,9 @@ engine = _core.engine
 pytestmark = pytest.mark.skipif(not engine.jit_available(), reason="no emitter for this processor")
 
 CHUNK, CI_PROGRAMS = 25, 600
-FLOAT_UNARY = "sqrt square reciprocal negative absolute fabs positive rint floor ceil trunc sign deg2rad rad2deg exp tanh".split()
-FLOAT_BINARY = "add subtract multiply divide maximum minimum fmax fmin copysign".split()
+FLOAT_UNARY = """sqrt square reciprocal negative absolute fabs positive rint floor ceil trunc sign deg2rad rad2deg exp tanh
+    expm1 log log2 log10 log1p sin cos""".split()
+FLOAT_BINARY = "add subtract multiply divide maximum minimum fmax fmin copysign hypot".split()
 INT_UNARY = "negative positive absolute square".split()
 INT_BINARY = "add subtract multiply maximum minimum fmax fmin bitwise_and bitwise_or bitwise_xor".split()
 COMPARISONS = "less less_equal greater greater_equal equal not_equal".split()
@@ -333,13 +335,21 @@ assert _core.engine.jit_counters()["compiled"] == 0 and not _core.engine.jit_ena
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", "exp expm1 tanh sigmoid log log2 log10 log1p sin cos hypot".split())
 def test_functions_have_the_bits_of_their_loops(name, dtype):
     """Over all magnitudes, alone and between other operators; arguments that the code leaves to the loops too."""
     function = getattr(mnp, name, None) or getattr(npx, name)
+    if name == "hypot":
+        function = lambda a: mnp.hypot(a, a[::-1] * 0.7)  # noqa: E731
     numbers = np.random.default_rng(7)
-    for scale in [1e-40, 1e-30, 1e-10, 1e-3, 1, 10, 60, 87, 89, 700, 1e4]:
-        x = np.concatenate([numbers.normal(size=5000), numbers.random(5003), -numbers.random(3)]) * scale
+    offsets = [0, 0.7, 1, 1.4142135] if name.startswith("log") else [0]
+    for scale, offset in itertools.product(
+        [1e-40, 1e-30, 1e-10, 1e-3, 1, 10, 60, 87, 89, 700, 1e4, 1e7], offsets
+    ):
+        x = (
+            np.concatenate([numbers.normal(size=5000), numbers.random(5003), -numbers.random(3)]) * scale
+            + offset
+        )
         for special in ([], SPECIAL):
             x[: len(special)] = special
             with np.errstate(all="ignore"):
@@ -348,4 +358,23 @@ def test_functions_have_the_bits_of_their_loops(name, dtype):
                 for emitted in (False, True):
                     engine.set_jit(emitted)
                     results.append([np.array(np.asarray(r)) for r in (function(a), 1 - function(a * 2))])
-            assert all(map(same, *results)), scale
+            assert all(map(same, *results)), (scale, offset)
+
+
+def test_functions_stay_in_the_code_for_ordinary_arguments():
+    """Underflow that nobody asks for included: otherwise the loops would be all that runs."""
+    engine.set_jit(True)
+    numbers = np.random.default_rng(3)
+    x = numbers.random(50_000).astype("f4") + np.float32(0.25)
+    a, low = mnp.array(x), mnp.array(x * -90)
+    for name in "exp expm1 tanh log log2 log10 log1p sin cos".split():
+        assert recoveries(lambda: getattr(mnp, name)(a) * 2) == 0, name  # noqa: B023
+    assert recoveries(lambda: mnp.hypot(a, a * 2) * 2) == 0
+    with np.errstate(under="ignore"):
+        assert recoveries(lambda: mnp.exp(low) * 2) == 0
+    with np.errstate(under="warn"), pytest.warns(RuntimeWarning, match="underflow encountered in exp"):
+        assert recoveries(lambda: mnp.exp(low) * 2) > 0
+
+
+def recoveries(run):
+    return difference(lambda: np.asarray(run()))["recoveries"]

@@ -23,7 +23,8 @@ constexpr Opcode kLoad{k0F, kNone, 0x10}, kStore{k0F, kNone, 0x11}, kStream{k0F,
     kShuffle{k0F, kNone, 0xc6}, kPack4{k0F, k66, 0x6b}, kPack2{k0F, k66, 0x63},
     kSigns{k0F, kNone, 0x50}, kAbsBytes{k0F38, k66, 0x1c}, kStore8Bytes{k0F, k66, 0xd6},
     kStore4Bytes{k0F, k66, 0x7e}, kFromGpr{k0F, k66, 0x6e, true}, kToGpr{k0F, k66, 0x7e, true};
-constexpr int kEvenElements = 0x88;
+constexpr Opcode kInsertHalf{k0F3A, k66, 0x38}, kPermuteQuarters{k0F3A, k66, 0x00, true};
+constexpr int kEvenElements = 0x88, kSwapMiddle = 0xd8;
 
 enum class Form : uint8_t { Other, Unary, Binary, Swaps };
 struct Coding {
@@ -276,18 +277,7 @@ class Emitter {
     }
   }
 
-  bool full(int size) const { return size * b_.lanes == 32; }
-  // The bytes of an element of the result.
-  int result_size(const Node& n) const {
-    switch (n.op) {
-      case Op::DoubleToSingle:
-      case Op::DoubleToInt:
-      case Op::Narrow:
-        return 4;
-      default:
-        return n.size;
-    }
-  }
+  bool full(int size) const { return size * b_.lanes >= 32; }
 
   int take(int v) {
     return regs_.take(v, [this](int reg, int slot) {
@@ -431,15 +421,22 @@ class Emitter {
              otherwise, chosen, mask << 4);
     } else if (n.op == Op::Fma || n.op == Op::Fnma) {
       fused(v, n);
-    } else if (n.op == Op::ShiftLeft) {
-      const int a = in_register(first);
+    } else if (n.op == Op::ShiftLeft || n.op == Op::ShiftRight) {
+      const int a = in_register(first), kind = n.op == Op::ShiftLeft ? 6 : n.size == 4 ? 4 : 2;
       finish(n);
-      a_.vex({k0F, k66, static_cast<uint8_t>(n.size == 4 ? 0x72 : 0x73)}, wide, 6, take_result(v),
-             in_reg(a), n.imm);
+      a_.vex({k0F, k66, static_cast<uint8_t>(n.size == 4 ? 0x72 : 0x73)}, wide, kind,
+             take_result(v), in_reg(a), n.imm);
     } else if (n.op == Op::Suspect) {
       const Rm from = operand(first);
       finish(n);
       a_.vex({k0F, kNone, 0x56}, true, kSuspects, kSuspects, from);
+    } else if (n.op == Op::HighToDouble) {
+      const int a = in_register(first);
+      finish(n);
+      a_.vex(kUpperHalf, true, a, 0, in_reg(kTemp), 1);
+      a_.vex(coding(Op::SingleToDouble).of8, true, take_result(v), 0, in_reg(kTemp));
+    } else if (n.op == Op::JoinSingles || n.op == Op::JoinLow) {
+      join(v, n);
     } else {  // Narrow
       const int a = in_register(first);
       finish(n);
@@ -447,6 +444,21 @@ class Emitter {
       a_.vex(kShuffle, false, take_result(v), a, in_reg(kTemp), kEvenElements);
     }
     regs_.drop_if_dead(v);
+  }
+  // The low and the high half of a vector, each of 8-byte elements, as one of 4-byte elements.
+  void join(int v, const Node& n) {
+    const int low = in_register(n.in[0]), high = in_register(n.in[1]);
+    finish(n);
+    const int to = take_result(v);
+    if (n.op == Op::JoinLow) {
+      a_.vex(kShuffle, true, kTemp, low, in_reg(high), kEvenElements);
+      a_.vex(kPermuteQuarters, true, to, 0, in_reg(kTemp), kSwapMiddle);
+    } else {
+      const Opcode narrow = coding(Op::DoubleToSingle).of8;
+      a_.vex(narrow, true, kTemp, 0, in_reg(high));
+      a_.vex(narrow, true, to, 0, in_reg(low));
+      a_.vex(kInsertHalf, true, to, to, in_reg(kTemp), 1);
+    }
   }
   // in[0] in[1] + in[2], or minus the product: the instruction overwrites one of the three.
   void fused(int v, const Node& n) {

@@ -1,8 +1,9 @@
 // The straight-line body of an emitted loop: one node is one machine instruction or a short fixed
 // sequence, over vectors of `lanes` elements. Elements of 8 bytes fill a register of 32 bytes, and
 // so do those of 4 bytes where the whole body has no wider ones; beside 8-byte elements those of 4
-// bytes fill half. A truth value is a mask as wide as the widest elements. Invariant: a node's
-// inputs stand before it.
+// bytes fill half. Within a body of the narrower ones an 8-byte value is half a vector: the low
+// one (SingleToDouble) or the high one (HighToDouble), until the two are joined. A truth value is a
+// mask as wide as the widest elements. Invariant: a node's inputs stand before it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -15,9 +16,10 @@ namespace mp::jit {
 enum class Op : uint8_t {
   Load, LoadBool, Repeat, RepeatBool, Constant, Store, StoreBool,
   Add, Sub, Mul, Div, Sqrt, Round, Compare, And, Or, Xor, Blend,
-  Max, Min, Fma, Fnma, ShiftLeft, Suspect,
+  Max, Min, Fma, Fnma, ShiftLeft, ShiftRight, Suspect,
   AddInt, SubInt, MulInt, EqualInt, GreaterInt, MaxInt, MinInt, MaxUint, MinUint, AbsInt,
   SingleToDouble, DoubleToSingle, IntToSingle, IntToDouble, SingleToInt, DoubleToInt, Extend, Narrow,
+  HighToDouble, JoinSingles, JoinLow,
 };
 // clang-format on
 

@@ -261,6 +261,11 @@ Counters counters() {
   return totals;
 }
 
+void count_recoveries(int64_t blocks) {
+  const std::lock_guard lock(mutex);
+  totals.recoveries += blocks;
+}
+
 void forget() {
   const std::lock_guard lock(mutex);
   entries.clear();

@@ -54,8 +54,10 @@ void enable(bool wish);  // no effect where it is not available
 void set_hot(int64_t work);
 struct Counters {
   int64_t recipes = 0, compiled = 0, bytes = 0, nanoseconds = 0;
+  int64_t recoveries = 0;  // blocks that the operators' loops redid
 };
 Counters counters();
+void count_recoveries(int64_t blocks);
 void forget();  // all that is known about recipes; code that was made stays where it is
 
 }  // namespace mp::jit

@@ -73,6 +73,9 @@ bool can_lower(Rule rule, int nin, const DType* t) {
       return t[0] == out && (is_float(out) || is_int(out) || out == DType::Bool);
     case Rule::Where:
       return t[0] == DType::Bool && t[1] == out && t[2] == out && (is_float(out) || is_int(out));
+    case Rule::Log2:
+    case Rule::Log10:
+      return out == t[0] && out == DType::F32;
     default:
       return same && out == t[0] && is_float(out);
   }
@@ -154,7 +157,7 @@ class Lowering : Builder {
 
   int step(const Step& s) {
     const DType type = r_.places[s.places[0]].type, out = r_.places[s.places[s.nin]].type;
-    int in[3];
+    int in[3] = {-1, -1, -1};
     for (int k = 0; k < s.nin; ++k) in[k] = value(s.places[k]);
     if (s.rule == Rule::Cast) return cast(in[0], type, out);
     if (s.rule == Rule::Copy) return in[0];
@@ -182,7 +185,7 @@ class Lowering : Builder {
 
   int float_step(Rule rule, int n, const int* in) {
     const int a = in[0], b = in[1], c = in[2];
-    if (is_math(rule)) return lower_math(*this, rule, n, a);
+    if (is_math(rule)) return lower_math(*this, rule, n, a, b);
     switch (rule) {
       case Rule::Add:
         return emit(Op::Add, n, a, b);

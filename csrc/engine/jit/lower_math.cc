@@ -1,7 +1,5 @@
 #include "engine/jit/lower_math.h"
 
-#include <iterator>
-
 #define MP_ISA emitter
 #include "cpu/math/exp.h"
 
@@ -10,109 +8,136 @@ namespace {
 
 namespace math = cpu::emitter;
 
-// e^x is normal, and 2^k too, up to here.
-constexpr float most(float) { return 88.0f; }
-constexpr double most(double) { return 709.0; }
-constexpr float round(float) { return math::kRoundF; }
-constexpr double round(double) { return math::kRoundD; }
-constexpr int bias(float) { return 127; }
-constexpr int bias(double) { return 1023; }
-
-template <class T>
-class Math {
- public:
-  explicit Math(Builder& to) : to_(to) {}
-
-  int exp(int x) {
-    suspect(x, math::Range<T>::kExpMin, kNGE);
-    suspect(x, most(T{}), kNLE);
-    return exp_inside(x);
-  }
-
-  int sigmoid(int x) {
-    const int low = to_.emit(Op::Or, kSize, x, to_.sign_bit(kSize));
-    suspect(low, math::Range<T>::kExpMin, kNGE);
-    const int t = exp_inside(low);
-    const int negative = to_.compare(kSize, x, number(0), kLT);
-    return div(to_.blend(kSize, negative, t, number(1)), add(number(1), t));
-  }
-
-  int tanh(int x) {
-    const int magnitude = to_.emit(Op::And, kSize, x, to_.magnitude(kSize));
-    const int a = to_.emit(Op::Min, kSize, number(math::Range<T>::kTanhOne), magnitude);
-    const Parts p = parts(add(a, a));
-    const int scale = pow2(p.k, -1);
-    const Pair sum = two_sum(sub(scale, number(0.5)), mul(scale, p.r));
-    const int low = add(sum.low, mul(scale, p.tail));
-    const int high = add(sum.high, low);
-    const Pair numerator{high, sub(low, sub(high, sum.high))};
-    const int y = divide(numerator, two_sum(number(1), high));
-    const int tiny = to_.compare(kSize, a, number(0x1p-30), kLT);
-    const int value = to_.emit(Op::And, kSize, to_.blend(kSize, tiny, a, y), to_.magnitude(kSize));
-    return to_.emit(Op::Or, kSize, value, to_.emit(Op::And, kSize, x, to_.sign_bit(kSize)));
-  }
-
- private:
-  static constexpr int kSize = sizeof(T);
-  struct Parts {
-    int k, r, tail;
-  };
-  struct Pair {
-    int high, low;
-  };
-
-  int number(T x) { return to_.number(kSize, x); }
-  int add(int a, int b) { return to_.emit(Op::Add, kSize, a, b); }
-  int sub(int a, int b) { return to_.emit(Op::Sub, kSize, a, b); }
-  int mul(int a, int b) { return to_.emit(Op::Mul, kSize, a, b); }
-  int div(int a, int b) { return to_.emit(Op::Div, kSize, a, b); }
-  int fma(int a, int b, int c) { return to_.emit(Op::Fma, kSize, a, b, c); }
-  int minus(int a, int b, int c) { return to_.emit(Op::Fnma, kSize, a, b, c); }  // c - a b
-  void suspect(int x, T bound, int predicate) {
-    to_.emit(Op::Suspect, kSize, to_.compare(kSize, x, number(bound), predicate));
-  }
-
-  Parts parts(int x) {
-    const int magic = number(round(T{}));
-    const int k = sub(add(mul(x, number(T(0x1.71547652b82fep+0))), magic), magic);
-    const int r = minus(k, number(math::mp_ln2_lo(T{})), minus(k, number(math::mp_ln2_hi(T{})), x));
-    constexpr int n = std::size(math::kExpTail<T>);
-    int series = number(math::kExpTail<T>[n - 1]);
-    for (int i = n - 2; i >= 0; --i) series = fma(series, r, number(math::kExpTail<T>[i]));
-    return {k, r, mul(mul(r, r), series)};
-  }
-  int pow2(int k, int more = 0) {
-    return to_.emit(Op::ShiftLeft, kSize, add(k, number(round(T{}) + bias(T{}) + more)), -1, -1,
-                    kSize == 4 ? 23 : 52);
-  }
-  int exp_inside(int x) {
-    const Parts p = parts(x);
-    return mul(add(number(1), add(p.r, p.tail)), pow2(p.k));
-  }
-
-  Pair two_sum(int a, int b) {
-    const int high = add(a, b), from_b = sub(high, a);
-    return {high, add(sub(a, sub(high, from_b)), sub(b, from_b))};
-  }
-  int divide(Pair a, Pair b) {
-    const int inverse = div(number(1), b.high), quotient = mul(a.high, inverse);
-    const int rest = add(minus(quotient, b.high, a.high), minus(quotient, b.low, a.low));
-    return add(quotient, mul(rest, inverse));
-  }
-
-  Builder& to_;
+// What of cpu/math depends on the type.
+struct Constants {
+  double round, bias, ln2_hi, ln2_lo, zero, most, least_scale, tanh_one, minus_one;
+  int mantissa_bits;
 };
-
 template <class T>
-int lower_as(Builder& to, Rule rule, int x) {
-  Math<T> m(to);
-  return rule == Rule::Exp ? m.exp(x) : rule == Rule::Tanh ? m.tanh(x) : m.sigmoid(x);
+constexpr Constants constants_of(T most, T least_scale) {
+  const bool wide = sizeof(T) == 8;
+  return {wide ? math::kRoundD : math::kRoundF,
+          wide ? 1023.0 : 127.0,
+          wide ? 0x1.62e42fee00000p-1 : 0x1.62ep-1,
+          wide ? 0x1.a39ef35793c76p-33 : 0x1.0bfbe8p-15,
+          math::Range<T>::kExpZero,
+          most,
+          least_scale,
+          math::Range<T>::kTanhOne,
+          math::Range<T>::kMinusOne,
+          wide ? 52 : 23};
+}
+// e^x is finite and 2^k normal up to 88 and 709.
+constexpr Constants kSingle = constants_of(88.0f, -120.0f), kDouble = constants_of(709.0, -1000.0);
+const Constants& of(Value x) { return x.size == 4 ? kSingle : kDouble; }
+
+Value nearest(Value x) { return (x + of(x).round) - of(x).round; }
+Value pow2(Value k, double more = 0) {
+  return (k + (of(k).round + of(k).bias + more)).shifted_left(of(k).mantissa_bits);
+}
+// y 2^k for k below the exponents of normal numbers too, rounded once.
+Value scale(Value y, Value k) {
+  const Value most = larger(k.number(of(k).least_scale), k);
+  return y * pow2(most) * pow2(k - most);
+}
+Value tail_of(Value r) {
+  return r.size == 4 ? series(r, math::kExpTail<float>) : series(r, math::kExpTail<double>);
+}
+
+struct Parts {
+  Value k, r, tail;  // x = k ln2 + r, e^r = 1 + r + tail
+};
+Parts parts(Value x) {
+  const Value k = nearest(x * 0x1.71547652b82fep+0);
+  const Value r = minus_product(k, of(x).ln2_lo, minus_product(k, of(x).ln2_hi, x));
+  return {k, r, (r * r) * tail_of(r)};
+}
+
+// x at most `most`, or a NaN, which passes through.
+Value exp_below(Value x) {
+  const Parts p = parts(larger(x.number(of(x).zero), x));
+  return scale(1 + (p.r + p.tail), p.k);
+}
+Value exp(Value x) {
+  x.compare(kGT, of(x).most).suspect();
+  return exp_below(x);
+}
+Value sigmoid(Value x) {
+  const Value t = exp_below(x.emit(Op::Or, x.with(x.to->sign_bit(x.size))));
+  return select(x.compare(kLT, 0), t, x.number(1)) / (1 + t);
+}
+
+// (e^x - 1) / 2
+Pair half_expm1(Value x) {
+  const Parts p = parts(x);
+  const Value scale = pow2(p.k, -1);
+  const Pair sum = two_sum(scale - 0.5, scale * p.r);
+  return {sum.hi, sum.lo + scale * p.tail};
+}
+Value expm1(Value x) {
+  x.compare(kGT, of(x).most).suspect();
+  const Pair half = half_expm1(larger(x.number(of(x).minus_one), x));
+  return select(x.magnitude().compare(kLT, 0x1p-60), x, 2 * (half.hi + half.lo));
+}
+
+Value divide(Pair a, Pair b) {
+  const Value inverse = 1 / b.hi, quotient = a.hi * inverse;
+  const Value rest = minus_product(quotient, b.hi, a.hi) + minus_product(quotient, b.lo, a.lo);
+  return quotient + rest * inverse;
+}
+Value tanh(Value x) {
+  const Value a = smaller(x.number(of(x).tanh_one), x.magnitude());
+  const Pair half = half_expm1(a + a), h = fast_two_sum(half.hi, half.lo);
+  const Value y = divide(h, two_sum(x.number(1), h.hi));
+  const Value value = select(a.compare(kLT, 0x1p-30), a, y).magnitude();
+  return value.emit(Op::Or, x.sign());
+}
+
+Value hypot_of_singles(Value x, Value y) {
+  const Value root =
+      Halves(x)
+          .then(Halves(y), [](Value a, Value b) { return (a * a + b * b).emit(Op::Sqrt); })
+          .rounded();
+  root.compare(kNLE, 0x1.fffffep127).suspect();
+  return root;
+}
+Value hypot(Value x, Value y) {
+  if (x.size == 4) return hypot_of_singles(x, y);
+  const Value a = x.magnitude(), b = y.magnitude(), u = larger(a, b), v = smaller(b, a);
+  u.compare(kLT, 0x1p-450).emit(Op::And, u.compare(kNE, 0)).suspect();
+  const Value uu = u * u, vv = v * v;
+  const Pair sum = fast_two_sum(uu, vv);
+  sum.hi.compare(kNLE, 0x1p1000).suspect();
+  const Value lost = (sum.lo + product_error(u, u, uu)) + product_error(v, v, vv);
+  const Value root = sum.hi.emit(Op::Sqrt), square = root * root;
+  const Value rest = ((sum.hi - square) - product_error(root, root, square)) + lost;
+  return root + rest / larger(root + root, root.number(0x1p-1000));  // 0 of 0
+}
+
+Value function(Rule rule, Value x, Value y) {
+  switch (rule) {
+    case Rule::Exp:
+      return exp(x);
+    case Rule::Expm1:
+      return expm1(x);
+    case Rule::Tanh:
+      return tanh(x);
+    case Rule::Sigmoid:
+      return sigmoid(x);
+    case Rule::Hypot:
+      return hypot(x, y);
+    case Rule::Sin:
+    case Rule::Cos:
+      return lower_circular(rule, x);
+    default:
+      return lower_log(rule, x);
+  }
 }
 
 }  // namespace
 
-int lower_math(Builder& to, Rule rule, int size, int x) {
-  return size == 4 ? lower_as<float>(to, rule, x) : lower_as<double>(to, rule, x);
+int lower_math(Builder& to, Rule rule, int size, int x, int y) {
+  return function(rule, {&to, x, size}, {&to, y, size}).node;
 }
 
 }  // namespace mp::jit

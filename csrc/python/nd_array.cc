@@ -1,5 +1,7 @@
 #include "python/nd_array.h"
 
+#include <cstring>
+
 #include "core/pyref.h"
 #include "ops/api.h"
 #include "python/array_type.h"
@@ -337,13 +339,26 @@ PyObject* array_of_scalar(PyObject* scalar) {
   return numpy ? wrap(numpy) : nullptr;
 }
 
-PyObject* set_type(PyObject*, PyObject* type) {
-  if (!PyType_Check(type) ||
-      !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), &NDArrayBaseType))
-    return PyErr_Format(PyExc_TypeError, "a class derived from NDArrayBase is needed, not %R",
-                        type);
-  nd_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type));
-  Py_RETURN_NONE;
+// The class of NDArrays with the members of a Python class. Made here because a class statement
+// would give it a garbage-collector header, which arrays, whose type changes, cannot have.
+PyObject* make_type(PyObject*, PyObject* members) {
+  static PyType_Slot slots[] = {{0, nullptr}};
+  static PyType_Spec spec = {"minpy.nd.NDArray", sizeof(Array), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  return guarded([&] {
+    PyRef bases(PyTuple_Pack(1, &NDArrayBaseType));
+    PyRef type(PyType_FromSpecWithBases(&spec, bases.get()));
+    PyRef items(PyMapping_Items(PyRef(PyObject_GetAttrString(members, "__dict__")).get()));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
+      PyObject* item = PyList_GET_ITEM(items.get(), i);
+      PyObject *name = PyTuple_GET_ITEM(item, 0), *value = PyTuple_GET_ITEM(item, 1);
+      const char* text = PyUnicode_AsUTF8(name);
+      if (std::strcmp(text, "__dict__") == 0 || std::strcmp(text, "__weakref__") == 0) continue;
+      check(PyObject_SetAttr(type.get(), name, value));
+    }
+    nd_array_type = reinterpret_cast<PyTypeObject*>(Py_NewRef(type.get()));
+    return type.release();
+  });
 }
 
 // to_nd_array(x, context): x when it is one already, else an NDArray over its bytes.
@@ -363,13 +378,22 @@ PyObject* as_nd_array(PyObject*, PyObject* args) {
   });
 }
 
+PyObject* plain_array(PyObject*, PyObject* o) {
+  if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
+  return guarded(
+      [&] { return api::view_like(ArrayRef::borrow(as_array_struct(o))).release_object(); });
+}
+
 PyObject* get_context(PyObject*, PyObject* o) {
   if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
   return PyLong_FromUnsignedLong(as_array_struct(o)->context);
 }
 
 PyMethodDef module_functions[] = {
-    {"set_nd_array_type", set_type, METH_O, "Makes the class known whose instances follow MXNet."},
+    {"nd_array_type", make_type, METH_O,
+     "Decorates a class with the members of NDArray; gives the type of the arrays that follow "
+     "MXNet."},
+    {"plain_array", plain_array, METH_O, "An ndarray over the bytes of an array."},
     {"to_nd_array", as_nd_array, METH_VARARGS, "An NDArray over the bytes of an array."},
     {"context_of", get_context, METH_O, "The number of the device of an NDArray."},
     {}};

@@ -1,6 +1,6 @@
 // The array type of `mx.nd`: a subtype of ndarray with the same layout whose operators follow MXNet
-// (docs/mxnet_differences.md). `NDArrayBaseType` holds the operators; the class that people see,
-// minpy.nd.NDArray, derives from it in Python and is made known by set_nd_array_type.
+// (docs/mxnet_differences.md). The operators are slots of `_core.NDArrayBase`; the class that
+// people see, minpy.nd.NDArray, derives from it and gets its methods from minpy/nd/ndarray.py.
 // Functions of other front ends do not know the type: their results become NDArrays afterwards, in
 // `nd_result`, when an argument was one (Note [NDArray is a policy]).
 #pragma once

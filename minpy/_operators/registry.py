@@ -7,6 +7,7 @@ derivatives of higher order.
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 
@@ -31,30 +32,67 @@ class Operator:
     legacy_names: tuple[str, ...]
 
 
-def operator(*legacy_names: str, inputs: int = 1):
+def operator(*legacy_names: str, inputs: int = 1, npx: bool = True):
     """Declares the decorated function as a public operator.
 
     Parameters
     ----------
     legacy_names : str
-        The operator's names in MXNet's `nd` and `sym`, such as "LayerNorm".
+        The operator's names in MXNet's `nd` and `sym`, such as "LayerNorm"; "_contrib_x" is `nd.contrib.x`.
     inputs : int
         How many of the first parameters take arrays.
+    npx : bool
+        Whether `minpy.numpy_extension` has it, by the name of the function.
+
+    Returns
+    -------
+    callable
+        The function, which in addition takes `out`, the array (or arrays) to write the result to, and `name`, the
+        name of the node where arguments are symbols.
     """
 
     def declare(function):
         parameters = list(inspect.signature(function).parameters.values())
         names = tuple(("*" + p.name if p.kind is p.VAR_POSITIONAL else p.name) for p in parameters[:inputs])
         attributes = {p.name: p.default for p in parameters[inputs:]}
-        row = Operator(function.__name__, function, names, attributes, legacy_names)
-        for table, keys in ((_operators, (row.name,)), (_legacy, legacy_names)):
+        name = function.__name__.removesuffix("_")
+        row = Operator(name, _front(name, function), names, attributes, legacy_names)
+        for table, keys in ((_operators, (name,) if npx else ()), (_legacy, legacy_names)):
             for key in keys:
                 if key in table:
                     raise ValueError(f"operator {key!r} is declared twice")
                 table[key] = row
-        return function
+        return row.function
 
     return declare
+
+
+def _front(operator_name, function):
+    """What users call: the function with `out` and `name`."""
+
+    @functools.wraps(function)
+    def call(*args, out=None, name=None, **kwargs):
+        if compose_symbol is not None:
+            node = compose_symbol(operator_name, name, args, kwargs)
+            if node is not None:
+                return node
+        result = function(*args, **kwargs)
+        return result if out is None else _write(out, result)
+
+    return call
+
+
+# Set by minpy.symbol: (operator, name, args, kwargs) to a Symbol when an argument is one, else None.
+compose_symbol = None
+
+
+def _write(out, result):
+    if isinstance(result, (tuple, list)):
+        for target, value in zip(out, result, strict=True):
+            target[...] = value
+    else:
+        out[...] = result
+    return out
 
 
 def composite(kernel: str):

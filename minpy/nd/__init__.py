@@ -1,0 +1,33 @@
+"""MXNet's imperative arrays: `from minpy import nd`, or `mx.nd`.
+
+Operators are those of minpy/_operators, by MXNet's names; what an array is and does says `nd.NDArray`. Where the
+behaviour differs from MXNet 1.9.1 by intention, docs/mxnet_differences.md says so.
+"""
+
+import minpy.numpy as _np
+from minpy.engine import waitall
+from minpy.nd import _namespace
+from minpy.nd.arithmetic import *  # noqa: F403
+from minpy.nd.creation import *  # noqa: F403
+from minpy.nd.ndarray import NDArray
+
+_namespace.fill(__name__, "Operators of nd.{}.")
+from minpy.nd import methods as _methods  # noqa: E402  (needs the filled namespace)
+
+_methods.install(NDArray)
+pi = _np.pi
+
+
+def concatenate(arrays, axis=0, always_copy=True):
+    """Join a list of arrays along an axis; one array is returned as it is unless `always_copy`."""
+    if len(arrays) == 1 and not always_copy:
+        return arrays[0]
+    return concat(*arrays, dim=axis)  # noqa: F405
+
+
+def moveaxis(tensor, source, destination):
+    """Move an axis, or several, to other places."""
+    return _np.copy(_np.moveaxis(tensor, source, destination))
+
+
+__all__ = ["NDArray", "waitall"]

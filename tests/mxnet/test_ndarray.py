@@ -1,0 +1,181 @@
+"""NDArray: MXNet's policy on the one array type."""
+
+import copy
+import pickle
+
+import numpy
+import pytest
+
+import minpy as mx
+import minpy.numpy as np
+from minpy import autograd, nd
+
+
+def test_repr():
+    assert repr(nd.array([1, 2])) == str(nd.array([1, 2])) == "\n[1. 2.]\n<NDArray 2 @cpu(0)>"
+    assert repr(nd.zeros((2, 3), mx.cpu(2))).endswith("<NDArray 2x3 @cpu(2)>")
+
+
+@pytest.mark.parametrize(
+    "source", [[1, 2], (1, 2), numpy.array([1, 2]), numpy.array([True, False]), np.array([1.5])]
+)
+def test_new_arrays_are_float32(source):
+    assert nd.array(source).dtype is numpy.float32
+    assert type(nd.array(source)) is nd.NDArray
+
+
+def test_an_ndarray_keeps_its_dtype():
+    assert nd.array(nd.array([1], dtype="int32")).dtype is numpy.int32
+
+
+def test_numbers_take_the_dtype_of_the_array():
+    i = nd.array([1, -7], dtype="int32")
+    for result, values in [
+        (i * 0.5, [0, 0]),
+        (i + 1.5, [2, -6]),
+        (i / 2, [0, -3]),
+        (7 / i, [7, -1]),
+        (i**2, [1, 49]),
+    ]:
+        assert result.dtype is numpy.int32
+        assert result.tolist() == values
+    f = nd.array([1])
+    assert (f * numpy.float64(2)).dtype is numpy.float32
+    assert (i + f).dtype is numpy.float32
+    assert (f + i).dtype is numpy.float32
+
+
+def test_in_place_keeps_dtype_and_object():
+    i = nd.array([1, 2], dtype="int32")
+    same = i
+    i += 1.7
+    i *= nd.array([2, 3])
+    i /= 2
+    assert same is i
+    assert i.dtype is numpy.int32
+    assert i.tolist() == [2, 4]
+
+
+def test_comparisons_give_numbers_that_still_mask():
+    x = nd.array([1, 2, 3])
+    mask = x > 1
+    assert mask.dtype is numpy.float32
+    assert (mask * x).tolist() == [0, 2, 3]
+    assert x[mask].tolist() == [2, 3]
+    x[x == 2] = 9
+    assert x.tolist() == [1, 9, 3]
+    assert x[nd.array([2, 0])].tolist() == [3, 1]  # floating numbers are positions
+    assert (x == None) is False  # noqa: E711
+
+
+def test_one_element_is_an_array():
+    x = nd.array([[1, 2], [3, 4]])
+    assert x[1, 0].shape == (1,)
+    assert [row.shape for row in x[0]] == [(1,), (1,)]
+    assert (float(x[1, 0]), int(x[-1, -1]), x[0, 1].asscalar()) == (3.0, 4, 2.0)
+    x[0, 1] = nd.array([5])
+    assert x.tolist() == [[1, 5], [3, 4]]
+    with pytest.raises(IndexError):
+        x[2]
+    with pytest.raises(ValueError, match="not a scalar"):
+        x.asscalar()
+    with pytest.raises(ValueError, match="truth value of an NDArray"):
+        bool(x)
+
+
+def test_views_share_memory():
+    x = nd.zeros((2, 3))
+    x[0][:] = 1
+    x[1, 1:3][:] = 2
+    x.reshape((3, 2))[2] = 7
+    assert x.tolist() == [[1, 1, 1], [0, 7, 7]]
+    x.T[:] = 0
+    assert x.sum().asscalar() == 17
+
+
+def test_mixing_gives_an_ndarray_of_nd():
+    x, plain = nd.ones((2,)), np.ones(2, dtype="float32")
+    for result in (
+        x + plain,
+        plain + x,
+        np.exp(x),
+        np.concatenate([x, plain]),
+        np.add(plain, x),
+        x + numpy.ones(2),
+    ):
+        assert type(result) is nd.NDArray
+    out = np.zeros(2, dtype="float32")
+    assert type(np.add(x, x, out=out)) is np.ndarray
+
+
+def test_contexts():
+    x = nd.ones((2,), ctx=mx.cpu(3))
+    assert x.context == mx.cpu(3)
+    assert (x * 2).context == x[:1].context == nd.exp(x).context == mx.cpu(3)
+    assert x.as_in_context(mx.cpu(3)) is x
+    assert x.copyto(mx.cpu(1)).context == mx.cpu(1)
+    with mx.cpu(4):
+        assert nd.zeros((1,)).context == mx.cpu(4)
+    with pytest.raises(mx.base.MXNetError, match="GPU is not enabled"):
+        nd.zeros((1,), ctx=mx.gpu())
+
+
+def test_gradients():
+    x = nd.array([[1, 2], [3, 4]])
+    assert x.grad is None
+    x.attach_grad()
+    with autograd.record():
+        y = (x * x * 2).sum()
+    assert y.shape == (1,)
+    y.backward()
+    assert type(x.grad) is nd.NDArray
+    assert x.grad.tolist() == [[4, 8], [12, 16]]
+    x.grad[:] = 0
+    assert x.grad.sum().asscalar() == 0
+
+
+def test_copies():
+    x = nd.array([1, 2])
+    for twin in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x)), x.copy(), nd.array(x)):
+        twin[:] = 0
+        assert x.tolist() == [1, 2]
+        assert type(twin) is nd.NDArray
+
+
+@pytest.mark.parametrize(
+    "codes, reverse, want",
+    [
+        ((4, 0, 2), False, (4, 3, 2)),
+        ((2, 0, 0), False, (2, 3, 4)),
+        ((6, 1, -1), False, (6, 1, 4)),
+        ((3, -1, 8), False, (3, 1, 8)),
+        ((-2,), False, (2, 3, 4)),
+        ((2, -2), False, (2, 3, 4)),
+        ((-2, 1, 1), False, (2, 3, 4, 1, 1)),
+        ((-3, 4), False, (6, 4)),
+        ((0, -3), False, (2, 12)),
+        ((-3, -2), False, (6, 4)),
+        ((-4, 1, 2, -2), False, (1, 2, 3, 4)),
+        ((2, -4, -1, 3, -2), False, (2, 1, 3, 4)),
+        ((-1, 0), True, (6, 4)),
+        ((0, -3), True, (2, 12)),
+    ],
+)
+def test_reshape_codes(codes, reverse, want):
+    if codes == (4, 0, 2):
+        with pytest.raises(ValueError, match="reshape"):
+            nd.zeros((2, 3, 5)).reshape(codes)
+    assert nd.zeros((2, 3, 4)).reshape(codes, reverse=reverse).shape == want
+
+
+def test_reductions():
+    x = nd.array([[1, 5, 2], [4, 3, 6]])
+    assert x.sum().shape == x.mean().shape == nd.norm(x).shape == (1,)
+    assert nd.sum(x, axis=0, exclude=True).tolist() == [8, 13]
+    assert nd.max(x, axis=1, keepdims=True).shape == (2, 1)
+    assert nd.argmax(x, axis=1).tolist() == [1, 2]
+    assert nd.argmax(x, axis=1).dtype is numpy.float32
+    assert type(nd.argmax(x)) is nd.NDArray
+    out = nd.zeros((3,))
+    assert nd.sum(x, axis=0, out=out) is out
+    assert out.tolist() == [5, 8, 8]

@@ -93,6 +93,7 @@ PYBIND11_MODULE(_core, m) {
   add_plain_functions(m, pickle_functions);
   add_plain_functions(m, flag_functions);
   add_plain_functions(m, random_functions);
+  add_plain_functions(m, stream_functions);
   m.def(
       "set_deferral_threshold",
       [](int64_t least) {

@@ -26,8 +26,9 @@ bool read_place(PyObject* const* args, cpu::Philox* at, int* skip) {
   return true;
 }
 
-// The array to fill, told to the tape; null with an error set when it will not do.
-Array* target(PyObject* o) {
+}  // namespace
+
+Array* random_target(PyObject* o) {
   if (!array_check(o)) return PyErr_SetString(PyExc_TypeError, "an array is required"), nullptr;
   Array* a = reinterpret_cast<Array*>(o);
   if (!(a->flags & (kCContig | kFContig)) || !a->writeable() || !(a->flags & kAligned)) {
@@ -37,10 +38,12 @@ Array* target(PyObject* o) {
   return tape::before_write(a) < 0 ? nullptr : a;
 }
 
-PyObject* finished(Array* a) {
+PyObject* random_finished(Array* a) {
   if (tape::finish_write({}, a) < 0) return nullptr;
   Py_RETURN_NONE;
 }
+
+namespace {
 
 // args: draw, out, key, stream, block, skip, scale, shift
 PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
@@ -52,7 +55,7 @@ PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const cpu::Affine affine{PyFloat_AsDouble(args[6]), PyFloat_AsDouble(args[7])};
   if (PyErr_Occurred()) return nullptr;
   const cpu::Draw draw = static_cast<cpu::Draw>(number % cpu::kDraws);
-  Array* a = target(args[1]);
+  Array* a = random_target(args[1]);
   if (!a) return nullptr;
   if (itemsize(a->dtype) != cpu::draw_size(draw)) {
     PyErr_SetString(PyExc_TypeError, "the array's dtype has not the size of the draw");
@@ -63,7 +66,7 @@ PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
     ReleaseGil gil(a->size);
     cpu::random_fill(draw, out, a->size, at, skip, affine);
   }
-  return finished(a);
+  return random_finished(a);
 }
 
 // One number for all elements, or a contiguous array of 64-bit integers with one for each.
@@ -88,7 +91,7 @@ PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 7)
     return PyErr_SetString(PyExc_TypeError, "random_integers takes 7 arguments"), nullptr;
   if (!read_place(args + 1, &at, &skip)) return nullptr;
-  Array* a = target(args[0]);
+  Array* a = random_target(args[0]);
   if (!a) return nullptr;
   uint64_t low, last;
   cpu::IntegerRange range;
@@ -105,7 +108,7 @@ PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t count) {
     ReleaseGil gil(a->size);
     cpu::random_integers(out, size, a->size, at, skip, range);
   }
-  return finished(a);
+  return random_finished(a);
 }
 
 }  // namespace

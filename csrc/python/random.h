@@ -4,5 +4,14 @@
 #include <Python.h>
 
 namespace mp {
+
+struct Array;
 extern PyMethodDef random_functions[];
-}
+extern PyMethodDef stream_functions[];  // MXNet's streams, see cpu/streams.h
+
+// The array to fill, told to the tape; null with an error set when it will not do.
+Array* random_target(PyObject* o);
+// None, once the array is filled.
+PyObject* random_finished(Array* a);
+
+}  // namespace mp

@@ -1,0 +1,404 @@
+"""Random numbers from MXNet's own streams: after ``mx.random.seed(s)`` they are what MXNet 1.9.1 draws on a CPU.
+
+Where the parameters of a distribution are arrays, the result has their shape followed by `shape`, which are the
+draws made with each pair of parameters.
+"""
+
+import numpy as _np
+
+from minpy import _core
+from minpy import numpy as _mnp
+from minpy.base import MXNetError, _Null, numeric_types
+
+__all__ = [
+    "bernoulli",
+    "exponential",
+    "exponential_like",
+    "gamma",
+    "gamma_like",
+    "generalized_negative_binomial",
+    "generalized_negative_binomial_like",
+    "multinomial",
+    "negative_binomial",
+    "negative_binomial_like",
+    "normal",
+    "normal_like",
+    "poisson",
+    "poisson_like",
+    "randint",
+    "randn",
+    "seed",
+    "shuffle",
+    "uniform",
+    "uniform_like",
+]
+
+_FLOATS = ("float16", "float32", "float64")
+
+# Of each distribution: its number in backend/cpu/streams.h, and what its parameters must fulfil.
+_UNIFORM, _NORMAL, _EXPONENTIAL, _GAMMA, _POISSON, _NEGATIVE_BINOMIAL, _GENERALIZED = range(7)
+_RULES = {
+    _UNIFORM: [(lambda a, b: a <= b, "low must be less or equal to high in uniform distribution")],
+    _NORMAL: [(lambda a, b: b > 0, "scale parameter in gaussian has to be positive")],
+    _EXPONENTIAL: [(lambda a, b: a > 0, "lambda parameter in exponential distribution has to be positive")],
+    _GAMMA: [
+        (lambda a, b: a > 0, "alpha parameter in gamma distribution has to be positive"),
+        (lambda a, b: b > 0, "beta parameter in gamma distribution has to be positive"),
+    ],
+    _POISSON: [(lambda a, b: a >= 0, "lambda parameter in poisson distribution has to be non-negative")],
+    _NEGATIVE_BINOMIAL: [
+        (lambda a, b: a >= 0, "k parameter in negative binomial distribution has to be non-negative"),
+        (lambda a, b: b > 0, "p parameter in negative binomial distribution has to be positive"),
+    ],
+    _GENERALIZED: [
+        (
+            lambda a, b: a >= 0,
+            "mu parameter in generalized negative binomial distribution has to be non-negative",
+        ),
+        (
+            lambda a, b: b >= 0,
+            "alpha parameter in generalized negative binomial distribution has to be non-negative",
+        ),
+    ],
+}
+
+
+def seed(seed_state, ctx="all"):
+    """Start the random streams anew.
+
+    Parameters
+    ----------
+    seed_state : int
+        Its lower 32 bits count. A program that does not seed starts from 0, as MXNet does.
+    ctx : Context or 'all'
+        All CPU contexts share their streams. Given a context, MXNet starts the stream of `shuffle`, `multinomial`
+        and ``mx.np.random`` elsewhere than for 'all'; so does this.
+
+    Raises
+    ------
+    ValueError
+        When `seed_state` is no integer.
+    """
+    if isinstance(seed_state, bool) or not isinstance(seed_state, (int, _np.integer)):
+        raise ValueError("seed_state must be int")
+    state = int(seed_state)
+    _core.stream_seed(state, state * 127 if isinstance(ctx, str) and ctx == "all" else state)
+
+
+def _parameter(values):
+    return _mnp.array(_np.ascontiguousarray(_np.asarray(values, dtype=_np.float64).reshape(-1)))
+
+
+def _check(draw, a, b):
+    for holds, message in _RULES[draw]:
+        if not _np.all(holds(_np.asarray(a), _np.asarray(b))):
+            raise MXNetError(f"Check failed: {message}")
+
+
+def _shape_tuple(shape):
+    return tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
+
+
+def _dtype(dtype, allowed, operator):
+    if dtype is _Null or dtype is None or dtype == "None":
+        return None
+    name = _np.dtype(dtype).name
+    if name not in allowed:
+        valid = ", ".join(f"'{x}'" for x in ("None", *allowed))
+        raise MXNetError(f"Invalid Input: '{name}', valid values are: {{{valid}}}, in operator {operator}")
+    return name
+
+
+def _new_array(shape, ctx, dtype):
+    try:
+        from minpy import nd
+    except ImportError:
+        return _mnp.empty(shape, dtype=dtype)
+    return nd.empty(shape, ctx=ctx, dtype=dtype)
+
+
+def _result(shape, dtype, ctx, out):
+    """The array to fill: `out`, or a new one."""
+    if out is None:
+        return _new_array(shape, ctx, dtype)
+    if shape is not None and out.shape != shape:
+        raise MXNetError(f"Shape inconsistent, Provided = {list(out.shape)}, inferred shape={list(shape)}")
+    return out
+
+
+def _fill(target, dtypes, fill):
+    """Let `fill` write to the target, or to an array of the first of `dtypes` that is then copied to it."""
+    direct = target.dtype.name in dtypes and target.flags.c_contiguous
+    array = target if direct else _mnp.empty(target.shape, dtype=dtypes[0])
+    fill(array)
+    if not direct:
+        target[...] = array.astype(target.dtype)
+    return target
+
+
+def _draw(draw, a, b, target, single=True):
+    # Numbers of 16 bits are rounded from 64, all others drawn with the bits that they have.
+    dtypes = ("float64",) if target.dtype == _np.float16 and draw < _POISSON else ("float32", "float64")
+    a, b = _parameter(a), _parameter(b)
+    return _fill(target, dtypes, lambda array: _core.stream_fill(draw, array, a, b, single))
+
+
+def _is_array(value):
+    return isinstance(value, (_mnp.ndarray, _np.ndarray)) and not isinstance(value, numeric_types)
+
+
+def _sample(draw, name, a, b, shape, dtype, ctx, out, convert=lambda a, b: (a, b)):
+    """A distribution whose parameters are both numbers or both arrays; `convert` makes them the stream's own."""
+    arrays = _is_array(a)
+    if not arrays and not isinstance(a, numeric_types):
+        raise ValueError(f"Distribution parameters must be either NDArray or numbers, but got {type(a)}.")
+    assert _is_array(b) if arrays else isinstance(b, numeric_types), (
+        f"Distribution parameters must all have the same type, but got both {type(a)} and {type(b)}."
+    )
+    dtype = _dtype(dtype, _FLOATS, f"_{'sample' if arrays else 'random'}_{name}")
+    shape = None if shape is _Null or shape is None else _shape_tuple(shape)
+    if arrays:
+        values = _np.asarray(a), _np.asarray(b)
+        if values[0].shape != values[1].shape:
+            raise MXNetError(
+                f"Shape inconsistent, Provided = {list(b.shape)}, inferred shape={list(a.shape)}"
+            )
+        shape = values[0].shape + (shape or ())
+        dtype = dtype or (values[0].dtype.name if values[0].dtype.name in _FLOATS else "float32")
+        single = values[0].dtype != _np.float64
+        ctx = getattr(a, "context", ctx)
+    else:
+        values = _np.float32(a), _np.float32(b)
+        shape = (1,) if shape is None and out is None else shape
+        single = True
+    values = convert(*values)
+    _check(draw, *values)
+    return _draw(draw, *values, _result(shape, dtype or "float32", ctx, out), single)
+
+
+def uniform(low=0, high=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Numbers that are equally likely everywhere from `low` up to `high`.
+
+    Parameters
+    ----------
+    low, high : float or NDArray
+        The bounds.
+    shape : int or tuple of int, optional
+        Shape of the result, by default ``(1,)``; the draws per element where the bounds are arrays.
+    dtype : {'float16', 'float32', 'float64'}, optional
+        By default float32.
+    ctx : Context, optional
+        By default the current context.
+    out : NDArray, optional
+        An array to fill; then the result is this array, and `shape` is not needed.
+
+    Returns
+    -------
+    NDArray
+
+    Raises
+    ------
+    MXNetError
+        When `low` is above `high`, for another dtype, and when the shape of `out` is another.
+    """
+    return _sample(_UNIFORM, "uniform", low, high, shape, dtype, ctx, out)
+
+
+def normal(loc=0, scale=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Normal numbers of mean `loc` and standard deviation `scale`; the other parameters are `uniform`'s."""
+    return _sample(_NORMAL, "normal", loc, scale, shape, dtype, ctx, out)
+
+
+def randn(*shape, **kwargs):
+    """Normal numbers in an array of the dimensions given.
+
+    Parameters
+    ----------
+    *shape : int
+    loc, scale : float or NDArray
+        Mean and standard deviation, by default 0 and 1.
+    dtype, ctx, out
+        As for `uniform`.
+    """
+    loc, scale = kwargs.pop("loc", 0), kwargs.pop("scale", 1)
+    return normal(loc, scale, shape=shape, **kwargs)
+
+
+def exponential(scale=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Exponentially distributed numbers of mean `scale`; the other parameters are `uniform`'s."""
+    rate = 1.0 / scale
+    return _sample(_EXPONENTIAL, "exponential", rate, rate, shape, dtype, ctx, out)
+
+
+def gamma(alpha=1, beta=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Gamma distributed numbers of shape `alpha` and scale `beta`; the other parameters are `uniform`'s."""
+    return _sample(_GAMMA, "gamma", alpha, beta, shape, dtype, ctx, out)
+
+
+def poisson(lam=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Poisson distributed counts, as floats, of mean `lam`; the other parameters are `uniform`'s."""
+    return _sample(_POISSON, "poisson", lam, lam, shape, dtype, ctx, out)
+
+
+def negative_binomial(k=1, p=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Successes before the `k`-th failure of probability `p`, as floats; the other parameters are `uniform`'s."""
+    return _sample(_NEGATIVE_BINOMIAL, "negative_binomial", k, p, shape, dtype, ctx, out)
+
+
+def generalized_negative_binomial(mu=1, alpha=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Negative binomial counts, as floats, of mean `mu` and dispersion `alpha`; the rest as for `uniform`."""
+    name = "generalized_negative_binomial"
+    return _sample(_GENERALIZED, name, mu, alpha, shape, dtype, ctx, out)
+
+
+def randint(low, high, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
+    """Integers from `low` to `high` - 1.
+
+    Parameters
+    ----------
+    low, high : int
+    shape, ctx, out
+        As for `uniform`.
+    dtype : {'int32', 'int64'}, optional
+        By default int32.
+
+    Raises
+    ------
+    MXNetError
+        When `low` is above `high`, for other dtypes, and for bounds that are not whole.
+    """
+    for name, bound in (("low", low), ("high", high)):
+        if not isinstance(bound, numeric_types):
+            raise ValueError(
+                f"Distribution parameters must be either NDArray or numbers, but got {type(bound)}."
+            )
+        if int(bound) != bound:
+            raise MXNetError(f"Invalid Parameter format for {name} expect long but value='{bound}'")
+    dtype = _dtype(dtype, ("int32", "int64"), "_random_randint") or "int32"
+    if not low < high:
+        raise MXNetError("Check failed: low must be less or equal to high in uniform distribution")
+    shape = None if shape is _Null or shape is None else _shape_tuple(shape)
+    shape = (1,) if shape is None and out is None else shape
+    target = _result(shape, dtype, ctx, out)
+    return _fill(target, ("int32", "int64"), lambda array: _core.stream_integers(array, int(low), int(high)))
+
+
+def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kwargs):
+    """Indices drawn with given probabilities.
+
+    Parameters
+    ----------
+    data : NDArray
+        Probabilities along the last axis, where they add up to 1.
+    shape : int or tuple of int, optional
+        How many to draw from each distribution; one by default, without an axis for it.
+    get_prob : bool
+        Whether the logarithms of the drawn probabilities are returned too.
+    out : NDArray, optional
+        An array to fill.
+    dtype : str or numpy.dtype
+        Of the indices.
+
+    Returns
+    -------
+    NDArray or list of NDArray
+        Of the shape of `data` without its last axis, followed by `shape`.
+    """
+    probabilities = _np.asarray(data)
+    draws = () if shape is _Null or shape is None else _shape_tuple(shape)
+    lead = probabilities.shape[:-1]
+    rows = probabilities.reshape(-1, probabilities.shape[-1])
+    places = _mnp.empty((len(rows), int(_np.prod(draws))), dtype="float32")
+    _core.serial_uniform(places)
+    bounds = _np.cumsum(rows, axis=1, dtype=rows.dtype)
+    found = [
+        _np.searchsorted(bound, place, side="right") for bound, place in zip(bounds, _np.asarray(places))
+    ]
+    index = _np.minimum(_np.array(found), rows.shape[1] - 1)
+    result_shape = (lead + draws) or (1,)
+    chosen = _result(result_shape, dtype, getattr(data, "context", None), out)
+    chosen[...] = index.reshape(result_shape).astype(chosen.dtype)
+    if not get_prob:
+        return chosen
+    with _np.errstate(divide="ignore"):
+        logs = _np.log(_np.take_along_axis(rows, index, axis=1)).reshape(result_shape)
+    log_likelihood = _new_array(result_shape, getattr(data, "context", None), rows.dtype)
+    log_likelihood[...] = logs
+    return [chosen, log_likelihood]
+
+
+def shuffle(data, **kwargs):
+    """A copy of an array with its elements, or what lies along its first axis, in random order.
+
+    Parameters
+    ----------
+    data : NDArray
+    out : NDArray, optional
+        An array to fill instead, which may be `data`.
+    """
+    out = kwargs.get("out")
+    order = _mnp.empty(data.shape[0], dtype="int64")
+    # MXNet exchanges single elements from the first on, and rows from the last on.
+    _core.serial_order(order, data.ndim == 1)
+    target = _result(data.shape, data.dtype, getattr(data, "context", None), out)
+    target[...] = _np.asarray(data)[_np.asarray(order)]
+    return target
+
+
+def bernoulli(prob=None, logit=None, shape=_Null, dtype="float32", ctx=None, out=None):
+    """Ones with probability `prob`, or the logistic function of `logit`, and zeros.
+
+    Parameters
+    ----------
+    prob, logit : float or NDArray
+        One of the two.
+    shape : int or tuple of int, optional
+        Shape of the result; by default that of the parameter.
+    dtype, ctx, out
+        Of the result.
+    """
+    if (prob is None) == (logit is None):
+        raise ValueError("Either `prob` or `logit` must be specified, but not both.")
+    value = prob if logit is None else 1 / (1 + _np.exp(-_np.asarray(logit)))
+    given = None if shape is _Null or shape is None else _shape_tuple(shape)
+    given = (_np.shape(value) or (1,)) if given is None else given
+    places = _mnp.empty(given, dtype="float32")
+    _core.serial_uniform(places)
+    target = _result(given, dtype, ctx, out)
+    target[...] = (_np.asarray(places) < _np.asarray(value)).astype(target.dtype)
+    return target
+
+
+def _like(function, first, second=None):
+    names = [name for name in (first, second) if name]
+
+    def like(data, *args, **kwargs):
+        values = {**dict(zip(names, args)), **{name: kwargs[name] for name in names if name in kwargs}}
+        if function is exponential and "lam" in values:
+            values = {"scale": 1.0 / values["lam"]}
+        out = kwargs.get("out")
+        dtype = data.dtype if data.dtype.name in _FLOATS else "float32"
+        return function(**values, shape=data.shape, dtype=dtype, ctx=getattr(data, "context", None), out=out)
+
+    like.__name__ = like.__qualname__ = f"{function.__name__}_like"
+    like.__doc__ = f"""Draw from `{function.__name__}` in the shape, dtype and context of an array.
+
+    Parameters
+    ----------
+    data : NDArray
+        Only its shape, dtype and context count.
+    {", ".join(names)} : float, optional
+        Parameters of the distribution.
+    out : NDArray, optional
+        An array to fill.
+    """
+    return like
+
+
+uniform_like = _like(uniform, "low", "high")
+normal_like = _like(normal, "loc", "scale")
+exponential_like = _like(exponential, "lam")
+gamma_like = _like(gamma, "alpha", "beta")
+poisson_like = _like(poisson, "lam")
+negative_binomial_like = _like(negative_binomial, "k", "p")
+generalized_negative_binomial_like = _like(generalized_negative_binomial, "mu", "alpha")

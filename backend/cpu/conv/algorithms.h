@@ -1,0 +1,26 @@
+// The algorithms behind conv.h. Each computes a gather (forward and data gradient) or a weight
+// gradient in T for arrays of any floating type.
+#pragma once
+#include "cpu/conv/gather.h"
+
+namespace mp::cpu::conv {
+
+// How the vectors of a product are read: in place from the padded window, whose rows they have to
+// fill well, or from panels packed from it.
+enum class Panels { kInPlace, kPacked };
+
+template <class T>
+void gather_by_tiles(const Gather& gather, Panels panels, const Tensor& in, const Weights& weights,
+                     const Epilogue& epilogue, const Tensor& out);
+template <class T>
+void gather_by_loops(const Gather& gather, const Tensor& in, const Weights& weights,
+                     const Epilogue& epilogue, const Tensor& out);
+// `gather` is the forward one; weights.data is written.
+template <class T>
+void weights_by_dots(const Gather& gather, Panels panels, const Tensor& data, const Tensor& grad,
+                     const Weights& weights);
+template <class T>
+void weights_by_loops(const Gather& gather, const Tensor& data, const Tensor& grad,
+                      const Weights& weights);
+
+}  // namespace mp::cpu::conv

@@ -1,0 +1,60 @@
+// Convolutions of 1 to 3 spatial axes over plain pointers: forward, and the gradients of data,
+// weights and bias. See Note [Convolution algorithms].
+// - Arrays are contiguous: data (batch, channels, spatial…), or (batch, spatial…, channels) when
+//   channels_last; weights (out_channels, in_channels / groups, kernel…), or (out_channels,
+//   kernel…, in_channels / groups). Types: float32, float64, float16 and bfloat16, the last two
+//   computed in float32 and rounded once.
+// - Results do not depend on the number of threads. Nothing here needs Python or throws anything
+//   but std::bad_alloc.
+// - Workspace: the weights once more, and for each thread a padded copy of the data that it works
+//   on, at most one image or 2 MiB; for weight gradients also up to 8 MiB (or twice the weights) of
+//   partial sums. It is kept by the thread up to 32 MiB.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace mp::cpu::conv {
+
+using Extents = std::array<int64_t, 3>;
+
+// Spatial axes stand at the end of the arrays: a 2-D convolution has 1 in front.
+struct Shape {
+  int64_t batch = 1, groups = 1, in_channels = 1, out_channels = 1;
+  Extents in{1, 1, 1}, kernel{1, 1, 1}, out{1, 1, 1};
+  Extents stride{1, 1, 1}, dilation{1, 1, 1}, pad{0, 0, 0};  // pad: before the first element
+  bool channels_last = false;
+
+  int64_t macs() const {
+    int64_t n = batch * out_channels * (in_channels / groups);
+    for (int i = 0; i < 3; ++i) n *= kernel[i] * out[i];
+    return n;
+  }
+};
+
+// What follows the sum before it is rounded and stored.
+struct Epilogue {
+  const void* bias = nullptr;  // one element a result channel, of the arrays' dtype
+  bool relu = false;
+};
+
+void forward(const Shape& shape, DType dtype, const void* data, const void* weight,
+             const Epilogue& epilogue, void* out);
+// Also the forward of a transposed convolution, whose result is the `data` of this shape.
+void data_gradient(const Shape& shape, DType dtype, const void* grad, const void* weight,
+                   const Epilogue& epilogue, void* data_grad);
+void weight_gradient(const Shape& shape, DType dtype, const void* data, const void* grad,
+                     void* weight_grad);
+void bias_gradient(const Shape& shape, DType dtype, const void* grad, void* bias_grad);
+
+enum class Pass { kForward, kDataGradient, kWeightGradient };
+// For tests: the names of the algorithms in order of preference, whether one takes a shape, and
+// which one is used whatever the order says, where it takes the shape (null: by order). The
+// setting is the calling thread's.
+std::vector<const char*> algorithm_names();
+const char* chosen_algorithm(Pass pass, const Shape& shape, DType dtype);
+void force_algorithm(const char* name);
+
+}  // namespace mp::cpu::conv

@@ -1,0 +1,36 @@
+#include "cpu/conv/kernels.h"
+
+namespace mp::cpu::conv {
+
+template <>
+const Loops<float>& wide_loops() {
+  static const Loops<float>& loops = MP_BEST_ISA(conv_wide32);
+  return loops;
+}
+template <>
+const Loops<double>& wide_loops() {
+  static const Loops<double>& loops = MP_BEST_ISA(conv_wide64);
+  return loops;
+}
+template <>
+const Loops<float>& narrow_loops() {
+  static const Loops<float>& loops = MP_BEST_ISA(conv_narrow32);
+  return loops;
+}
+template <>
+const Loops<double>& narrow_loops() {
+  static const Loops<double>& loops = MP_BEST_ISA(conv_narrow64);
+  return loops;
+}
+template <>
+const Rows<float>& rows() {
+  static const Rows<float>& loops = MP_BEST_ISA(conv_rows32);
+  return loops;
+}
+template <>
+const Rows<double>& rows() {
+  static const Rows<double>& loops = MP_BEST_ISA(conv_rows64);
+  return loops;
+}
+
+}  // namespace mp::cpu::conv

@@ -115,6 +115,7 @@ KernelChapter norm_kernels();
 KernelChapter linear_kernels();
 KernelChapter softmax_kernels();
 KernelChapter pooling_kernels();
+KernelChapter convolution_kernels();
 
 // Recording an application (ops/kernel_grad.cc). Null when there is nothing to record.
 NodeRef kernel_begin(const KernelOp& op, std::span<const ArrayRef> inputs, const Attrs& attrs);

@@ -1,13 +1,10 @@
 #include "cpu/conv/conv.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/kernels.h"
-#include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
-#include "engine/pool.h"
 
 namespace mp::cpu::conv {
 namespace {
@@ -65,18 +62,12 @@ constexpr Algorithm<T> kAlgorithms[] = {
     {"reference", any, gather_by_loops<T>, any, weights_by_loops<T>},
 };
 
-thread_local const char* forced = nullptr;
-
-template <class T>
-const Algorithm<T>& choose(Pass pass, const Gather& g) {
-  auto takes = [&](const Algorithm<T>& a) {
-    return pass == Pass::kWeightGradient ? a.accepts_weights(g) : a.accepts(g);
-  };
+// The first that takes the gather and has the name, if one is given; null when none does.
+template <class T, class Takes>
+const Algorithm<T>* choose(const char* name, Takes takes) {
   for (const Algorithm<T>& a : kAlgorithms<T>)
-    if (forced && !std::strcmp(forced, a.name) && takes(a)) return a;
-  for (const Algorithm<T>& a : kAlgorithms<T>)
-    if (takes(a)) return a;
-  __builtin_unreachable();
+    if ((!name || !std::strcmp(name, a.name)) && takes(a)) return &a;
+  return nullptr;
 }
 
 // The same convolution over fewer axes, where one has nothing to gather: rows get longer.
@@ -94,7 +85,6 @@ Shape simplified(Shape s) {
     while (i > 0 && whole(i) && whole(i - 1) && s.in[i - 1] > 1) {
       s.in[i] = s.out[i] = s.in[i] * s.in[i - 1];
       shift(i - 1);
-      s.in[0] = s.out[0] = 1;
     }
   for (int rest = 2; rest > 0 && s.in[2] == 1 && s.out[2] == 1 && whole(2); --rest) shift(2);
   return s;
@@ -105,100 +95,63 @@ auto with_type(DType dtype, F f) {
   return dtype == DType::F64 ? f(double{}) : f(float{});
 }
 
-void gather_all(Pass pass, const std::vector<Gather>& parts, DType dtype, const Tensor& in,
-                const Weights& w, const Epilogue& epilogue, const Tensor& out) {
-  with_type(dtype, [&](auto zero) {
+// Whether the named algorithm took part.
+bool gather_all(const std::vector<Gather>& parts, DType dtype, const Tensor& in, const Weights& w,
+                const Epilogue& epilogue, const Tensor& out, const char* name) {
+  return with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    for (const Gather& g : parts)
-      if (g.batch > 0 && g.results() > 0 && g.m > 0)
-        choose<T>(pass, g).gather(g, in, w, epilogue, out);
+    auto choice = [](const char* algorithm, const Gather& g) {
+      return choose<T>(algorithm, [&](const Algorithm<T>& a) { return a.accepts(g); });
+    };
+    bool took = !name;
+    for (const Gather& g : parts) took |= choice(name, g) != nullptr;
+    if (!took) return false;
+    for (const Gather& g : parts) {
+      if (g.batch == 0 || g.results() == 0 || g.m == 0) continue;
+      const Algorithm<T>* algorithm = choice(name, g);
+      (algorithm ? algorithm : choice(nullptr, g))->gather(g, in, w, epilogue, out);
+    }
+    return true;
   });
 }
 
 }  // namespace
 
-void forward(const Shape& given, DType dtype, const void* data, const void* weight,
-             const Epilogue& epilogue, void* out) {
+bool forward(const Shape& given, DType dtype, const void* data, const void* weight,
+             const Epilogue& epilogue, void* out, const char* algorithm) {
   const Shape s = simplified(given);
-  gather_all(Pass::kForward, {forward_gather(s)}, dtype,
-             tensor_of(data, dtype, s.in, s.in_channels, s.channels_last),
-             forward_weights(s, dtype, weight), epilogue,
-             tensor_of(out, dtype, s.out, s.out_channels, s.channels_last));
+  return gather_all({forward_gather(s)}, dtype,
+                    tensor_of(data, dtype, s.in, s.in_channels, s.channels_last),
+                    forward_weights(s, dtype, weight), epilogue,
+                    tensor_of(out, dtype, s.out, s.out_channels, s.channels_last), algorithm);
 }
 
-void data_gradient(const Shape& given, DType dtype, const void* grad, const void* weight,
-                   const Epilogue& epilogue, void* data_grad) {
+bool data_gradient(const Shape& given, DType dtype, const void* grad, const void* weight,
+                   const Epilogue& epilogue, void* data_grad, const char* algorithm) {
   const Shape s = simplified(given);
-  gather_all(Pass::kDataGradient, data_gradient_gathers(s), dtype,
-             tensor_of(grad, dtype, s.out, s.out_channels, s.channels_last),
-             transposed_weights(s, dtype, weight), epilogue,
-             tensor_of(data_grad, dtype, s.in, s.in_channels, s.channels_last));
+  return gather_all(data_gradient_gathers(s), dtype,
+                    tensor_of(grad, dtype, s.out, s.out_channels, s.channels_last),
+                    transposed_weights(s, dtype, weight), epilogue,
+                    tensor_of(data_grad, dtype, s.in, s.in_channels, s.channels_last), algorithm);
 }
 
-void weight_gradient(const Shape& given, DType dtype, const void* data, const void* grad,
-                     void* weight_grad) {
+bool weight_gradient(const Shape& given, DType dtype, const void* data, const void* grad,
+                     void* weight_grad, const char* name) {
   const Shape s = simplified(given);
   const Gather g = forward_gather(s);
-  const Weights w = forward_weights(s, dtype, weight_grad);
-  if (g.batch == 0 || g.results() == 0) {
-    std::memset(weight_grad, 0, g.groups * g.m * g.depth() * itemsize(dtype));
-    return;
-  }
-  if (g.m * g.depth() == 0) return;
-  with_type(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    choose<T>(Pass::kWeightGradient, g)
-        .weights(g, tensor_of(data, dtype, s.in, s.in_channels, s.channels_last),
-                 tensor_of(grad, dtype, s.out, s.out_channels, s.channels_last), w);
-  });
-}
-
-void bias_gradient(const Shape& s, DType dtype, const void* grad, void* bias_grad) {
-  const Tensor t = tensor_of(grad, dtype, s.out, s.out_channels, s.channels_last);
-  const int64_t pixels = s.out[0] * s.out[1] * s.out[2], channels = s.out_channels;
-  with_type(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    pool::parallel_for(channels, 1, s.batch * channels * pixels / 4, [&](int64_t begin,
-                                                                         int64_t end) {
-      constexpr int64_t kRun = 256;
-      T run[kRun];
-      for (int64_t c = begin; c < end; ++c) {
-        T total = 0;  // of sums of runs: the error grows with their number only
-        for (int64_t n = 0; n < s.batch; ++n)
-          for (int64_t p = 0; p < pixels; p += kRun) {
-            const int64_t count = std::min(kRun, pixels - p);
-            rows<T>().load(dtype, t.at(n * t.image + c * t.channel + p * t.step[2]), t.step[2], run,
-                           count);
-            T part[8] = {};
-            int64_t i = 0;
-            for (; i + 8 <= count; i += 8)
-              for (int j = 0; j < 8; ++j) part[j] += run[i + j];
-            for (; i < count; ++i) part[0] += run[i];
-            total += ((part[0] + part[4]) + (part[1] + part[5])) +
-                     ((part[2] + part[6]) + (part[3] + part[7]));
-          }
-        rows<T>().store(dtype, &total, static_cast<char*>(bias_grad) + c * itemsize(dtype), 1, 1);
-      }
-    });
-  });
-}
-
-std::vector<const char*> algorithm_names() {
-  std::vector<const char*> names;
-  for (const auto& a : kAlgorithms<float>) names.push_back(a.name);
-  return names;
-}
-
-const char* chosen_algorithm(Pass pass, const Shape& given, DType dtype) {
-  const Shape s = simplified(given);
-  const auto gathers = pass == Pass::kDataGradient ? data_gradient_gathers(s)
-                                                   : std::vector<Gather>{forward_gather(s)};
-  if (gathers.empty()) return "";
   return with_type(dtype, [&](auto zero) {
-    return choose<decltype(zero)>(pass, gathers.front()).name;
+    using T = decltype(zero);
+    const Algorithm<T>* algorithm =
+        choose<T>(name, [&](const Algorithm<T>& a) { return a.accepts_weights(g); });
+    if (!algorithm) return false;
+    const Weights w = forward_weights(s, dtype, weight_grad);
+    if (g.batch == 0 || g.results() == 0)
+      std::memset(weight_grad, 0, g.groups * g.m * g.depth() * itemsize(dtype));
+    else if (g.m * g.depth() > 0)
+      algorithm->weights(g, tensor_of(data, dtype, s.in, s.in_channels, s.channels_last),
+                         tensor_of(grad, dtype, s.out, s.out_channels, s.channels_last), w);
+    return true;
   });
 }
-
-void force_algorithm(const char* name) { forced = name; }
 
 }  // namespace mp::cpu::conv

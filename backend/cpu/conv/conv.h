@@ -1,5 +1,5 @@
-// Convolutions of 1 to 3 spatial axes over plain pointers: forward, and the gradients of data,
-// weights and bias. See Note [Convolution algorithms].
+// Convolutions of 1 to 3 spatial axes over plain pointers: forward, and the gradients of data and
+// weights. See Note [Convolution algorithms].
 // - Arrays are contiguous: data (batch, channels, spatial…), or (batch, spatial…, channels) when
 //   channels_last; weights (out_channels, in_channels / groups, kernel…), or (out_channels,
 //   kernel…, in_channels / groups). Types: float32, float64, float16 and bfloat16, the last two
@@ -12,7 +12,6 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "core/dtype.h"
 
@@ -40,21 +39,14 @@ struct Epilogue {
   bool relu = false;
 };
 
-void forward(const Shape& shape, DType dtype, const void* data, const void* weight,
-             const Epilogue& epilogue, void* out);
+// `algorithm` names the one to use instead of the first that takes the shape, for tests; false when
+// it does not take it, and nothing was computed.
+bool forward(const Shape& shape, DType dtype, const void* data, const void* weight,
+             const Epilogue& epilogue, void* out, const char* algorithm = nullptr);
 // Also the forward of a transposed convolution, whose result is the `data` of this shape.
-void data_gradient(const Shape& shape, DType dtype, const void* grad, const void* weight,
-                   const Epilogue& epilogue, void* data_grad);
-void weight_gradient(const Shape& shape, DType dtype, const void* data, const void* grad,
-                     void* weight_grad);
-void bias_gradient(const Shape& shape, DType dtype, const void* grad, void* bias_grad);
-
-enum class Pass { kForward, kDataGradient, kWeightGradient };
-// For tests: the names of the algorithms in order of preference, whether one takes a shape, and
-// which one is used whatever the order says, where it takes the shape (null: by order). The
-// setting is the calling thread's.
-std::vector<const char*> algorithm_names();
-const char* chosen_algorithm(Pass pass, const Shape& shape, DType dtype);
-void force_algorithm(const char* name);
+bool data_gradient(const Shape& shape, DType dtype, const void* grad, const void* weight,
+                   const Epilogue& epilogue, void* data_grad, const char* algorithm = nullptr);
+bool weight_gradient(const Shape& shape, DType dtype, const void* data, const void* grad,
+                     void* weight_grad, const char* algorithm = nullptr);
 
 }  // namespace mp::cpu::conv

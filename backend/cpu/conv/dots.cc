@@ -10,10 +10,10 @@
 namespace mp::cpu::conv {
 namespace {
 
-constexpr int64_t kBlockResults = 768;        // four rows of them stay in the L1 cache
+constexpr int64_t kBlockResults = 768;           // four rows of them stay in the L1 cache
 constexpr int64_t kPartials = int64_t{1} << 21;  // elements of partial sums, at least one set
 constexpr int64_t kTasks = 16;
-constexpr int64_t kLeastRows = 32;            // result channels of a task
+constexpr int64_t kLeastRows = 32;             // result channels of a task
 constexpr int64_t kPanelElements = 48 * 1024;  // packed patches at once: in the L2 cache
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -35,10 +35,10 @@ class Dots {
     most_lanes_ = lanes_taken(window_.most_rows() * width, loops.lanes);
     for (int64_t lane = 0; lane < most_lanes_; lane += lanes)
       vectors_.push_back(packed_ ? lane : starts_[lane / width] + lane % width);
-    depth_at_once_ = packed_ ? std::clamp<int64_t>(kPanelElements / most_lanes_ / kDotColumns *
-                                                       kDotColumns,
-                                                   kDotColumns, g.depth())
-                             : g.depth();
+    depth_at_once_ =
+        packed_ ? std::clamp<int64_t>(kPanelElements / most_lanes_ / kDotColumns * kDotColumns,
+                                      kDotColumns, g.depth())
+                : g.depth();
     for (int64_t k = 0; packed_ && k < depth_at_once_; ++k)
       panel_offsets_.push_back(int32_t(k * most_lanes_));
     // The shape alone divides the work, so that sums do not depend on the number of threads.
@@ -109,8 +109,7 @@ class Dots {
     for (int64_t m = m0; m < m1; ++m, grads += most_lanes_) {
       const int64_t channel = (b.group * g_.m + m) * grad_.channel;
       window_.each_row(b, [&](int64_t row, int64_t n, int64_t q0, int64_t q1) {
-        const int64_t at =
-            n * grad_.image + channel + q0 * grad_.step[0] + q1 * grad_.step[1];
+        const int64_t at = n * grad_.image + channel + q0 * grad_.step[0] + q1 * grad_.step[1];
         conv::rows<T>().load(grad_.type, grad_.at(at), grad_.step[2], grads + row * width, width);
       });
       const int64_t taken = lanes_taken(lanes, loops_.lanes);
@@ -132,14 +131,11 @@ class Dots {
       for (int64_t i = 0; i < m; i += kDotRows) {
         const int64_t height = std::min<int64_t>(kDotRows, m - i), most = kDotColumnsFor[height];
         for (int64_t k = k0; k < k1; k += most) {
-          const DotJob<T> job{taken / loops_.lanes,
-                              grads + i * most_lanes_,
-                              most_lanes_,
-                              packed_ ? panel : copy,
-                              vectors_.data(),
-                              packed_ ? panel_offsets_.data() + k - k0 : offsets_.data() + k,
-                              c + i * depth + k,
-                              depth};
+          const DotJob<T> job{
+              taken / loops_.lanes, grads + i * most_lanes_,
+              most_lanes_,          packed_ ? panel : copy,
+              vectors_.data(),      packed_ ? panel_offsets_.data() + k - k0 : offsets_.data() + k,
+              c + i * depth + k,    depth};
           loops_.dot[height][std::min(most, k1 - k)](job);
         }
       }

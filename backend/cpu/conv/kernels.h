@@ -19,7 +19,7 @@ inline constexpr int kDotColumnsFor[kDotRows + 1] = {0, 9, 5, 4, 3};          //
 template <class T>
 struct TileJob {
   int64_t depth;
-  const T* a;             // depth by rows
+  const T* a;  // depth by rows
   const T* b;
   const int64_t* vector;  // offsets into b of the tile's vectors
   const int32_t* offset;  // of each k
@@ -88,9 +88,7 @@ template <class T>
 const Rows<T>& rows();
 
 // How many lanes rows of `width` results take when each begins a vector of its own.
-inline int64_t lanes_taken(int64_t width, int lanes) {
-  return (width + lanes - 1) / lanes * lanes;
-}
+inline int64_t lanes_taken(int64_t width, int lanes) { return (width + lanes - 1) / lanes * lanes; }
 // The loops that waste least on such rows; narrow ones do half the work at a time.
 template <class T>
 const Loops<T>& loops_for_rows(int64_t width) {

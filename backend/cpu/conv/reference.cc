@@ -55,73 +55,76 @@ void gather_by_loops(const Gather& g, const Tensor& in, const Weights& w, const 
                      const Tensor& out) {
   const Axis* a = g.axis;
   const Loop<T> loop(g, in);
-  pool::parallel_for(g.batch * g.groups * g.m, 1, g.results() * g.depth() * g.batch, [&](int64_t begin, int64_t end) {
-    Scratch scratch(sizeof(T) * (a[2].out + a[2].in));
-    T *sum = scratch.as<T>(), *line = sum + a[2].out;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t n = i / (g.groups * g.m), channel = i % (g.groups * g.m), group = channel / g.m;
-      const int64_t base = group * w.group + channel % g.m * w.row;
-      const T bias =
-          epilogue.bias
-              ? element<T>(out.type, static_cast<const char*>(epilogue.bias), channel)
-              : T(0);
-      for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
-        const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
-        std::fill_n(sum, a[2].out, bias);
-        loop.taps(n, group, q0, q1, w, line, [&](const T* data, int64_t weight, int64_t tap) {
-          const T x = element<T>(w.type, w.data, base + weight);
-          for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
-            const int64_t at = q2 * a[2].in_step + tap;
-            if (at >= 0 && at < a[2].in) sum[q2] += x * data[at];
+  pool::parallel_for(
+      g.batch * g.groups * g.m, 1, g.results() * g.depth() * g.batch,
+      [&](int64_t begin, int64_t end) {
+        Scratch scratch(sizeof(T) * (a[2].out + a[2].in));
+        T *sum = scratch.as<T>(), *line = sum + a[2].out;
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t n = i / (g.groups * g.m), channel = i % (g.groups * g.m),
+                        group = channel / g.m;
+          const int64_t base = group * w.group + channel % g.m * w.row;
+          const T bias =
+              epilogue.bias ? element<T>(out.type, static_cast<const char*>(epilogue.bias), channel)
+                            : T(0);
+          for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
+            const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
+            std::fill_n(sum, a[2].out, bias);
+            loop.taps(n, group, q0, q1, w, line, [&](const T* data, int64_t weight, int64_t tap) {
+              const T x = element<T>(w.type, w.data, base + weight);
+              for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
+                const int64_t at = q2 * a[2].in_step + tap;
+                if (at >= 0 && at < a[2].in) sum[q2] += x * data[at];
+              }
+            });
+            if (epilogue.relu)
+              for (int64_t q2 = 0; q2 < a[2].out; ++q2) sum[q2] = sum[q2] < 0 ? T(0) : sum[q2];
+            const int64_t at = n * out.image + channel * out.channel +
+                               (a[0].out_first + q0 * a[0].out_step) * out.step[0] +
+                               (a[1].out_first + q1 * a[1].out_step) * out.step[1] +
+                               a[2].out_first * out.step[2];
+            rows<T>().store(out.type, sum, out.at(at), out.step[2] * a[2].out_step, a[2].out);
           }
-        });
-        if (epilogue.relu)
-          for (int64_t q2 = 0; q2 < a[2].out; ++q2) sum[q2] = sum[q2] < 0 ? T(0) : sum[q2];
-        const int64_t at = n * out.image + channel * out.channel +
-                           (a[0].out_first + q0 * a[0].out_step) * out.step[0] +
-                           (a[1].out_first + q1 * a[1].out_step) * out.step[1] +
-                           a[2].out_first * out.step[2];
-        rows<T>().store(out.type, sum, out.at(at), out.step[2] * a[2].out_step, a[2].out);
-      }
-    }
-  });
+        }
+      });
 }
 
 template <class T>
 void weights_by_loops(const Gather& g, const Tensor& data, const Tensor& grad, const Weights& w) {
   const Axis* a = g.axis;
   const Loop<T> loop(g, data);
-  pool::parallel_for(g.groups * g.m, 1, g.results() * g.depth() * g.batch, [&](int64_t begin, int64_t end) {
-    Scratch scratch(sizeof(T) * (a[2].out + a[2].in + g.depth()));
-    T *grads = scratch.as<T>(), *line = grads + a[2].out, *sums = line + a[2].in;
-    for (int64_t channel = begin; channel < end; ++channel) {
-      const int64_t group = channel / g.m;
-      const int64_t base = group * w.group + channel % g.m * w.row;
-      std::fill_n(sums, g.depth(), T(0));  // in the order of the weights
-      for (int64_t n = 0; n < g.batch; ++n)
-        for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
-          const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
-          const int64_t at =
-              n * grad.image + channel * grad.channel + q0 * grad.step[0] + q1 * grad.step[1];
-          rows<T>().load(grad.type, grad.at(at), grad.step[2], grads, a[2].out);
-          loop.taps(n, group, q0, q1, w, line, [&](const T* row, int64_t weight, int64_t tap) {
-            T sum = 0;
-            for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
-              const int64_t x = q2 * a[2].in_step + tap;
-              if (x >= 0 && x < a[2].in) sum += grads[q2] * row[x];
+  pool::parallel_for(
+      g.groups * g.m, 1, g.results() * g.depth() * g.batch, [&](int64_t begin, int64_t end) {
+        Scratch scratch(sizeof(T) * (a[2].out + a[2].in + g.depth()));
+        T *grads = scratch.as<T>(), *line = grads + a[2].out, *sums = line + a[2].in;
+        for (int64_t channel = begin; channel < end; ++channel) {
+          const int64_t group = channel / g.m;
+          const int64_t base = group * w.group + channel % g.m * w.row;
+          std::fill_n(sums, g.depth(), T(0));  // in the order of the weights
+          for (int64_t n = 0; n < g.batch; ++n)
+            for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
+              const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
+              const int64_t at =
+                  n * grad.image + channel * grad.channel + q0 * grad.step[0] + q1 * grad.step[1];
+              rows<T>().load(grad.type, grad.at(at), grad.step[2], grads, a[2].out);
+              loop.taps(n, group, q0, q1, w, line, [&](const T* row, int64_t weight, int64_t tap) {
+                T sum = 0;
+                for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
+                  const int64_t x = q2 * a[2].in_step + tap;
+                  if (x >= 0 && x < a[2].in) sum += grads[q2] * row[x];
+                }
+                sums[weight] += sum;
+              });
             }
-            sums[weight] += sum;
-          });
+          char* out = const_cast<char*>(w.data) + base * itemsize(w.type);
+          rows<T>().store(w.type, sums, out, 1, g.depth());
         }
-      char* out = const_cast<char*>(w.data) + base * itemsize(w.type);
-      rows<T>().store(w.type, sums, out, 1, g.depth());
-    }
-  });
+      });
 }
 
-#define MP_REFERENCE(T)                                                                    \
-  template void gather_by_loops<T>(const Gather&, const Tensor&, const Weights&,           \
-                                   const Epilogue&, const Tensor&);                        \
+#define MP_REFERENCE(T)                                                                           \
+  template void gather_by_loops<T>(const Gather&, const Tensor&, const Weights&, const Epilogue&, \
+                                   const Tensor&);                                                \
   template void weights_by_loops<T>(const Gather&, const Tensor&, const Tensor&, const Weights&);
 MP_REFERENCE(float)
 MP_REFERENCE(double)

@@ -10,9 +10,9 @@
 namespace mp::cpu::conv {
 namespace {
 
-constexpr int64_t kDepth = 384;         // of a product at once: its panels stay in the L1 cache
+constexpr int64_t kDepth = 384;          // of a product at once: its panels stay in the L1 cache
 constexpr int64_t kBlockResults = 2048;  // of a block, at most
-constexpr int64_t kFewResults = 96;     // of a block, at least where there are images
+constexpr int64_t kFewResults = 96;      // of a block, at least where there are images
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -21,7 +21,9 @@ struct RowTiles {
   int64_t m, count;
   int vectors;
   explicit RowTiles(int64_t m)
-      : m(m), count(ceil_div(m, kTileRows)), vectors(kTileVectorsFor[m > kTileRows ? kTileRows : m]) {}
+      : m(m),
+        count(ceil_div(m, kTileRows)),
+        vectors(kTileVectorsFor[m > kTileRows ? kTileRows : m]) {}
   int64_t begin(int64_t tile) const { return tile * m / count; }
   int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 };
@@ -39,37 +41,38 @@ template <class T>
 void pack_weights(const Gather& g, const Weights& w, const RowTiles& tiles, const DepthParts& parts,
                   T* packed) {
   const int64_t depth = g.depth(), taps = g.taps();
-  pool::parallel_for(g.groups * tiles.count, 1, g.groups * g.m * depth, [&](int64_t begin,
-                                                                            int64_t end) {
-    Scratch scratch(sizeof(T) * (depth + 1));
-    T* row = scratch.as<T>();
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / tiles.count, tile = i % tiles.count, height = tiles.height(tile);
-      for (int64_t r = 0; r < height; ++r) {
-        const int64_t base = group * w.group + (tiles.begin(tile) + r) * w.row;
-        int64_t tap = 0;
-        for (int64_t a = 0; a < g.axis[0].taps; ++a)
-          for (int64_t b = 0; b < g.axis[1].taps; ++b)
-            for (int64_t c = 0; c < g.axis[2].taps; ++c, ++tap) {
-              const int64_t place[3] = {a, b, c};
-              int64_t at = base;
-              for (int x = 0; x < 3; ++x)
-                at += (g.axis[x].weight_first + place[x] * g.axis[x].weight_step) * w.step[x];
-              rows<T>().load(w.type, w.data + at * itemsize(w.type), w.channel, row + tap * g.c,
-                             g.c);
+  pool::parallel_for(
+      g.groups * tiles.count, 1, g.groups * g.m * depth, [&](int64_t begin, int64_t end) {
+        Scratch scratch(sizeof(T) * (depth + 1));
+        T* row = scratch.as<T>();
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t group = i / tiles.count, tile = i % tiles.count,
+                        height = tiles.height(tile);
+          for (int64_t r = 0; r < height; ++r) {
+            const int64_t base = group * w.group + (tiles.begin(tile) + r) * w.row;
+            int64_t tap = 0;
+            for (int64_t a = 0; a < g.axis[0].taps; ++a)
+              for (int64_t b = 0; b < g.axis[1].taps; ++b)
+                for (int64_t c = 0; c < g.axis[2].taps; ++c, ++tap) {
+                  const int64_t place[3] = {a, b, c};
+                  int64_t at = base;
+                  for (int x = 0; x < 3; ++x)
+                    at += (g.axis[x].weight_first + place[x] * g.axis[x].weight_step) * w.step[x];
+                  rows<T>().load(w.type, w.data + at * itemsize(w.type), w.channel, row + tap * g.c,
+                                 g.c);
+                }
+            for (int64_t part = 0; part < parts.count; ++part) {
+              const int64_t k0 = parts.begin(part), k1 = parts.begin(part + 1);
+              T* to = packed + group * g.m * depth + k0 * g.m + tiles.begin(tile) * (k1 - k0) + r;
+              int64_t c = k0 / std::max<int64_t>(taps, 1), t = k0 - c * taps;
+              for (int64_t k = k0; k < k1; ++k, to += height) {
+                *to = row[t * g.c + c];
+                if (++t == taps) t = 0, ++c;
+              }
             }
-        for (int64_t part = 0; part < parts.count; ++part) {
-          const int64_t k0 = parts.begin(part), k1 = parts.begin(part + 1);
-          T* to = packed + group * g.m * depth + k0 * g.m + tiles.begin(tile) * (k1 - k0) + r;
-          int64_t c = k0 / std::max<int64_t>(taps, 1), t = k0 - c * taps;
-          for (int64_t k = k0; k < k1; ++k, to += height) {
-            *to = row[t * g.c + c];
-            if (++t == taps) t = 0, ++c;
           }
         }
-      }
-    }
-  });
+      });
 }
 
 template <class T>
@@ -112,7 +115,8 @@ class Tiles {
     const int64_t blocks = window_.blocks();
     const double macs = double(g_.batch) * g_.groups * g_.results() * g_.m * (g_.depth() + 8);
     pool::parallel_for(g_.groups * blocks, 1, int64_t(macs / 40), [&](int64_t begin, int64_t end) {
-      const int64_t panel = packed_ ? kDepth * row_tiles_.vectors * loops_.lanes + Window::kSlack : 0;
+      const int64_t panel =
+          packed_ ? kDepth * row_tiles_.vectors * loops_.lanes + Window::kSlack : 0;
       const int64_t stage = staged_ ? g_.m * c_row_ : 0;
       Scratch scratch(sizeof(T) * (window_.size() + panel + stage));
       T* copy = scratch.as<T>();
@@ -138,17 +142,16 @@ class Tiles {
   // Of the block's first result, relative to that of block 0, which the tables hold.
   int64_t block_place(const Block& b) const {
     int64_t at = 0;
-    window_.each_row({0, b.image, 1, b.first, 1}, [&](int64_t row, int64_t n, int64_t q0,
-                                                     int64_t q1) {
-      if (row == 0) at = place(n, q0, q1) - place(0, 0, 0);
-    });
+    window_.each_row({0, b.image, 1, b.first, 1},
+                     [&](int64_t row, int64_t n, int64_t q0, int64_t q1) {
+                       if (row == 0) at = place(n, q0, q1) - place(0, 0, 0);
+                     });
     return at;
   }
 
   void block(const Block& b, const T* weights, const T* copy, T* panel, T* c) const {
     const int64_t rows = window_.rows(b), width = g_.axis[2].out, per_tile = row_tiles_.vectors;
-    const int64_t vectors =
-        packed_ ? ceil_div(rows * width, loops_.lanes) : rows * row_vectors_;
+    const int64_t vectors = packed_ ? ceil_div(rows * width, loops_.lanes) : rows * row_vectors_;
     for (int64_t part = 0; part < parts_.count; ++part) {
       const int64_t k0 = parts_.begin(part), k1 = parts_.begin(part + 1);
       for (int64_t v = 0; v < vectors; v += per_tile) {

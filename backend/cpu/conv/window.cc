@@ -62,8 +62,7 @@ bool Window::fits() const { return image_ * images_ < (int64_t{1} << 31) - kSlac
 
 Block Window::block(int64_t index) const {
   const int64_t n = index / result_blocks_ * images_, q = index % result_blocks_ * results_;
-  return {0, n, std::min(images_, g_.batch - n), q,
-          std::min(results_, g_.axis[divided_].out - q)};
+  return {0, n, std::min(images_, g_.batch - n), q, std::min(results_, g_.axis[divided_].out - q)};
 }
 
 std::vector<int32_t> Window::offsets() const {
@@ -76,10 +75,10 @@ std::vector<int32_t> Window::offsets() const {
         for (int64_t k = 0; k < a2.taps; ++k) {
           const int64_t column = a2.tap(k) - a2.lowest();
           const auto slot = std::find(residues_.begin(), residues_.end(), column % a2.in_step);
-          all.push_back(static_cast<int32_t>(
-              c * plane_ + (a0.tap(i) - a0.lowest()) * plane_row_ +
-              (a1.tap(j) - a1.lowest()) * row_ + (slot - residues_.begin()) * pitch_ +
-              column / a2.in_step));
+          all.push_back(static_cast<int32_t>(c * plane_ + (a0.tap(i) - a0.lowest()) * plane_row_ +
+                                             (a1.tap(j) - a1.lowest()) * row_ +
+                                             (slot - residues_.begin()) * pitch_ +
+                                             column / a2.in_step));
         }
   return all;
 }

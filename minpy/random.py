@@ -110,10 +110,8 @@ def _dtype(dtype, allowed, operator):
 
 
 def _new_array(shape, ctx, dtype):
-    try:
-        from minpy import nd
-    except ImportError:
-        return _mnp.empty(shape, dtype=dtype)
+    from minpy import nd
+
     return nd.empty(shape, ctx=ctx, dtype=dtype)
 
 
@@ -128,7 +126,7 @@ def _result(shape, dtype, ctx, out):
 
 def _fill(target, dtypes, fill):
     """Let `fill` write to the target, or to an array of the first of `dtypes` that is then copied to it."""
-    direct = target.dtype.name in dtypes and target.flags.c_contiguous
+    direct = _np.dtype(target.dtype).name in dtypes and target.flags.c_contiguous
     array = target if direct else _mnp.empty(target.shape, dtype=dtypes[0])
     fill(array)
     if not direct:
@@ -138,7 +136,9 @@ def _fill(target, dtypes, fill):
 
 def _draw(draw, a, b, target, single=True):
     # Numbers of 16 bits are rounded from 64, all others drawn with the bits that they have.
-    dtypes = ("float64",) if target.dtype == _np.float16 and draw < _POISSON else ("float32", "float64")
+    dtypes = (
+        ("float64",) if _np.dtype(target.dtype) == _np.float16 and draw < _POISSON else ("float32", "float64")
+    )
     a, b = _parameter(a), _parameter(b)
     return _fill(target, dtypes, lambda array: _core.stream_fill(draw, array, a, b, single))
 
@@ -377,7 +377,7 @@ def _like(function, first, second=None):
         if function is exponential and "lam" in values:
             values = {"scale": 1.0 / values["lam"]}
         out = kwargs.get("out")
-        dtype = data.dtype if data.dtype.name in _FLOATS else "float32"
+        dtype = data.dtype if _np.dtype(data.dtype).name in _FLOATS else "float32"
         return function(**values, shape=data.shape, dtype=dtype, ctx=getattr(data, "context", None), out=out)
 
     like.__name__ = like.__qualname__ = f"{function.__name__}_like"

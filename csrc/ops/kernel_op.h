@@ -111,6 +111,7 @@ class KernelVjp {
 
 // All rows, chapter by chapter (csrc/ops/nn/*.cc).
 using KernelChapter = std::span<const KernelOp* const>;
+KernelChapter rnn_kernels();
 KernelChapter norm_kernels();
 KernelChapter linear_kernels();
 KernelChapter softmax_kernels();

@@ -143,6 +143,15 @@ def _draw(draw, a, b, target, single=True):
     return _fill(target, dtypes, lambda array: _core.stream_fill(draw, array, a, b, single))
 
 
+def _fill_in_turn(kind, loc, scale, target):
+    """Fill with ``loc + scale * x``, x 'uniform' in [0, 1) or 'normal', from the stream of ``mx.np.random``."""
+    draw = {"uniform": _core.serial_uniform, "normal": _core.serial_normal}[kind]
+    values = _mnp.empty(target.shape, dtype="float32")
+    draw(values)
+    loc, scale = _np.float32(loc), _np.float32(scale)
+    target[...] = (loc + _np.asarray(values) * scale).astype(target.dtype)
+
+
 def _is_array(value):
     return isinstance(value, (_mnp.ndarray, _np.ndarray)) and not isinstance(value, numeric_types)
 

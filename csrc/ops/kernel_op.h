@@ -114,6 +114,8 @@ using KernelChapter = std::span<const KernelOp* const>;
 KernelChapter rnn_kernels();
 KernelChapter norm_kernels();
 KernelChapter linear_kernels();
+KernelChapter attention_kernels();
+KernelChapter embedding_kernels();
 KernelChapter softmax_kernels();
 KernelChapter pooling_kernels();
 KernelChapter convolution_kernels();

@@ -11,7 +11,7 @@ import minpy.numpy as np
 from minpy import _core, autograd, config, npx
 
 kernels = _core.kernels
-ALGORITHMS = ["direct", "implicit_gemm", "reference"]
+ALGORITHMS = ["winograd", "direct", "implicit_gemm", "reference"]
 
 
 def taps(kernel, stride, dilate, pad, data, out):
@@ -80,6 +80,7 @@ SHAPES = {
     "rows of 14": (2, 17, 33, 1, (14, 14), (3, 3), (1, 1), (1, 1), (1, 1)),
     "odd": (2, 7, 13, 1, (9, 19), (3, 2), (1, 1), (1, 1), (1, 0)),
     "large": (1, 40, 37, 1, (31, 24), (3, 3), (1, 1), (1, 1), (1, 1)),
+    "winograd in groups": (2, 48, 64, 2, (15, 17), (3, 3), (1, 1), (1, 1), (1, 0)),
     "7x7 stride 2": (1, 3, 9, 1, (32, 33), (7, 7), (2, 2), (1, 1), (3, 3)),
     "stride over kernel": (2, 3, 2, 1, (17, 10), (2, 1), (3, 4), (1, 1), (1, 0)),
     "dilated": (2, 4, 5, 1, (16, 15), (3, 3), (1, 2), (2, 3), (2, 1)),
@@ -170,7 +171,7 @@ def test_every_algorithm_is_used():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-@pytest.mark.parametrize("name", ["rows of 8", "dilated", "depthwise", "1x1 images", "3d"])
+@pytest.mark.parametrize("name", ["rows of 8", "large", "dilated", "depthwise", "1x1 images", "3d"])
 def test_half(name, dtype):
     dtype = numpy.dtype(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
     direct, x, w, g, attributes = make(name)

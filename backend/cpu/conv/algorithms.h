@@ -5,6 +5,9 @@
 
 namespace mp::cpu::conv {
 
+// Whether the taps are 3x3 neighbours under consecutive results, as Winograd's transforms want.
+bool winograd_takes(const Gather& gather);
+
 // How the vectors of a product are read: in place from the padded window, whose rows they have to
 // fill well, or from panels packed from it.
 enum class Panels { kInPlace, kPacked };
@@ -15,10 +18,16 @@ void gather_by_tiles(const Gather& gather, Panels panels, const Tensor& in, cons
 template <class T>
 void gather_by_loops(const Gather& gather, const Tensor& in, const Weights& weights,
                      const Epilogue& epilogue, const Tensor& out);
+template <class T>
+void gather_by_winograd(const Gather& gather, const Tensor& in, const Weights& weights,
+                        const Epilogue& epilogue, const Tensor& out);
 // `gather` is the forward one; weights.data is written.
 template <class T>
 void weights_by_dots(const Gather& gather, Panels panels, const Tensor& data, const Tensor& grad,
                      const Weights& weights);
+template <class T>
+void weights_by_winograd(const Gather& gather, const Tensor& data, const Tensor& grad,
+                         const Weights& weights);
 template <class T>
 void weights_by_loops(const Gather& gather, const Tensor& data, const Tensor& grad,
                       const Weights& weights);

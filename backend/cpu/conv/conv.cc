@@ -53,8 +53,18 @@ void dots(const Gather& g, const Tensor& data, const Tensor& grad, const Weights
 }
 bool any(const Gather&) { return true; }
 
+// 16 products for four results instead of 36, if the transforms do not cost more.
+template <class T>
+bool winograd_pays(const Gather& g) {
+  if (!winograd_takes(g)) return false;
+  const int64_t tiles = ((g.axis[1].out + 1) / 2) * ((g.axis[2].out + 1) / 2);
+  return tiles * (g.m * g.c + 16 * (g.m + g.c)) * 2 < g.results() * g.m * g.c &&
+         g.batch * tiles >= 32 && fits_windows<T>(g);
+}
+
 template <class T>
 constexpr Algorithm<T> kAlgorithms[] = {
+    {"winograd", winograd_pays<T>, gather_by_winograd<T>, winograd_pays<T>, weights_by_winograd<T>},
     {"direct", rows_fill_lanes<T>, tiles<T, Panels::kInPlace>, rows_are_vectors<T>,
      dots<T, Panels::kInPlace>},
     {"implicit_gemm", fits_windows<T>, tiles<T, Panels::kPacked>, fits_windows<T>,

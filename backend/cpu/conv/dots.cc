@@ -3,6 +3,7 @@
 
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/kernels.h"
+#include "cpu/conv/row_tiles.h"
 #include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
 #include "engine/pool.h"
@@ -15,8 +16,6 @@ constexpr int64_t kPartials = int64_t{1} << 21;  // elements of partial sums, at
 constexpr int64_t kTasks = 16;
 constexpr int64_t kLeastRows = 32;             // result channels of a task
 constexpr int64_t kPanelElements = 48 * 1024;  // packed patches at once: in the L2 cache
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 class Dots {

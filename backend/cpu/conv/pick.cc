@@ -1,4 +1,5 @@
 #include "cpu/conv/kernels.h"
+#include "cpu/conv/winograd.h"
 
 namespace mp::cpu::conv {
 
@@ -30,6 +31,17 @@ const Rows<float>& rows() {
 template <>
 const Rows<double>& rows() {
   static const Rows<double>& loops = MP_BEST_ISA(conv_rows64);
+  return loops;
+}
+
+template <>
+const Winograd<float>& winograd_loops() {
+  static const Winograd<float>& loops = MP_BEST_ISA(conv_winograd32);
+  return loops;
+}
+template <>
+const Winograd<double>& winograd_loops() {
+  static const Winograd<double>& loops = MP_BEST_ISA(conv_winograd64);
   return loops;
 }
 

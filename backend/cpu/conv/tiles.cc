@@ -3,6 +3,7 @@
 
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/kernels.h"
+#include "cpu/conv/row_tiles.h"
 #include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
 #include "engine/pool.h"
@@ -10,31 +11,8 @@
 namespace mp::cpu::conv {
 namespace {
 
-constexpr int64_t kDepth = 384;          // of a product at once: its panels stay in the L1 cache
 constexpr int64_t kBlockResults = 2048;  // of a block, at most
 constexpr int64_t kFewResults = 96;      // of a block, at least where there are images
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Rows of the product, the result channels of a group, in tiles of about equal height.
-struct RowTiles {
-  int64_t m, count;
-  int vectors;
-  explicit RowTiles(int64_t m)
-      : m(m),
-        count(ceil_div(m, kTileRows)),
-        vectors(kTileVectorsFor[m > kTileRows ? kTileRows : m]) {}
-  int64_t begin(int64_t tile) const { return tile * m / count; }
-  int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
-};
-
-// The parts that the depth is summed in.
-struct DepthParts {
-  int64_t depth, count;
-  explicit DepthParts(int64_t depth)
-      : depth(depth), count(std::max<int64_t>(ceil_div(depth, kDepth), 1)) {}
-  int64_t begin(int64_t part) const { return part * depth / count; }
-};
 
 // [group][depth part][row tile][depth][row]
 template <class T>
@@ -99,7 +77,7 @@ class Tiles {
     const int64_t rows = window_.most_rows();
     c_row_ = packed_ ? ceil_div(rows * width, tile) * tile : rows * row_vectors_ * lanes;
     if (packed_) {
-      for (int64_t k = 0; k < kDepth; ++k) panel_offsets_.push_back(int32_t(k * tile));
+      for (int64_t k = 0; k < DepthParts::kMost; ++k) panel_offsets_.push_back(int32_t(k * tile));
       return;
     }
     window_.each_row(window_.block(0), [&](int64_t row, int64_t image, int64_t q0, int64_t q1) {
@@ -116,7 +94,7 @@ class Tiles {
     const double macs = double(g_.batch) * g_.groups * g_.results() * g_.m * (g_.depth() + 8);
     pool::parallel_for(g_.groups * blocks, 1, int64_t(macs / 40), [&](int64_t begin, int64_t end) {
       const int64_t panel =
-          packed_ ? kDepth * row_tiles_.vectors * loops_.lanes + Window::kSlack : 0;
+          packed_ ? DepthParts::kMost * row_tiles_.vectors * loops_.lanes + Window::kSlack : 0;
       const int64_t stage = staged_ ? g_.m * c_row_ : 0;
       Scratch scratch(sizeof(T) * (window_.size() + panel + stage));
       T* copy = scratch.as<T>();

@@ -4,14 +4,13 @@
 #include <cstring>
 
 #include "cpu/conv/kernels.h"
+#include "cpu/conv/row_tiles.h"
 
 namespace mp::cpu::conv {
 namespace {
 
 constexpr int64_t kCopyElements = int64_t{1} << 17;  // of one block, where that is up to us
 constexpr int64_t kLeastTasks = 16;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #include "cpu/math/exp.h"
 #include "cpu/vec.h"
 
+#define MP_LAMBDA __attribute__((always_inline))
+
 namespace mp::cpu::MP_ISA {
 
 #if defined(__AVX__)
@@ -20,7 +22,7 @@ template <class T>
 inline constexpr int64_t kRowLanes = 128 / sizeof(T);
 template <class T>
 inline constexpr int64_t kPerVector = kVectorBytes / sizeof(T);
-inline constexpr int64_t kRowBlock = 256;
+inline constexpr int64_t kRowBlock = 512;
 
 template <class T>
 const T* row_at(const void* p, int64_t i) {
@@ -63,36 +65,106 @@ MP_INLINE T row_max(const T* x, int64_t n, T scale) {
   return best;
 }
 
-// The sum of lanes by halves: the same for any width of vectors.
+// The two halves of a vector, added in double.
+using WideVector = Vec<double, kVectorBytes / 8>;
+MP_INLINE WideVector add_halves(RowVector<float> v) {
+  using Half = Vec<float, kVectorBytes / 8>;
+  Half half[2];
+  __builtin_memcpy(half, &v, sizeof v);
+  return __builtin_convertvector(half[0], WideVector) +
+         __builtin_convertvector(half[1], WideVector);
+}
+MP_INLINE WideVector add_halves(RowVector<double> v) { return v; }
+
+// Sums over the elements of a row: each lane adds every 32nd (16th) one in T, and the lanes go on
+// in double after about kRowBlock elements. The rest after the last whole vector is added in
+// double.
 template <class T>
-MP_INLINE double add_row_lanes(const RowVector<T> (&v)[kRowVectors]) {
-  T lane[kRowLanes<T>];
-  __builtin_memcpy(lane, v, sizeof lane);
-  for (int64_t half = kRowLanes<T> / 2; half > 0; half /= 2)
-    for (int64_t k = 0; k < half; ++k) lane[k] += lane[k + half];
-  return lane[0];
+class RowSum {
+ public:
+  MP_INLINE void add(int k, RowVector<T> v) { sum_[k] += v; }
+  MP_INLINE void add_one(T v) { rest_ += static_cast<double>(v); }
+  // After so many elements.
+  MP_INLINE void pause(int64_t count) {
+    if ((pending_ += count) >= kRowBlock) flush();
+  }
+  MP_INLINE double total() {
+    flush();
+    double sum = 0;
+    for (int k = 0; k < kVectorBytes / 8; ++k) sum += wide_[k];
+    return sum + rest_;
+  }
+
+ private:
+  MP_INLINE void flush() {
+    for (RowVector<T>& v : sum_) {
+      wide_ += add_halves(v);
+      v = RowVector<T>{};
+    }
+    pending_ = 0;
+  }
+  RowVector<T> sum_[kRowVectors] = {};
+  WideVector wide_ = {};
+  double rest_ = 0;
+  int64_t pending_ = 0;
+};
+
+// Calls vectors(i, k) for the vectors of a row, k being their place among the lanes, one(i)
+// for the elements after the last whole vector, and pause(count) after each block.
+template <class T, class Vectors, class One, class Pause>
+MP_INLINE void for_row(int64_t n, Vectors vectors, One one, Pause pause) {
+  for (int64_t i = 0; i < n;) {
+    const int64_t start = i, stop = smaller(n, i + kRowBlock);
+    for (; i + kRowLanes<T> <= stop; i += kRowLanes<T>)
+      for (int k = 0; k < kRowVectors; ++k) vectors(i + k * kPerVector<T>, k);
+    for (int k = 0; i + kPerVector<T> <= stop; ++k, i += kPerVector<T>) vectors(i, k);
+    for (; i < stop; ++i) one(i);
+    pause(stop - start);
+  }
 }
 
-// The sum of f(vectors at i) over rows: f takes an index and a type (RowVector<T> or T) to load.
+// Adds term(i, type) of a row: what there is at element i, as a RowVector<T> or a T.
+template <class T, class Term>
+MP_INLINE void add_row(RowSum<T>& sum, int64_t n, Term term) {
+  for_row<T>(
+      n, [&](int64_t i, int k) MP_LAMBDA { sum.add(k, term(i, RowVector<T>{})); },
+      [&](int64_t i) MP_LAMBDA { sum.add_one(term(i, T{})); },
+      [&](int64_t count) MP_LAMBDA { sum.pause(count); });
+}
 template <class T, class Term>
 MP_INLINE double row_sum(int64_t n, Term term) {
-  double total = 0;
-  int64_t i = 0;
-  while (i + kRowLanes<T> <= n) {
-    const int64_t stop = smaller(n, i + kRowBlock * 2);
-    RowVector<T> sum[kRowVectors];
-    for (int k = 0; k < kRowVectors; ++k) sum[k] = term(i + k * kPerVector<T>, RowVector<T>{});
-    for (i += kRowLanes<T>; i + kRowLanes<T> <= stop; i += kRowLanes<T>)
-      for (int k = 0; k < kRowVectors; ++k) sum[k] += term(i + k * kPerVector<T>, RowVector<T>{});
-    total += add_row_lanes<T>(sum);
-  }
-  for (; i < n; ++i) total += static_cast<double>(term(i, T{}));
-  return total;
+  RowSum<T> sum;
+  add_row(sum, n, term);
+  return sum.total();
 }
 // What a term loads at p: the type of its second argument.
 template <class V, class T>
 MP_INLINE V load_as(const T* p, V) {
   return load<V>(reinterpret_cast<const char*>(p));
+}
+
+// f(i) for i below n, in any order. By value: what f reads through a reference, bounds included,
+// the compiler would read again after each store.
+template <class F>
+MP_INLINE void each(int64_t n, F f) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) f(i);
+}
+
+// Columns of [rows][step] arrays, kTile at a time.
+inline constexpr int kTile = 32;
+// total[c] = the sum of term(j, c) over rows j, which goes on in double now and then.
+template <class T, class Term>
+MP_INLINE void sum_columns(int64_t n, int width, double* total, Term term) {
+  constexpr int64_t kFlush = 64;  // rows
+  for (int c = 0; c < kTile; ++c) total[c] = 0;
+  for (int64_t at = 0; at < n; at += kFlush) {
+    T part[kTile] = {};
+    const int64_t stop = smaller(n, at + kFlush);
+    for (int64_t j = at; j < stop; ++j)
+      each(width, [&part, &term, j](int64_t c) MP_LAMBDA { part[c] += term(j, c); });
+    each(width, [&part, total](int64_t c) MP_LAMBDA { total[c] += static_cast<double>(part[c]); });
+  }
 }
 
 // e^x for x <= 0; zero below the normal numbers.

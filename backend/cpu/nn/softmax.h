@@ -51,7 +51,7 @@ struct SoftmaxLoops {
   Loss loss, target_loss;
   LossGrad loss_grad, target_loss_grad;
 };
-inline constexpr int64_t kSoftmaxTile = 32;  // columns
+inline constexpr int64_t kSoftmaxTile = 32;  // columns; kTile of cpu/nn/rows.h
 struct SoftmaxTables {
   SoftmaxLoops f32, f64;
 };

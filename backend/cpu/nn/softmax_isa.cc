@@ -13,10 +13,8 @@ double exp_row(const T* x, int64_t n, T scale, T shift, T* y) {
     const int64_t count = smaller(kRowBlock, n - at);
     const T* from = x + at;
     T* to = y + at;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) to[i] = exp_below(scale * from[i] - shift);
-    total += row_sum<T>(count, [to](int64_t i, auto v)
-                                   __attribute__((always_inline)) { return load_as(to + i, v); });
+    each(count, [=](int64_t i) MP_LAMBDA { to[i] = exp_below(scale * from[i] - shift); });
+    total += row_sum<T>(count, [to](int64_t i, auto v) MP_LAMBDA { return load_as(to + i, v); });
   }
   return total;
 }
@@ -44,12 +42,12 @@ void rows(const Softmax& s, const SoftmaxForward& p, int64_t begin, int64_t end)
     const T largest = row_max(x, n, scale);
     if (s.log) {
       const T rest = T(Log::f(sum_exp_row(x, n, scale, largest)));
-      for (int64_t i = 0; i < n; ++i) y[i] = (scale * x[i] - largest) - rest;
+      each(n, [=](int64_t i) MP_LAMBDA { y[i] = (scale * x[i] - largest) - rest; });
     } else {
       const T inverse = T(1 / exp_row(x, n, scale, largest, y));
-      for (int64_t i = 0; i < n; ++i) y[i] *= inverse;
+      each(n, [=](int64_t i) MP_LAMBDA { y[i] *= inverse; });
     }
-    for (int64_t i = n; i < s.n; ++i) y[i] = 0;
+    each(s.n - n, [=](int64_t i) MP_LAMBDA { y[n + i] = 0; });
   }
 }
 
@@ -61,23 +59,20 @@ void rows_grad(const Softmax& s, const SoftmaxBackward& p, int64_t begin, int64_
     T* dx = row_at<T>(p.dx, row * s.n);
     const int64_t n = counted(s, row);
     if (s.log) {
-      const T total = T(row_sum<T>(n, [dy](int64_t i, auto v) __attribute__((always_inline)) {
-        return load_as(dy + i, v);
-      }));
-      for (int64_t i = 0; i < n; ++i) dx[i] = scale * (dy[i] - exp_below(y[i]) * total);
+      const T total =
+          T(row_sum<T>(n, [dy](int64_t i, auto v) MP_LAMBDA { return load_as(dy + i, v); }));
+      each(n, [=](int64_t i) MP_LAMBDA { dx[i] = scale * (dy[i] - exp_below(y[i]) * total); });
     } else {
-      const T dot = T(row_sum<T>(n, [y, dy](int64_t i, auto v) __attribute__((always_inline)) {
+      const T dot = T(row_sum<T>(n, [y, dy](int64_t i, auto v) MP_LAMBDA {
         return load_as(y + i, v) * load_as(dy + i, v);
       }));
-      for (int64_t i = 0; i < n; ++i) dx[i] = scale * (y[i] * (dy[i] - dot));
+      each(n, [=](int64_t i) MP_LAMBDA { dx[i] = scale * (y[i] * (dy[i] - dot)); });
     }
-    for (int64_t i = n; i < s.n; ++i) dx[i] = 0;
+    each(s.n - n, [=](int64_t i) MP_LAMBDA { dx[n + i] = 0; });
   }
 }
 
-// A tile of columns: its place and its width, and sums over it that go on in double now and then.
-constexpr int kTile = kSoftmaxTile;
-constexpr int64_t kFlush = 64;  // rows
+// A tile of columns: its place and its width.
 struct Tile {
   int64_t start;
   int width;
@@ -88,19 +83,6 @@ Tile tile_at(const Softmax& s, int64_t index) {
   return {index / tiles * s.n * s.inner + first,
           static_cast<int>(smaller<int64_t>(kTile, s.inner - first))};
 }
-// total[c] = the sum over j of term(j, c)
-template <class T, class Term>
-MP_INLINE void sum_columns(int64_t n, int width, double* total, Term term) {
-  for (int c = 0; c < kTile; ++c) total[c] = 0;
-  for (int64_t at = 0; at < n; at += kFlush) {
-    T part[kTile] = {};
-    const int64_t stop = smaller(n, at + kFlush);
-    for (int64_t j = at; j < stop; ++j)
-      for (int c = 0; c < width; ++c) part[c] += term(j, c);
-    for (int c = 0; c < width; ++c) total[c] += static_cast<double>(part[c]);
-  }
-}
-
 template <class T>
 void columns(const Softmax& s, const SoftmaxForward& p, int64_t begin, int64_t end) {
   const T scale = T(s.scale);
@@ -114,24 +96,22 @@ void columns(const Softmax& s, const SoftmaxForward& p, int64_t begin, int64_t e
     double total[kTile];
     for (int c = 0; c < kTile; ++c) largest[c] = -kInfinity<T>;
     for (int64_t j = 0; j < s.n; ++j)
-      for (int c = 0; c < width; ++c) largest[c] = max_of(scale * x[j * step + c], largest[c]);
+      each(width, [&largest, x, scale, at = j * step](int64_t c)
+                      MP_LAMBDA { largest[c] = max_of(scale * x[at + c], largest[c]); });
     for (int64_t j = 0; j < s.n; ++j)
-#pragma GCC ivdep
-      for (int c = 0; c < width; ++c)
-        y[j * step + c] = exp_below(scale * x[j * step + c] - largest[c]);
-    sum_columns<T>(s.n, width, total, [=](int64_t j, int c) __attribute__((always_inline)) {
-      return y[j * step + c];
-    });
+      each(width, [&largest, x, y, scale, at = j * step](int64_t c)
+                      MP_LAMBDA { y[at + c] = exp_below(scale * x[at + c] - largest[c]); });
+    sum_columns<T>(s.n, width, total,
+                   [=](int64_t j, int64_t c) MP_LAMBDA { return y[j * step + c]; });
     if (s.log) {
       for (int c = 0; c < width; ++c) rest[c] = T(Log::f(total[c]));
       for (int64_t j = 0; j < s.n; ++j)
-#pragma GCC ivdep
-        for (int c = 0; c < width; ++c)
-          y[j * step + c] = (scale * x[j * step + c] - largest[c]) - rest[c];
+        each(width, [&largest, &rest, x, y, scale, at = j * step](int64_t c)
+                        MP_LAMBDA { y[at + c] = (scale * x[at + c] - largest[c]) - rest[c]; });
     } else {
       for (int c = 0; c < width; ++c) rest[c] = T(1 / total[c]);
       for (int64_t j = 0; j < s.n; ++j)
-        for (int c = 0; c < width; ++c) y[j * step + c] *= rest[c];
+        each(width, [&rest, y, at = j * step](int64_t c) MP_LAMBDA { y[at + c] *= rest[c]; });
     }
   }
 }
@@ -147,24 +127,23 @@ void columns_grad(const Softmax& s, const SoftmaxBackward& p, int64_t begin, int
     double sum[kTile];
     T total[kTile];
     if (s.log)
-      sum_columns<T>(s.n, tile.width, sum, [=](int64_t j, int c) __attribute__((always_inline)) {
-        return dy[j * step + c];
-      });
+      sum_columns<T>(s.n, tile.width, sum,
+                     [=](int64_t j, int64_t c) MP_LAMBDA { return dy[j * step + c]; });
     else
-      sum_columns<T>(s.n, tile.width, sum, [=](int64_t j, int c) __attribute__((always_inline)) {
+      sum_columns<T>(s.n, tile.width, sum, [=](int64_t j, int64_t c) MP_LAMBDA {
         return y[j * step + c] * dy[j * step + c];
       });
     for (int c = 0; c < kTile; ++c) total[c] = T(sum[c]);
     for (int64_t j = 0; j < s.n; ++j) {
       const int64_t at = j * step;
       if (s.log) {
-#pragma GCC ivdep
-        for (int c = 0; c < tile.width; ++c)
+        each(tile.width, [&total, y, dy, dx, scale, at](int64_t c) MP_LAMBDA {
           dx[at + c] = scale * (dy[at + c] - exp_below(y[at + c]) * total[c]);
+        });
       } else {
-#pragma GCC ivdep
-        for (int c = 0; c < tile.width; ++c)
+        each(tile.width, [&total, y, dy, dx, scale, at](int64_t c) MP_LAMBDA {
           dx[at + c] = scale * (y[at + c] * (dy[at + c] - total[c]));
+        });
       }
     }
   }
@@ -180,7 +159,7 @@ void loss(const CrossEntropy& s, const CrossEntropyForward& p, int64_t begin, in
     T& out = *row_at<T>(p.loss, row);
     if constexpr (kTarget) {
       const T *target = row_at<T>(p.target, row * s.n), rest_t = T(rest);
-      out = T(row_sum<T>(s.n, [=](int64_t i, auto v) __attribute__((always_inline)) {
+      out = T(row_sum<T>(s.n, [=](int64_t i, auto v) MP_LAMBDA {
         return load_as(target + i, v) * (rest_t - (load_as(x + i, v) - largest));
       }));
     } else {
@@ -201,11 +180,10 @@ void loss_grad(const CrossEntropy& s, const CrossEntropyBackward& p, int64_t beg
     const T g = *row_at<T>(p.dy, row), factor = g * inverse;
     const int64_t label = s.labels[row];
     if (label == s.ignored) {
-      for (int64_t i = 0; i < s.n; ++i) dx[i] = 0;
+      each(s.n, [=](int64_t i) MP_LAMBDA { dx[i] = 0; });
       continue;
     }
-#pragma GCC ivdep
-    for (int64_t i = 0; i < s.n; ++i) dx[i] = factor * exp_below(x[i] - largest);
+    each(s.n, [=](int64_t i) MP_LAMBDA { dx[i] = factor * exp_below(x[i] - largest); });
     dx[label] = g * (inverse * exp_below(x[label] - largest) - T(1));
   }
 }
@@ -218,15 +196,13 @@ void target_loss_grad(const CrossEntropy& s, const CrossEntropyBackward& p, int6
     T *dx = row_at<T>(p.dx, row * s.n), *dtarget = row_at<T>(p.dtarget, row * s.n);
     const T largest = *row_at<T>(p.largest, row), inverse = *row_at<T>(p.inverse, row);
     const T g = *row_at<T>(p.dy, row), rest = T(-Log::f(double(inverse)));
-    const double weight = row_sum<T>(s.n, [=](int64_t i, auto v) __attribute__((always_inline)) {
-      return load_as(target + i, v);
-    });
+    const double weight =
+        row_sum<T>(s.n, [=](int64_t i, auto v) MP_LAMBDA { return load_as(target + i, v); });
     const T factor = T(weight) * inverse;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < s.n; ++i) {
+    each(s.n, [=](int64_t i) MP_LAMBDA {
       dx[i] = g * (factor * exp_below(x[i] - largest) - target[i]);
       dtarget[i] = g * (rest - (x[i] - largest));
-    }
+    });
   }
 }
 

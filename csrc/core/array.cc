@@ -17,7 +17,7 @@ namespace mp {
 namespace {
 
 // Dead Array objects are kept for reuse: creating one is then a few stores.
-constexpr int kFreeListSize = 64;
+constexpr int kFreeListSize = 1024;
 Array* free_list[kFreeListSize];
 int free_count = 0;
 

@@ -30,6 +30,13 @@ class Shape {
     if (count_ > kInline) std::free(heap_);
   }
 
+  void assign(const int64_t* values, int count) {
+    if (count > kInline || count_ > kInline)
+      *this = Shape(values, count);
+    else
+      std::copy(values, values + (count_ = static_cast<uint8_t>(count)), inline_);
+  }
+
   int size() const { return count_; }
   const int64_t* data() const { return count_ > kInline ? heap_ : inline_; }
   const int64_t* begin() const { return data(); }

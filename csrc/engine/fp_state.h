@@ -38,6 +38,8 @@ struct FpControl {
     return control;
   }
 };
+// Those of kFpReported that the vector unit shows.
+inline int fp_raised_sse() { return static_cast<int>(__builtin_ia32_stmxcsr()) & kFpReported; }
 inline int fp_raised() {
   unsigned short x87;
   asm volatile("fnstsw %0" : "=a"(x87));
@@ -47,6 +49,7 @@ inline void fp_raise(int flags) {
   if (flags) __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | static_cast<uint32_t>(flags));
 }
 #else
+inline int fp_raised_sse() { return std::fetestexcept(kFpReported); }
 struct FpControl {
   int rounding = std::fegetround();
   void apply() const {

@@ -19,7 +19,7 @@ void destroy(Node* n) {
   if (n->edges != n->inline_edges) delete[] n->edges;
   if (n->outs != &n->inline_out) delete[] n->outs;
   if (free_list.size() < kFreeListSize) {
-    n->inline_out.shape = {};
+    n->inline_out.shape.assign(nullptr, 0);
     free_list.push_back(n);
   } else {
     delete n;
@@ -54,7 +54,7 @@ void node_renumber(Node* node) { node->seq = next_seq++; }
 
 void node_set_out(Node* node, size_t i, const Array* a) {
   node->outs[i].dtype = a->dtype;
-  node->outs[i].shape = Shape(a->shape, a->ndim);
+  node->outs[i].shape.assign(a->shape, a->ndim);
 }
 
 void node_release_saved(Node* node) {

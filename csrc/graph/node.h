@@ -90,7 +90,11 @@ struct Node {
   std::span<Edge> inputs() { return {edges, nin}; }
   bool saves(uint8_t bit) const { return op->saves & bit; }
   // The record of a value that op->saves names; records are in the order of the bits.
-  Saved& saved_for(uint8_t bit) { return saved[__builtin_popcount(op->saves & (bit - 1))]; }
+  Saved& saved_for(uint8_t bit) {
+    int before = 0;  // a loop of at most five: the baseline instruction set has no bit count
+    for (unsigned others = op->saves & (bit - 1u); others; others &= others - 1) ++before;
+    return saved[before];
+  }
 };
 
 Node* node_new(const OpDef& op, size_t nin, size_t nout = 1);

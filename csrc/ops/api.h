@@ -18,6 +18,9 @@ ArrayRef binary(Ufunc* f, const ArrayRef& a, const ArrayRef& b);
 ArrayRef binary(Ufunc* f, const ArrayRef& a, double b);
 ArrayRef binary(Ufunc* f, double a, const ArrayRef& b);
 
+// sum + value, in sum's own buffer when nobody else can see it and nothing is recorded.
+ArrayRef add_to(ArrayRef sum, const ArrayRef& value);
+
 ArrayRef zeros(DType dtype, std::span<const int64_t> shape);
 ArrayRef full(DType dtype, std::span<const int64_t> shape, double value);
 ArrayRef astype(const ArrayRef& a, DType dtype);  // differentiable

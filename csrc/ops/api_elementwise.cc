@@ -44,6 +44,15 @@ ArrayRef binary(Ufunc* f, const ArrayRef& a, double b) {
 }
 ArrayRef binary(Ufunc* f, double a, const ArrayRef& b) { return call_weak(f, b.object(), a, true); }
 
+ArrayRef add_to(ArrayRef sum, const ArrayRef& value) {
+  static Ufunc* add = find_ufunc("add");
+  const Storage* s = sum->storage;
+  const bool ours = Py_REFCNT(sum.object()) == 1 && s->refs == 1 && !s->owner && !s->saved &&
+                    !s->flags && !sum->base && !sum->tape && !tape::state.recording;
+  if (ours && ufunc_accumulate_plain(add, sum.get(), value.get())) return sum;
+  return binary(add, sum, value);
+}
+
 ArrayRef astype(const ArrayRef& a, DType dtype) {
   if (a->dtype == dtype) return a;
   Array* in = a.get();

@@ -104,7 +104,7 @@ void heaviside_rule(Vjp& v) {
 const OpDef kRows[] = {
     {.name = "add", .vjp = add_rule},
     {.name = "subtract", .vjp = subtract_rule},
-    {.name = "multiply", .vjp = multiply_rule, .saves = kIn01},
+    {.name = "multiply", .vjp = multiply_rule, .saves = kIn01, .crosswise = true},
     {.name = "divide", .vjp = divide_rule, .saves = kSaveIn1 | kSaveOut0},
     {.name = "power", .vjp = power_rule, .saves = kIn01 | kSaveOut0},
     {.name = "float_power", .vjp = power_rule, .saves = kIn01 | kSaveOut0},

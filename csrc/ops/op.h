@@ -59,6 +59,7 @@ struct OpDef {
   const char* name;
   VjpFn vjp = nullptr;  // null with zero_grad false: backward raises, naming the operator
   uint8_t saves = kSaveNone;
+  bool crosswise = false;  // of two inputs, each is saved for the gradient of the other alone
   bool zero_grad =
       false;  // piecewise constant (floor, comparisons, argmax): outputs carry no history
 };

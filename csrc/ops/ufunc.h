@@ -12,6 +12,7 @@
 
 #include "core/array.h"
 #include "cpu/loops.h"
+#include "engine/fp_state.h"
 #include "ops/op.h"
 
 namespace mp {
@@ -60,13 +61,16 @@ PyObject* ufunc_counts();  // a dict from name to the number of calls
 void reset_ufunc_counts();
 
 // While set, 0-d results of this thread stay plain arrays (gradient rules compose arrays).
-extern thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));
+extern constinit thread_local bool keep_arrays __attribute__((tls_model("initial-exec")));
 
 // f(*inputs) without keyword arguments. `outs` holds nout borrowed arrays to write into, or null.
 PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs);
 // The same without `outs` for the everyday operands (ops/ufunc_plain.cc); null without an error
 // set: the general path must do it.
 PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs);
+// sum = f(sum, value) for everyday operands of one shape and dtype that the tape does not know;
+// false: the general path must do it. Throws PythonError.
+bool ufunc_accumulate_plain(Ufunc* f, Array* sum, Array* value);
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b);  // a = f(a, b) written into a
 
 // f.reduce. `axes` is a bit mask of the reduced axes. Returns a new array, or null without an error
@@ -92,10 +96,15 @@ void run_elementwise(const Loop& loop, int nargs, int ndim, const int64_t* shape
                      const int64_t* const* strides);
 
 // Floating-point status: `fp_clear` before the loops, `fp_report` after; -1 when an error was
-// raised.
+// raised. x86's older unit, which takes long to ask, is raised by some of NumPy's loops only.
 void fp_clear();
 int fp_report(const char* ufunc_name);
+inline bool fp_quiet(const Loop& loop) { return !loop.borrowed && !fp_raised_sse(); }
+inline void fp_clear(const Loop& loop) {
+  if (!fp_quiet(loop)) fp_clear();
+}
 inline int loop_status(const Loop& loop, const char* ufunc_name) {
+  if (fp_quiet(loop)) return 0;
   return loop.borrowed && PyErr_Occurred() ? -1 : fp_report(ufunc_name);
 }
 

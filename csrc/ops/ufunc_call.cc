@@ -312,7 +312,7 @@ PyObject* run(Call& c, Array* const* originals) {
   if (deferred) {
     write_down(c);
   } else {
-    fp_clear();
+    fp_clear(*c.loop);
     execute(c);
     if (loop_status(*c.loop, c.f->name) < 0) return nullptr;
   }

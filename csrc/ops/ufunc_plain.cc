@@ -1,9 +1,11 @@
 // The everyday calls of an elementwise operator, without the general path's bookkeeping: operands
 // that are dense, of one shape and of the loop's own dtypes, or a number beside one; a fresh
 // output.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "core/error.h"
 #include "engine/window.h"
 #include "ops/promotion.h"
 #include "ops/ufunc.h"
@@ -36,6 +38,24 @@ bool same_shape(const Array* a, const Array* b) {
   return true;
 }
 
+// A number as an array that the tape may save. Loops save the same few again and again, so the last
+// ones are kept. One that somebody got hold of and wrote into is just another number then.
+ArrayRef constant(DType dtype, const char* number) {
+  static Array* kept[16];
+  const size_t bytes = static_cast<size_t>(itemsize(dtype));
+  uint64_t bits = 0;
+  std::memcpy(&bits, number, std::min(bytes, sizeof bits));
+  Array*& slot = kept[(bits * 0x9e3779b97f4a7c15u) >> 60];
+  if (slot && slot->dtype == dtype && !slot->tape && slot->ndim == 0 &&
+      !std::memcmp(slot->bytes(), number, bytes))
+    return ArrayRef::borrow(slot);
+  ArrayRef fresh = ArrayRef::steal(array_new(dtype, 0, nullptr));
+  if (!fresh) return fresh;
+  std::memcpy(fresh->storage->data, number, bytes);
+  ArrayRef former = ArrayRef::steal(std::exchange(slot, ArrayRef(fresh).release()));
+  return fresh;
+}
+
 // Recording after the call is right for a fresh output: nothing was written that the tape may save.
 int record_plain(Ufunc* f, const Loop* loop, Array* const* arrays, char* const* data, Array* out) {
   Array* ins[2];
@@ -43,10 +63,9 @@ int record_plain(Ufunc* f, const Loop* loop, Array* const* arrays, char* const* 
   for (int i = 0; i < f->nin; ++i) {
     ins[i] = arrays[i];
     if (ins[i] || !(f->op.saves >> i & 1)) continue;
-    scalars[i] = ArrayRef::steal(array_new(loop->types[i], 0, nullptr));
+    scalars[i] = constant(loop->types[i], data[i]);
     if (!scalars[i]) return -1;
     ins[i] = scalars[i].get();
-    std::memcpy(ins[i]->storage->data, data[i], itemsize(loop->types[i]));
   }
   return tape::finish(tape::begin(f->op, {ins, static_cast<size_t>(f->nin)}), {&out, 1});
 }
@@ -66,7 +85,7 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Arra
   char* args[3] = {data[0], nin == 1 ? to : data[1], to};
   intptr_t n = like->size,
            step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
-  fp_clear();
+  fp_clear(*loop);
   loop->fn(args, &n, step, loop->data);
   if (loop_status(*loop, f->name) < 0 || (tape::state.recording && any_taped(arrays, nin) &&
                                           record_plain(f, loop, arrays, data, out) < 0)) {
@@ -152,6 +171,21 @@ PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
 }
 
 }  // namespace
+
+bool ufunc_accumulate_plain(Ufunc* f, Array* sum, Array* value) {
+  const uint8_t code = static_cast<uint8_t>(sum->dtype), codes[2] = {code, code};
+  if (sum->dtype != value->dtype || !dense(sum) || !dense(value) || !same_shape(sum, value))
+    return false;
+  const Loop* loop = resolve_loop(f, codes);
+  if (!loop || loop->borrowed || loop->types[2] != sum->dtype) return false;
+  char* args[3] = {bytes_of(sum), bytes_of(value), bytes_of(sum)};
+  const intptr_t item = itemsize(sum->dtype);
+  intptr_t n = sum->size, step[3] = {item, item, item};
+  fp_clear(*loop);
+  loop->fn(args, &n, step, loop->data);
+  check(loop_status(*loop, f->name));
+  return true;
+}
 
 PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs) {
   return f->nin == 1 ? call_unary(f, inputs[0]) : f->nin == 2 ? call_binary(f, inputs) : nullptr;

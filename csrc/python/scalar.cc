@@ -9,7 +9,7 @@
 
 namespace mp {
 
-thread_local bool keep_arrays = false;
+constinit thread_local bool keep_arrays = false;
 
 namespace {
 

@@ -66,6 +66,21 @@ class Pass {
   std::vector<ArrayRef> results_;
 };
 
+void sort_newest_first(ArenaVector<Node*>& nodes) {
+  auto newer = [](const Node* a, const Node* b) { return a->seq > b->seq; };
+  if (nodes.empty() || std::is_sorted(nodes.begin(), nodes.end(), newer)) return;
+  uint64_t lowest = UINT64_MAX, highest = 0;
+  for (const Node* n : nodes) {
+    lowest = std::min(lowest, n->seq);
+    highest = std::max(highest, n->seq);
+  }
+  if (highest - lowest > 4 * nodes.size()) return std::sort(nodes.begin(), nodes.end(), newer);
+  // Numbers of one computation are nearly without gaps: each node has a place.
+  ArenaVector<Node*> places(highest - lowest + 1, nullptr, nodes.get_allocator());
+  for (Node* n : nodes) places[highest - n->seq] = n;
+  std::copy_if(places.begin(), places.end(), nodes.begin(), [](Node* n) { return n != nullptr; });
+}
+
 // Gathers the nodes below the heads. Nodes older than every target cannot lead to one.
 void Pass::collect() {
   uint64_t oldest = 0;
@@ -83,9 +98,7 @@ void Pass::collect() {
   for (const Edge& h : heads_) visit(h.node.get());
   for (size_t k = 0; k < order_.size(); ++k)
     for (const Edge& e : order_[k]->inputs()) visit(e.node.get());
-  auto newer = [](const Node* a, const Node* b) { return a->seq > b->seq; };
-  if (!std::is_sorted(order_.begin(), order_.end(), newer))
-    std::sort(order_.begin(), order_.end(), newer);
+  sort_newest_first(order_);
 }
 
 bool Pass::wanted(const Node* n) const {

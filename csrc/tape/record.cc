@@ -7,7 +7,7 @@
 
 namespace mp::tape {
 
-thread_local State state;
+constinit thread_local State state;
 
 const OpDef op_leaf{.name = "variable"};
 
@@ -15,13 +15,18 @@ namespace {
 
 const OpDef op_identity{.name = "identity", .vjp = [](Vjp& v) { v.grad(0, v.g()); }};
 
-std::vector<TapeInfo*> free_infos;
+// Infos without an array, kept for reuse.
+union SpareInfo {
+  SpareInfo* next;
+  TapeInfo info;
+  SpareInfo() {}
+  ~SpareInfo() {}
+};
+SpareInfo* spare_infos = nullptr;
 
 TapeInfo* info_new() {
-  if (free_infos.empty()) return new TapeInfo();
-  TapeInfo* info = free_infos.back();
-  free_infos.pop_back();
-  return info;
+  SpareInfo* spare = spare_infos ? std::exchange(spare_infos, spare_infos->next) : new SpareInfo;
+  return new (&spare->info) TapeInfo();
 }
 
 // What the tape keeps of an input: the array, unless it is a view. A view keeps its root alive, and
@@ -35,9 +40,9 @@ Array* keepable(Array* a) {
 }  // namespace
 
 void release(TapeInfo* info) {
-  info->edge = {};
-  info->source = {};
-  free_infos.push_back(info);
+  info->~TapeInfo();  // which may release others
+  SpareInfo* spare = reinterpret_cast<SpareInfo*>(info);
+  spare->next = std::exchange(spare_infos, spare);
 }
 
 void set_edge(Array* a, Edge edge) {
@@ -71,7 +76,8 @@ NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) 
   if (!any) return {};
   node_renumber(node.get());
   for (size_t i = 0; i < ins.size() && (op.saves & kSaveInputs) >> i; ++i)
-    if (uint8_t bit = kSaveIn0 << i; (op.saves & bit) && ins[i])
+    if (uint8_t bit = kSaveIn0 << i;
+        (op.saves & bit) && ins[i] && (!op.crosswise || node->edges[1 - i]))
       saved_link(node->saved_for(bit), keepable(ins[i]));
   if (!attrs.empty()) node->extra = std::make_unique<AttrsExtra>(std::move(attrs));
   return node;

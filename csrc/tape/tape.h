@@ -35,7 +35,7 @@ struct State {
   bool recording = false;
   bool training = false;
 };
-extern thread_local State state __attribute__((tls_model("initial-exec")));
+extern constinit thread_local State state __attribute__((tls_model("initial-exec")));
 
 // Sets the recording flag for a scope.
 class RecordingScope {

@@ -47,8 +47,7 @@ void Vjp::grad(int i, ArrayRef value) {
     value = api::astype(value, meta.dtype);
   }
   ArrayRef& sum = sums_[static_cast<size_t>(targets_[i])];
-  static Ufunc* add = find_ufunc("add");
-  sum = sum ? api::binary(add, sum, value) : std::move(value);
+  sum = sum ? api::add_to(std::move(sum), value) : std::move(value);
 }
 
 }  // namespace mp

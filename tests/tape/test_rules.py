@@ -8,7 +8,7 @@ import numpy as onp
 import pytest
 
 import minpy.numpy as np
-from minpy import autograd
+from minpy import autograd, memory
 from minpy.base import MXNetError
 from minpy.core import grad, grad_and_loss
 
@@ -93,6 +93,49 @@ def test_saved_input_survives_a_write_outside_recording():
     x[:] = 0
     y.backward()
     onp.testing.assert_allclose(x.grad, [3.0, 4.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_that_rules_save_stay_what_they_were(dtype):
+    numbers = [*range(-60, 60), *(0.1 * k for k in range(120)), float("inf"), -0.0]
+    with onp.errstate(invalid="ignore"):
+        for x in (np.array(0.5, dtype), np.array([0.5, 2.0], dtype)):
+            x.attach_grad()
+            with autograd.record():
+                products = [x * c for c in numbers + numbers]
+            for c, y in zip(numbers + numbers, products, strict=True):
+                y.backward()
+                want = onp.full(x.shape, c, dtype)
+                assert onp.asarray(x.grad).tobytes() == want.tobytes(), c
+
+
+def test_a_product_keeps_only_what_its_gradient_needs():
+    kib = 1 << 10
+    x = np.ones(256 * kib // 8)
+    x.attach_grad()
+    before = memory.stats()["live"]
+    with autograd.record():
+        y = x + 1.0
+        for _ in range(20):
+            y = y * 1.5
+    np.asarray(y)
+    assert memory.stats()["live"] - before <= 4 * 256 * kib  # not the 20 products
+    y.backward()
+    onp.testing.assert_allclose(x.grad, 1.5**20)
+
+
+def test_sums_of_gradients_leave_other_arrays_alone():
+    x, head = variable([1.0, 2.0]), np.array([3.0, 4.0])
+    with autograd.record():
+        twice = x + x
+        y = twice + twice + twice * x
+    before = onp.array(head)
+    y.backward(head, retain_graph=True)
+    onp.testing.assert_array_equal(head, before)
+    onp.testing.assert_array_equal(x.grad, head * (4 + 4 * x))
+    first = x.grad.copy()
+    y.backward(head)
+    onp.testing.assert_array_equal(x.grad, first)
 
 
 def test_broadcast_view_sums():

@@ -164,6 +164,64 @@ def test_projection_and_clip():
         numpy.testing.assert_allclose(numpy.asarray(a), b, rtol=1e-12, atol=1e-12)
 
 
+# torch 2 in float64: the mode, projection, flattened output, and the sum of the magnitudes of the gradient of its sum
+# by the parameters, for two layers in two directions of 3 units, 2 steps, batch 1, input 2.
+TORCH = [
+    (
+        "rnn_relu",
+        0,
+        "0 0 0 2.711439382 0 1.798556842 1.815899602 1.646432885 1.452255438 0.610520576 0 1.648153903",
+        119.7632332,
+    ),
+    (
+        "rnn_tanh",
+        0,
+        "-0.5622796423 -0.5310872026 -0.3777708374 0.4959553354 -0.05757799682 0.1568643781 "
+        "0.9856875857 0.1638652183 0.9676906282 0.7283188627 -0.8445724181 0.9411432049",
+        94.18623758,
+    ),
+    (
+        "lstm",
+        0,
+        "0.117271193 -0.03664760573 0.05488331249 -0.4405792645 -0.1385985111 0.09845225805 "
+        "0.07364857321 0.1631585083 0.1475089771 -0.3810829218 0.03514963151 0.1690304108",
+        17.00902386,
+    ),
+    (
+        "gru",
+        0,
+        "0.3865736986 0.5959231272 -0.62943702 -0.3579757884 -0.7195433331 0.6217458469 "
+        "-0.001784522506 -0.2526030617 -0.8130916572 -0.9184609853 -0.6285372984 -0.7544569185",
+        61.39136735,
+    ),
+    (
+        "lstm",
+        2,
+        "0.8853933895 -0.9806637618 0.6308949564 -0.6292985431 "
+        "0.6922424425 -0.7666848695 0.7152260031 -0.7068485137",
+        10.2864835,
+    ),
+]
+
+
+@pytest.mark.parametrize(("mode", "projection", "out", "gradient"), TORCH)
+def test_values_of_torch(mode, projection, out, gradient):
+    shape = (2, 1, 2, 3, 2, 2)
+    drawn = problem(mode, *shape, projection=projection)
+    values = [
+        None if v is None else f(numpy.arange(v.size) + start).reshape(v.shape)
+        for v, f, start in zip(drawn, (numpy.cos, numpy.sin, numpy.cos, numpy.cos), (0, 0, 1, 2))
+    ]
+    inputs = arrays(values)
+    inputs[1].attach_grad()
+    attributes = {"mode": mode, "state_size": 3, "num_layers": 2, "bidirectional": True}
+    with autograd.record():
+        y = npx.rnn(*inputs, **attributes, projection_size=projection or None)
+    y.backward()
+    numpy.testing.assert_allclose(numpy.asarray(y).ravel(), numpy.array(out.split(), float), rtol=1e-8)
+    numpy.testing.assert_allclose(numpy.abs(numpy.asarray(inputs[1].grad)).sum(), gradient, rtol=1e-8)
+
+
 @pytest.mark.parametrize(("nan", "wanted"), [(True, -0.5), (False, numpy.nan)])
 def test_clip_of_a_nan(nan, wanted):
     data, parameters, state, cell = problem("lstm", 1, 1, 2, 3, 1, 1)

@@ -12,15 +12,40 @@ for one of them raises the first task's exception, every time, and no other call
 """
 
 import atexit as _atexit
+import contextlib as _contextlib
 import os as _os
 import traceback as _traceback
 
 from minpy import _core
 from minpy._core import engine as _engine
 
-__all__ = ["Var", "push", "wait_to_read", "wait_to_write", "waitall"]
+__all__ = ["Var", "bulk", "push", "set_bulk_size", "wait_to_read", "wait_to_write", "waitall"]
 
 Var = _engine.Var
+
+
+_bulk_size = 0
+
+
+def set_bulk_size(size):
+    """Set the number that `bulk` sets; returns the one before.
+
+    MXNet runs so many operators together. Here operators are deferred and fused as far as they allow, whatever the
+    number, which is kept for programs that read it.
+    """
+    global _bulk_size
+    before, _bulk_size = _bulk_size, int(size)
+    return before
+
+
+@_contextlib.contextmanager
+def bulk(size):
+    """A ``with`` block with another `set_bulk_size`."""
+    before = set_bulk_size(size)
+    try:
+        yield
+    finally:
+        set_bulk_size(before)
 
 
 def push(fn, reads=(), writes=(), device=0, name=None):

@@ -4,6 +4,8 @@ Where the parameters of a distribution are arrays, the result has their shape fo
 draws made with each pair of parameters.
 """
 
+import inspect as _inspect
+
 import numpy as _np
 
 from minpy import _core
@@ -378,18 +380,27 @@ def bernoulli(prob=None, logit=None, shape=_Null, dtype="float32", ctx=None, out
     return target
 
 
-def _like(function, first, second=None):
-    names = [name for name in (first, second) if name]
+def _like(function, *names):
+    """The function that draws by `function`, with the parameters of these names, in the shape of an array."""
+    own = _inspect.signature(function).parameters
+    kind = _inspect.Parameter.POSITIONAL_OR_KEYWORD
+    defaults = {"data": _inspect.Parameter.empty, **{n: own[n].default if n in own else 1 for n in names}}
+    signature = _inspect.Signature(
+        [_inspect.Parameter(n, kind, default=d) for n, d in {**defaults, "out": None, "name": None}.items()]
+    )
 
-    def like(data, *args, **kwargs):
-        values = {**dict(zip(names, args)), **{name: kwargs[name] for name in names if name in kwargs}}
-        if function is exponential and "lam" in values:
-            values = {"scale": 1.0 / values["lam"]}
-        out = kwargs.get("out")
+    def like(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        data = given["data"]
+        values = [1.0 / given["lam"]] if function is exponential else [given[name] for name in names]
         dtype = data.dtype if _np.dtype(data.dtype).name in _FLOATS else "float32"
-        return function(**values, shape=data.shape, dtype=dtype, ctx=getattr(data, "context", None), out=out)
+        ctx = getattr(data, "context", None)
+        return function(*values, shape=data.shape, dtype=dtype, ctx=ctx, out=given["out"])
 
     like.__name__ = like.__qualname__ = f"{function.__name__}_like"
+    like.__signature__ = signature
     like.__doc__ = f"""Draw from `{function.__name__}` in the shape, dtype and context of an array.
 
     Parameters

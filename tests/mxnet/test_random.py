@@ -186,6 +186,10 @@ def test_like():
     expected = numpy.asarray(random.exponential(0.25, shape=(3, 5), dtype="float64"))
     random.seed(2)
     numpy.testing.assert_array_equal(random.exponential_like(data, lam=4), expected)
+    with pytest.raises(TypeError, match="scale"):
+        random.exponential_like(data, scale=4)
+    out = np.zeros((3, 5))
+    assert random.gamma_like(data, alpha=2, out=out) is out and (numpy.asarray(out) > 0).all()
 
 
 def test_bernoulli():

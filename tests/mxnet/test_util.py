@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import minpy as mx
-from minpy import libinfo, log, runtime, util
+from minpy import engine, libinfo, log, runtime, util
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +162,10 @@ def test_logger(tmp_path, capsys):
     assert (tmp_path / "log.txt").read_text() == "written\n"
     with pytest.warns(DeprecationWarning, match="getLogger is deprecated, Use get_logger instead."):
         log.getLogger("minpy.test.stream")
+
+
+def test_bulk_size_is_remembered():
+    before = engine.set_bulk_size(20)
+    with engine.bulk(5), engine.bulk(7):
+        assert engine.set_bulk_size(8) == 7
+    assert engine.set_bulk_size(before) == 20

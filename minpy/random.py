@@ -5,6 +5,7 @@ draws made with each pair of parameters.
 """
 
 import inspect as _inspect
+import math as _math
 
 import numpy as _np
 
@@ -87,13 +88,9 @@ def seed(seed_state, ctx="all"):
     _core.stream_seed(state, state * 127 if isinstance(ctx, str) and ctx == "all" else state)
 
 
-def _parameter(values):
-    return _mnp.array(_np.ascontiguousarray(_np.asarray(values, dtype=_np.float64).reshape(-1)))
-
-
-def _check(draw, a, b):
+def _check(draw, a, b, holds_for_all=bool):
     for holds, message in _RULES[draw]:
-        if not _np.all(holds(_np.asarray(a), _np.asarray(b))):
+        if not holds_for_all(holds(a, b)):
             raise MXNetError(f"Check failed: {message}")
 
 
@@ -128,20 +125,19 @@ def _result(shape, dtype, ctx, out):
 
 def _fill(target, dtypes, fill):
     """Let `fill` write to the target, or to an array of the first of `dtypes` that is then copied to it."""
-    direct = _np.dtype(target.dtype).name in dtypes and target.flags.c_contiguous
-    array = target if direct else _mnp.empty(target.shape, dtype=dtypes[0])
+    if target.dtype in dtypes and target.flags.c_contiguous:
+        fill(target)
+        return target
+    array = _mnp.empty(target.shape, dtype=dtypes[0])
     fill(array)
-    if not direct:
-        target[...] = array.astype(target.dtype)
+    target[...] = array.astype(target.dtype)
     return target
 
 
 def _draw(draw, a, b, target, single=True):
     # Numbers of 16 bits are rounded from 64, all others drawn with the bits that they have.
-    dtypes = (
-        ("float64",) if _np.dtype(target.dtype) == _np.float16 and draw < _POISSON else ("float32", "float64")
-    )
-    a, b = _parameter(a), _parameter(b)
+    wide = target.dtype == _np.float16 and draw < _POISSON
+    dtypes = (_np.float64,) if wide else (_np.float32, _np.float64)
     return _fill(target, dtypes, lambda array: _core.stream_fill(draw, array, a, b, single))
 
 
@@ -158,33 +154,45 @@ def _is_array(value):
     return isinstance(value, (_mnp.ndarray, _np.ndarray)) and not isinstance(value, numeric_types)
 
 
-def _sample(draw, name, a, b, shape, dtype, ctx, out, convert=lambda a, b: (a, b)):
-    """A distribution whose parameters are both numbers or both arrays; `convert` makes them the stream's own."""
-    arrays = _is_array(a)
-    if not arrays and not isinstance(a, numeric_types):
+def _sample(draw, name, a, b, shape, dtype, ctx, out):
+    """A distribution whose parameters are both numbers or both arrays."""
+    if _is_array(a):
+        return _sample_arrays(draw, name, a, b, shape, dtype, out)
+    if not isinstance(a, numeric_types):
         raise ValueError(f"Distribution parameters must be either NDArray or numbers, but got {type(a)}.")
-    assert _is_array(b) if arrays else isinstance(b, numeric_types), (
-        f"Distribution parameters must all have the same type, but got both {type(a)} and {type(b)}."
-    )
-    dtype = _dtype(dtype, _FLOATS, f"_{'sample' if arrays else 'random'}_{name}")
-    shape = None if shape is _Null or shape is None else _shape_tuple(shape)
-    if arrays:
-        values = _np.asarray(a), _np.asarray(b)
-        if values[0].shape != values[1].shape:
-            raise MXNetError(
-                f"Shape inconsistent, Provided = {list(b.shape)}, inferred shape={list(a.shape)}"
-            )
-        shape = values[0].shape + (shape or ())
-        dtype = dtype or (values[0].dtype.name if values[0].dtype.name in _FLOATS else "float32")
-        single = values[0].dtype != _np.float64
-        ctx = getattr(a, "context", ctx)
-    else:
-        values = _np.float32(a), _np.float32(b)
-        shape = (1,) if shape is None and out is None else shape
-        single = True
-    values = convert(*values)
-    _check(draw, *values)
-    return _draw(draw, *values, _result(shape, dtype or "float32", ctx, out), single)
+    _expect_same_kind(isinstance(b, numeric_types), a, b)
+    a, b = float(a), float(b)
+    _check(draw, a, b)
+    dtype = _dtype(dtype, _FLOATS, f"_random_{name}")
+    return _draw(draw, a, b, _result(_scalar_shape(shape, out), dtype or _np.float32, ctx, out))
+
+
+def _scalar_shape(shape, out):
+    """The shape that was asked for; None leaves it to `out`."""
+    if shape is _Null or shape is None:
+        return (1,) if out is None else None
+    return _shape_tuple(shape)
+
+
+def _sample_arrays(draw, name, a, b, shape, dtype, out):
+    _expect_same_kind(_is_array(b), a, b)
+    dtype = _dtype(dtype, _FLOATS, f"_sample_{name}")
+    first, second = _np.asarray(a), _np.asarray(b)
+    if first.shape != second.shape:
+        raise MXNetError(f"Shape inconsistent, Provided = {list(b.shape)}, inferred shape={list(a.shape)}")
+    _check(draw, first, second, _np.all)
+    draws = () if shape is _Null or shape is None else _shape_tuple(shape)
+    dtype = dtype or (first.dtype.name if first.dtype.name in _FLOATS else "float32")
+    target = _result(first.shape + draws, dtype, getattr(a, "context", None), out)
+    if not target.size:
+        return target
+    single = first.dtype != _np.float64
+    first, second = (_mnp.array(x.astype(_np.float64).reshape(-1)) for x in (first, second))
+    return _draw(draw, first, second, target, single)
+
+
+def _expect_same_kind(same, a, b):
+    assert same, f"Distribution parameters must all have the same type, but got both {type(a)} and {type(b)}."
 
 
 def uniform(low=0, high=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
@@ -288,10 +296,9 @@ def randint(low, high, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     dtype = _dtype(dtype, ("int32", "int64"), "_random_randint") or "int32"
     if not low < high:
         raise MXNetError("Check failed: low must be less or equal to high in uniform distribution")
-    shape = None if shape is _Null or shape is None else _shape_tuple(shape)
-    shape = (1,) if shape is None and out is None else shape
-    target = _result(shape, dtype, ctx, out)
-    return _fill(target, ("int32", "int64"), lambda array: _core.stream_integers(array, int(low), int(high)))
+    target = _result(_scalar_shape(shape, out), dtype, ctx, out)
+    low, high = int(low), int(high)
+    return _fill(target, (_np.int32, _np.int64), lambda array: _core.stream_integers(array, low, high))
 
 
 def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kwargs):
@@ -319,7 +326,7 @@ def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kw
     draws = () if shape is _Null or shape is None else _shape_tuple(shape)
     lead = probabilities.shape[:-1]
     rows = probabilities.reshape(-1, probabilities.shape[-1])
-    places = _mnp.empty((len(rows), int(_np.prod(draws))), dtype="float32")
+    places = _mnp.empty((len(rows), _math.prod(draws)), dtype="float32")
     _core.serial_uniform(places)
     bounds = _np.cumsum(rows, axis=1, dtype=rows.dtype)
     found = [

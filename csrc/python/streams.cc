@@ -23,8 +23,12 @@ Array* target_of(PyObject* o, std::initializer_list<DType> dtypes) {
   return nullptr;
 }
 
-// A parameter: contiguous doubles.
-const double* parameter(PyObject* o, int64_t* size) {
+// A parameter: a number, which goes to *one, or contiguous doubles.
+const double* parameter(PyObject* o, double* one, int64_t* size) {
+  if (PyFloat_Check(o)) {
+    *one = PyFloat_AS_DOUBLE(o), *size = 1;
+    return one;
+  }
   if (array_check(o)) {
     Array* a = reinterpret_cast<Array*>(o);
     if (a->dtype == DType::F64 && a->c_contiguous() && a->size > 0) {
@@ -32,7 +36,7 @@ const double* parameter(PyObject* o, int64_t* size) {
       return reinterpret_cast<const double*>(a->bytes());
     }
   }
-  PyErr_SetString(PyExc_TypeError, "parameters must be contiguous arrays of float64");
+  PyErr_SetString(PyExc_TypeError, "parameters are floats or contiguous arrays of float64");
   return nullptr;
 }
 
@@ -58,8 +62,9 @@ PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Array* out = target_of(args[1], {DType::F32, DType::F64});
   if (!out) return nullptr;
   int64_t a_size, b_size;
-  const double* a = parameter(args[2], &a_size);
-  const double* b = a ? parameter(args[3], &b_size) : nullptr;
+  double one_a, one_b;
+  const double* a = parameter(args[2], &one_a, &a_size);
+  const double* b = a ? parameter(args[3], &one_b, &b_size) : nullptr;
   if (!b) return nullptr;
   if (a_size != b_size || out->size % a_size)
     return PyErr_SetString(PyExc_ValueError, "sizes of out and parameters do not fit"), nullptr;

@@ -120,6 +120,7 @@ KernelChapter softmax_kernels();
 KernelChapter pooling_kernels();
 KernelChapter convolution_kernels();
 KernelChapter resampling_kernels();
+KernelChapter detection_kernels();
 
 // Recording an application (ops/kernel_grad.cc). Null when there is nothing to record.
 NodeRef kernel_begin(const KernelOp& op, std::span<const ArrayRef> inputs, const Attrs& attrs);

@@ -191,9 +191,9 @@ bool kernel_functions_init(PyObject* module) {
   if (PyType_Ready(&type) < 0) return false;
   PyObject* kernels = PyModule_New("minpy._core.kernels");
   if (!kernels || PyModule_AddObjectRef(module, "kernels", kernels) < 0) return false;
-  for (KernelChapter chapter :
-       {rnn_kernels(), norm_kernels(), linear_kernels(), softmax_kernels(), pooling_kernels(),
-        convolution_kernels(), embedding_kernels(), attention_kernels(), resampling_kernels()})
+  for (KernelChapter chapter : {rnn_kernels(), norm_kernels(), linear_kernels(), softmax_kernels(),
+                                pooling_kernels(), convolution_kernels(), embedding_kernels(),
+                                attention_kernels(), resampling_kernels(), detection_kernels()})
     for (const KernelOp* op : chapter) {
       KernelFunction* f = PyObject_New(KernelFunction, &type);
       if (!f) return false;

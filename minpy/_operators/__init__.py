@@ -6,9 +6,12 @@ exist. One callable serves every front end: `npx.layer_norm` and `nd.LayerNorm` 
 """
 
 
+    detection,
+from minpy._operators import (  # noqa: F401  (the chapters declare themselves)
     linear,
     normalization,
     pooling,
+    regions,
     resampling,
     softmax,
 )

@@ -90,7 +90,7 @@ def pooling(
     return _kernels.pool_sum(data, divisor=divisor, **windows)
 
 
-@operator("_contrib_AdaptiveAvgPooling2D", "contrib_AdaptiveAvgPooling2D")
+@operator("_contrib_AdaptiveAvgPooling2D")
 def adaptive_avg_pooling2d(data, output_size=()):
     """Average over windows that divide the image evenly, so that the result has the given size.
 

@@ -104,7 +104,7 @@ _SIZES = {
 }
 
 
-@operator("_contrib_BilinearResize2D", "contrib_BilinearResize2D", inputs=2)
+@operator("_contrib_BilinearResize2D", inputs=2)
 def bilinear_resize2d(
     data,
     like=None,

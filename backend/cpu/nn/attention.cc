@@ -12,7 +12,7 @@
 namespace mp::cpu {
 namespace {
 
-constexpr int64_t kTasks = 16, kMostQueries = 384;  // of a task
+constexpr int64_t kTasks = 16, kMostQueries = 512;  // of a task
 
 const AttentionLoops& loops() {
   static const AttentionLoops& best = MP_BEST_ISA(attention_loops);

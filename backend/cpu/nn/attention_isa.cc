@@ -50,7 +50,7 @@ template <class T>
 T max_of(const T* x, int64_t n) {
   using V = Wide<T>;
   constexpr int kLanes = kLanesOf<T>;
-  V most = V{} + kMinusInfinity<T>;
+  V most = splat<V>(kMinusInfinity<T>);
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     const V v = load_wide<V>(x + i);

@@ -33,6 +33,12 @@ MP_INLINE void store_wide(T* p, V v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+// x - 0 is x for every x, so nothing is computed; x + 0 would turn -0 into 0.
+template <class V, class T>
+MP_INLINE V splat(T x) {
+  return x - V{};
+}
+
 MP_INLINE Wide<float> multiply_add(Wide<float> a, Wide<float> b, Wide<float> c) {
 #if defined(__AVX512F__)
   return _mm512_fmadd_ps(a, b, c);
@@ -72,7 +78,7 @@ void tile(int64_t depth, const T* a, int64_t stride, const T* b, T* c, int64_t c
     const V b0 = load_wide<V>(b), b1 = load_wide<V>(b + kLanes);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
-      const V x = V{} + (kAlongRows ? a[i * stride + k] : a[k * stride + i]);
+      const V x = splat<V>(kAlongRows ? a[i * stride + k] : a[k * stride + i]);
       sum[i][0] = multiply_add(x, b0, sum[i][0]);
       sum[i][1] = multiply_add(x, b1, sum[i][1]);
     }

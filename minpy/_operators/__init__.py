@@ -5,19 +5,9 @@ completes its arguments and calls a kernel of the core (`minpy._core.kernels`), 
 exist. One callable serves every front end: `npx.layer_norm` and `nd.LayerNorm` are the same.
 """
 
-
-    detection,
-from minpy._operators import (  # noqa: F401  (the chapters declare themselves)
-    linear,
-    normalization,
-    pooling,
-    regions,
-    resampling,
-    softmax,
-)
-from minpy._operators import (  # noqa: F401  (the chapters declare themselves)
 import importlib
 import pkgutil
+
 from minpy._operators.registry import find, legacy_names, operators
 
 for _chapter in pkgutil.iter_modules(__path__):  # each declares its operators when it is imported

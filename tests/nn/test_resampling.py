@@ -177,6 +177,30 @@ def test_upsampling_nearest():
     )
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_upsampling_by_a_weight(scale):
+    random = numpy.random.default_rng(0)
+    size = 2 * scale - scale % 2
+    x, weight = random.normal(size=(2, 3, 4, 5)), random.normal(size=(3, 1, size, size))
+    margin = scale // 2
+    full = numpy.zeros((2, 3, 4 * scale + size, 5 * scale + size))
+    for i, j in numpy.ndindex(4, 5):
+        full[:, :, i * scale : i * scale + size, j * scale : j * scale + size] += (
+            x[:, :, i, j, None, None] * weight[:, 0]
+        )
+    want = full[:, :, margin : margin + 4 * scale, margin : margin + 5 * scale]
+    attributes = {"scale": scale, "sample_type": "bilinear"}
+    got = npx.upsampling(np.array(x), np.array(weight), num_filter=3, **attributes)
+    numpy.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+    check_gradients(
+        lambda x, w: npx.upsampling(x, w, **attributes) ** 2,
+        x[:1, :1, :2, :2],
+        weight[:1],
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
 def test_threads_do_not_matter():
     random = numpy.random.default_rng(0)
     x = random.normal(size=(4, 24, 60, 61)).astype("float32")

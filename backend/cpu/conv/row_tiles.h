@@ -26,6 +26,11 @@ struct DepthParts {
   explicit DepthParts(int64_t depth)
       : depth(depth), count(std::max<int64_t>(ceil_div(depth, kMost), 1)) {}
   int64_t begin(int64_t part) const { return part * depth / count; }
+  int64_t of(int64_t k) const {
+    int64_t part = 0;
+    while (part + 1 < count && begin(part + 1) <= k) ++part;
+    return part;
+  }
 };
 
 }  // namespace mp::cpu::conv

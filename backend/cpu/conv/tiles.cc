@@ -14,44 +14,51 @@ namespace {
 constexpr int64_t kBlockResults = 2048;  // of a block, at most
 constexpr int64_t kFewResults = 96;      // of a block, at least where there are images
 
-// [group][depth part][row tile][depth][row]
+// The weights of one result channel: [tap][channel].
+template <class T>
+void load_weights(const Gather& g, const Weights& w, int64_t base, T* out) {
+  for (int64_t i = 0; i < g.axis[0].taps; ++i)
+    for (int64_t j = 0; j < g.axis[1].taps; ++j)
+      for (int64_t k = 0; k < g.axis[2].taps; ++k, out += g.c) {
+        const int64_t tap[3] = {i, j, k};
+        int64_t at = base;
+        for (int x = 0; x < 3; ++x)
+          at += (g.axis[x].weight_first + tap[x] * g.axis[x].weight_step) * w.step[x];
+        rows<T>().load(w.type, w.data + at * itemsize(w.type), w.channel, out, g.c);
+      }
+}
+
+// [group][depth part][row tile][depth][row], the depth in the order (taps of the first two axes,
+// channel, tap of the last axis).
 template <class T>
 void pack_weights(const Gather& g, const Weights& w, const RowTiles& tiles, const DepthParts& parts,
                   T* packed) {
-  const int64_t depth = g.depth(), taps = g.taps();
-  pool::parallel_for(
-      g.groups * tiles.count, 1, g.groups * g.m * depth, [&](int64_t begin, int64_t end) {
-        Scratch scratch(sizeof(T) * (depth + 1));
-        T* row = scratch.as<T>();
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t group = i / tiles.count, tile = i % tiles.count,
-                        height = tiles.height(tile);
-          for (int64_t r = 0; r < height; ++r) {
-            const int64_t base = group * w.group + (tiles.begin(tile) + r) * w.row;
-            int64_t tap = 0;
-            for (int64_t a = 0; a < g.axis[0].taps; ++a)
-              for (int64_t b = 0; b < g.axis[1].taps; ++b)
-                for (int64_t c = 0; c < g.axis[2].taps; ++c, ++tap) {
-                  const int64_t place[3] = {a, b, c};
-                  int64_t at = base;
-                  for (int x = 0; x < 3; ++x)
-                    at += (g.axis[x].weight_first + place[x] * g.axis[x].weight_step) * w.step[x];
-                  rows<T>().load(w.type, w.data + at * itemsize(w.type), w.channel, row + tap * g.c,
-                                 g.c);
-                }
-            for (int64_t part = 0; part < parts.count; ++part) {
-              const int64_t k0 = parts.begin(part), k1 = parts.begin(part + 1);
-              T* to = packed + group * g.m * depth + k0 * g.m + tiles.begin(tile) * (k1 - k0) + r;
-              int64_t c = k0 / std::max<int64_t>(taps, 1), t = k0 - c * taps;
-              for (int64_t k = k0; k < k1; ++k, to += height) {
-                *to = row[t * g.c + c];
-                if (++t == taps) t = 0, ++c;
-              }
-            }
-          }
+  const int64_t depth = g.depth(), last = g.axis[2].taps;
+  auto pack_tile = [&](int64_t group, int64_t tile, T* row) {
+    const int64_t m0 = tiles.begin(tile), height = tiles.height(tile);
+    for (int64_t r = 0; r < height; ++r) {
+      load_weights(g, w, group * w.group + (m0 + r) * w.row, row);
+      for (int64_t part = 0; part < parts.count; ++part) {
+        const int64_t k0 = parts.begin(part), k1 = parts.begin(part + 1);
+        T* to = packed + group * g.m * depth + k0 * g.m + m0 * (k1 - k0) + r;
+        for (int64_t k = k0; k < k1; ++k, to += height) {
+          const int64_t tap = k / (g.c * last) * last + k % last, c = k / last % g.c;
+          *to = row[tap * g.c + c];
         }
-      });
+      }
+    }
+  };
+  pool::parallel_for(g.groups * tiles.count, 1, g.groups * g.m * depth,
+                     [&](int64_t begin, int64_t end) {
+                       Scratch scratch(sizeof(T) * (depth + 1));
+                       for (int64_t i = begin; i < end; ++i)
+                         pack_tile(i / tiles.count, i % tiles.count, scratch.as<T>());
+                     });
 }
+
+struct Range {
+  int64_t begin, end;
+};
 
 template <class T>
 class Tiles {
@@ -67,8 +74,8 @@ class Tiles {
         packed_(panels == Panels::kPacked),
         row_tiles_(g.m),
         parts_(g.depth()),
-        window_(g, loops.lanes, g.results() < kFewResults ? kFewResults : kBlockResults, true),
-        offsets_(window_.offsets()),
+        window_(g, loops.lanes, std::clamp(g.results(), kFewResults, kBlockResults), true),
+        offsets_(window_.offsets(false)),
         starts_(window_.starts()) {
     const int64_t width = g.axis[2].out, lanes = loops.lanes, tile = row_tiles_.vectors * lanes;
     staged_ = packed_ || out.type != DTypeOf<T>::value || out.step[2] * g.axis[2].out_step != 1 ||
@@ -130,43 +137,89 @@ class Tiles {
   void block(const Block& b, const T* weights, const T* copy, T* panel, T* c) const {
     const int64_t rows = window_.rows(b), width = g_.axis[2].out, per_tile = row_tiles_.vectors;
     const int64_t vectors = packed_ ? ceil_div(rows * width, loops_.lanes) : rows * row_vectors_;
-    for (int64_t part = 0; part < parts_.count; ++part) {
-      const int64_t k0 = parts_.begin(part), k1 = parts_.begin(part + 1);
+    const std::vector<Range> inside = depth_inside(b);
+    for (int64_t part = 0; part < parts_.count; ++part)
       for (int64_t v = 0; v < vectors; v += per_tile) {
+        const int64_t last = std::min(v + per_tile, vectors) - 1;
+        auto row_of = [&](int64_t vector, int64_t lane) {
+          return packed_ ? std::min((vector * loops_.lanes + lane) / width, rows - 1)
+                         : vector / row_vectors_;
+        };
+        const Range depth = join(inside, row_of(v, 0), row_of(last, loops_.lanes - 1));
+        const Range k{std::max(depth.begin, parts_.begin(part)),
+                      std::min(depth.end, parts_.begin(part + 1))};
+        const bool first = part == parts_.of(depth.begin);
+        if (k.begin >= k.end && !first) continue;
         int64_t vector[kTileVectors], c_vector[kTileVectors];
         for (int64_t j = 0; j < per_tile; ++j) {
           const int64_t at = std::min(v + j, vectors - 1);
           vector[j] = packed_ ? j * loops_.lanes : vectors_[at];
           c_vector[j] = packed_ ? (v + j) * loops_.lanes : c_vectors_[at];
         }
-        if (packed_) pack(copy, k0, k1, v * loops_.lanes, rows * width, panel);
-        TileJob<T> job{k1 - k0,
+        if (packed_) pack(copy, k, v * loops_.lanes, rows * width, panel);
+        TileJob<T> job{std::max<int64_t>(k.end - k.begin, 0),
                        nullptr,
                        packed_ ? panel : copy,
                        vector,
-                       packed_ ? panel_offsets_.data() : offsets_.data() + k0,
+                       packed_ ? panel_offsets_.data() : offsets_.data() + k.begin,
                        nullptr,
                        c_vector,
-                       std::min(per_tile, vectors - v),
+                       last - v + 1,
                        staged_ ? c_row_ : out_.channel,
                        nullptr,
-                       part == 0,
-                       relu_ && part == parts_.count - 1};
-        for (int64_t t = 0; t < row_tiles_.count; ++t) {
-          const int64_t m = row_tiles_.begin(t);
-          job.a = weights + k0 * g_.m + m * (k1 - k0);
-          job.c = c + m * job.c_row;
-          job.bias = bias_ ? bias_ + b.group * g_.m + m : nullptr;
-          loops_.tile[row_tiles_.height(t)][per_tile](job);
-        }
+                       first,
+                       relu_ && depth.end <= parts_.begin(part + 1)};
+        multiply(job, b.group, weights, part, k.begin, c);
       }
+  }
+
+  void multiply(TileJob<T>& job, int64_t group, const T* weights, int64_t part, int64_t k,
+                T* c) const {
+    const int64_t k0 = parts_.begin(part), k1 = parts_.begin(part + 1);
+    for (int64_t t = 0; t < row_tiles_.count; ++t) {
+      const int64_t m = row_tiles_.begin(t), height = row_tiles_.height(t);
+      job.a = weights + k0 * g_.m + m * (k1 - k0) + (k - k0) * height;
+      job.c = c + m * job.c_row;
+      job.bias = bias_ ? bias_ + group * g_.m + m : nullptr;
+      loops_.tile[height][row_tiles_.vectors](job);
     }
   }
 
-  void pack(const T* copy, int64_t k0, int64_t k1, int64_t lane, int64_t lanes, T* panel) const {
+  // The part of the depth whose taps along the middle axis meet data, for each row of results.
+  std::vector<Range> depth_inside(const Block& b) const {
+    const Axis& a = g_.axis[1];
+    const int64_t per_tap = g_.c * g_.axis[2].taps;
+    std::vector<Range> all;
+    all.reserve(window_.rows(b));
+    window_.each_row(b, [&](int64_t, int64_t, int64_t, int64_t q1) {
+      auto outside = [&](int64_t t) {
+        const int64_t at = q1 * a.in_step + a.tap(t);
+        return at < 0 || at >= a.in;
+      };
+      if (g_.axis[0].taps != 1) return all.push_back({0, g_.depth()});
+      Range r{0, a.taps};
+      while (r.begin < r.end && outside(r.begin)) ++r.begin;
+      while (r.begin < r.end && outside(r.end - 1)) --r.end;
+      all.push_back(r.begin < r.end ? Range{r.begin * per_tap, r.end * per_tap} : Range{0, 0});
+    });
+    return all;
+  }
+
+  // What the rows `first` to `last` need.
+  static Range join(const std::vector<Range>& inside, int64_t first, int64_t last) {
+    Range all = inside[first];
+    for (int64_t row = first + 1; row <= last; ++row) {
+      const Range& r = inside[row];
+      if (all.begin == all.end) all = r;
+      if (r.begin < r.end) all = {std::min(all.begin, r.begin), std::max(all.end, r.end)};
+    }
+    return all;
+  }
+
+  void pack(const T* copy, Range depth, int64_t lane, int64_t lanes, T* panel) const {
     const int64_t width = g_.axis[2].out, full = row_tiles_.vectors * loops_.lanes;
     const int64_t count = std::min(full, lanes - lane);
-    for (int64_t k = k0; k < k1; ++k, panel += full) {
+    for (int64_t k = depth.begin; k < depth.end; ++k, panel += full) {
       loops_.pack(copy + offsets_[k], starts_.data() + lane / width, width, lane % width, count,
                   panel);
       if (count < full) std::memset(panel + count, 0, (full - count) * sizeof(T));

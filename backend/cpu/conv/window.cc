@@ -64,21 +64,23 @@ Block Window::block(int64_t index) const {
   return {0, n, std::min(images_, g_.batch - n), q, std::min(results_, g_.axis[divided_].out - q)};
 }
 
-std::vector<int32_t> Window::offsets() const {
+std::vector<int32_t> Window::offsets(bool channels_first) const {
   std::vector<int32_t> all;
   all.reserve(g_.depth());
   const Axis &a0 = g_.axis[0], &a1 = g_.axis[1], &a2 = g_.axis[2];
-  for (int64_t c = 0; c < g_.c; ++c)
+  const int64_t outer = channels_first ? g_.c : 1, inner = channels_first ? 1 : g_.c;
+  for (int64_t c0 = 0; c0 < outer; ++c0)
     for (int64_t i = 0; i < a0.taps; ++i)
       for (int64_t j = 0; j < a1.taps; ++j)
-        for (int64_t k = 0; k < a2.taps; ++k) {
-          const int64_t column = a2.tap(k) - a2.lowest();
-          const auto slot = std::find(residues_.begin(), residues_.end(), column % a2.in_step);
-          all.push_back(static_cast<int32_t>(c * plane_ + (a0.tap(i) - a0.lowest()) * plane_row_ +
-                                             (a1.tap(j) - a1.lowest()) * row_ +
-                                             (slot - residues_.begin()) * pitch_ +
-                                             column / a2.in_step));
-        }
+        for (int64_t c1 = 0; c1 < inner; ++c1)
+          for (int64_t k = 0; k < a2.taps; ++k) {
+            const int64_t column = a2.tap(k) - a2.lowest();
+            const auto slot = std::find(residues_.begin(), residues_.end(), column % a2.in_step);
+            all.push_back(
+                static_cast<int32_t>((c0 + c1) * plane_ + (a0.tap(i) - a0.lowest()) * plane_row_ +
+                                     (a1.tap(j) - a1.lowest()) * row_ +
+                                     (slot - residues_.begin()) * pitch_ + column / a2.in_step));
+          }
   return all;
 }
 

@@ -32,8 +32,9 @@ class Window {
   template <class F>
   void each_row(const Block& b, F f) const;  // f(row, image, q0, q1)
 
-  std::vector<int32_t> offsets() const;  // of the depth (channel, tap) elements of a patch
-  std::vector<int64_t> starts() const;   // of the rows of a full block
+  // Of the elements of a patch: (channel, tap), or (taps of the first two axes, channel, last tap).
+  std::vector<int32_t> offsets(bool channels_first = true) const;
+  std::vector<int64_t> starts() const;  // of the rows of a full block
   template <class T>
   void fill(const Block& block, const Tensor& in, T* copy) const;
 

@@ -17,6 +17,7 @@ GROUPS = {
     "large": "10⁶ float32 elements, one operation each",
     "chains": "Elementwise chains, float32",
     "training": "Training steps, float32",
+    "convolution": "Convolutions, float32",
     "memory": "Peak memory, relative to inputs and outputs",
     "import": "Importing",
 }
@@ -25,6 +26,7 @@ NOTES = {
     "otherwise as it stands. jax updates donated arrays where the others write in place.",
     "training": "Loss, gradient and update, in plain NumPy style with `grad_and_loss`; NumPy runs gradients written by "
     "hand (of the scalar loop only the forward part), jax the whole step under jit.",
+    "convolution": "Forward, and the gradients by the data and by the weight, each for itself.",
     "memory": "The peak of a fresh process while a chain runs, without what the library needs for small arrays.",
 }
 SHOWN_IN_README = ("small", "large", "chains", "training")

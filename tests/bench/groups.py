@@ -2,7 +2,8 @@
 
 import cases
 import chains
+import convolutions
 import training
 
-CASES = [*cases.CASES, *chains.CASES, *training.CASES]
+CASES = [*cases.CASES, *chains.CASES, *training.CASES, *convolutions.CASES]
 NAMES = [*dict.fromkeys(case.group for case in CASES), "memory", "import"]

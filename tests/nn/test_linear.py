@@ -118,7 +118,15 @@ def test_fully_connected_errors():
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize(
-    "stack, m, n, k", [((), 3, 4, 5), ((6,), 1, 9, 17), ((2, 3), 8, 8, 8), ((2,), 40, 1, 30)]
+    "stack, m, n, k",
+    [
+        ((), 3, 4, 5),
+        ((6,), 1, 9, 17),
+        ((2, 3), 8, 8, 8),
+        ((2,), 40, 1, 30),
+        ((2,), 33, 37, 20),
+        ((), 70, 90, 130),
+    ],
 )
 def test_batch_dot(stack, m, n, k, transpose_a, transpose_b, dtype):
     random = numpy.random.default_rng(4)
@@ -136,6 +144,11 @@ def test_batch_dot_of_strided_and_empty_stacks():
     a, b = random.normal(size=(4, 3, 6, 5)), random.normal(size=(3, 4, 5, 2))
     got = npx.batch_dot(np.array(a).transpose(1, 0, 2, 3)[:, ::2], np.array(b)[:, ::-2])
     numpy.testing.assert_allclose(got, a.transpose(1, 0, 2, 3)[:, ::2] @ b[:, ::-2], rtol=1e-12)
+    a, b = random.normal(size=(2, 22, 18)), random.normal(size=(2, 27, 40))
+    got = npx.batch_dot(np.array(a)[:, ::-2, ::2], np.array(b)[:, ::3, ::-2])
+    numpy.testing.assert_allclose(got, a[:, ::-2, ::2] @ b[:, ::3, ::-2], rtol=1e-12)
+    got = npx.batch_dot(np.array(a)[:, :, ::2], np.array(b)[:, ::3, ::-2])
+    numpy.testing.assert_allclose(got, a[:, :, ::2] @ b[:, ::3, ::-2], rtol=1e-12)
     assert npx.batch_dot(np.ones((0, 2, 3)), np.ones((0, 3, 4))).shape == (0, 2, 4)
     numpy.testing.assert_array_equal(
         npx.batch_dot(np.ones((2, 3, 0)), np.ones((2, 0, 4))), numpy.zeros((2, 3, 4))

@@ -1,6 +1,7 @@
 #include "cpu/math/exp.h"
 #include "cpu/math/sigmoid.h"
 #include "cpu/nn/linear.h"
+#include "cpu/nn/tiles.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {
@@ -44,9 +45,27 @@ void epilogue(const Epilogue& p, int64_t begin, int64_t end) {
   }
 }
 
+template <class T>
+void small_product(const SmallProduct& p, const ProductData& d) {
+  alignas(64) T panels[kSmallPanelBytes / sizeof(T)];
+  const T* b = reinterpret_cast<const T*>(d.b);
+  if (p.b_col == 1)
+    pack_panels(b, p.b_row, p.k, p.n, panels);
+  else if (p.b_row == 1)
+    pack_transposed(b, p.b_col, p.n, p.k, panels);
+  else
+    for (int64_t j = 0; j < p.n; ++j) {
+      T* column = panels + j / kPanel<T> * p.k * kPanel<T> + j % kPanel<T>;
+      for (int64_t i = 0; i < p.k; ++i) column[i * kPanel<T>] = b[i * p.b_row + j * p.b_col];
+    }
+  const Left<T> a{reinterpret_cast<const T*>(d.a), p.a_row, p.a_col};
+  multiply_panels(p.m, p.n, p.k, a, panels, p.k * kPanel<T>, reinterpret_cast<T*>(d.c), p.n, false);
+}
+
 }  // namespace
 
-extern const EpilogueLoops epilogue_loops;
-const EpilogueLoops epilogue_loops = {epilogue<float>, epilogue<double>};
+extern const LinearLoops linear_loops;
+const LinearLoops linear_loops = {epilogue<float>, epilogue<double>, small_product<float>,
+                                  small_product<double>};
 
 }  // namespace mp::cpu::MP_ISA

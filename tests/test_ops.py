@@ -189,6 +189,27 @@ def test_floating_point_warnings():
         assert_same(np.sqrt(np.array([4.0])), numpy.array([2.0]))
 
 
+def test_older_flags_are_not_the_operators():
+    """What Python or NumPy's C code left in the status register is neither reported nor does it hide anything."""
+    a, zero = np.array([1.0, 2.0]), np.array([0.0, 1.0])
+    huge = [1e308, 10.0]
+    operators = [lambda: a + a, lambda: a * 2.0, lambda: np.exp(a), lambda: a**2.5, lambda: np.hypot(a, a)]
+    with numpy.errstate(all="raise"):
+        for operator in operators:
+            assert huge[0] * huge[1] == numpy.inf  # raises the overflow flag
+            operator()
+        assert huge[0] * huge[1] == numpy.inf
+        with pytest.raises(FloatingPointError, match="divide by zero encountered in divide"):
+            a / zero
+        a / a
+    with pytest.warns(RuntimeWarning) as caught:
+        assert huge[0] * huge[1] == numpy.inf
+        quotient = a / zero
+        assert huge[0] * huge[1] == numpy.inf
+        numpy.asarray(quotient)  # deferred ones run now
+    assert [str(w.message) for w in caught] == ["divide by zero encountered in divide"]
+
+
 REDUCIBLE = [
     "add",
     "multiply",

@@ -30,8 +30,8 @@ Array* array_alloc(int ndim) {
   }
   Array* a;
   if (free_count) {
-    a = free_list[--free_count];
-    PyObject_Init(reinterpret_cast<PyObject*>(a), &ArrayType);
+    a = free_list[--free_count];  // the type is still there
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(a), 1);
   } else {
     a = PyObject_New(Array, &ArrayType);
     if (!a) return nullptr;

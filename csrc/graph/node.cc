@@ -13,8 +13,8 @@ bool freeing = false;
 uint64_t next_seq = 1;
 
 void destroy(Node* n) {
-  node_release_saved(n);
-  n->extra.reset();
+  if (n->op->saves) node_release_saved(n);
+  if (n->extra) n->extra.reset();
   for (Edge& e : n->inputs()) e.node = {};
   if (n->edges != n->inline_edges) delete[] n->edges;
   if (n->outs != &n->inline_out) delete[] n->outs;

@@ -82,11 +82,20 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Arra
   Array* out = array_new(loop->types[nin], like->ndim, like->shape);
   if (!out) return nullptr;
   char* to = out->storage->data;  // it is small: the bytes are there
-  char* args[3] = {data[0], nin == 1 ? to : data[1], to};
   intptr_t n = like->size,
            step[3] = {steps[0], nin == 1 ? itemsize(out->dtype) : steps[1], itemsize(out->dtype)};
-  fp_clear(*loop);
-  loop->fn(args, &n, step, loop->data);
+  auto run = [&] {
+    char* args[3] = {data[0], nin == 1 ? to : data[1], to};
+    loop->fn(args, &n, step, loop->data);
+  };
+  // A flag that is up after one of our loops may be older than it: a second run from clear flags
+  // tells. The output is fresh, so that is the same run again.
+  if (loop->borrowed) fp_clear();
+  run();
+  if (!loop->borrowed && !fp_quiet(*loop)) {
+    fp_clear();
+    run();
+  }
   if (loop_status(*loop, f->name) < 0 || (tape::state.recording && any_taped(arrays, nin) &&
                                           record_plain(f, loop, arrays, data, out) < 0)) {
     Py_DECREF(reinterpret_cast<PyObject*>(out));

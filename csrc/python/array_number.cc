@@ -58,12 +58,18 @@ PyObject* on_numpys_side(PyObject* (*number)(PyObject*, PyObject*), PyObject* a,
   return wrap(result);
 }
 
+// Whose methods never come before ours.
+bool everyday(PyObject* o) {
+  return array_check_exact(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o);
+}
+
 #define MP_BINARY(slot, ufunc, number)                                                      \
   PyObject* slot(PyObject* a, PyObject* b) {                                                \
     static Ufunc* f = find_ufunc(ufunc);                                                    \
+    PyObject* inputs[2] = {a, b};                                                           \
+    if (everyday(a) && everyday(b)) return ufunc_call(f, inputs, nullptr);                  \
     if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(number, a, b);       \
     if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED; \
-    PyObject* inputs[2] = {a, b};                                                           \
     return ufunc_call(f, inputs, nullptr);                                                  \
   }                                                                                         \
   [[maybe_unused]] PyObject* slot##_inplace(PyObject* a, PyObject* b) {                     \

@@ -119,13 +119,16 @@ def rnn(
 
 def _mask(data, state, p, layers, bidirectional):
     """What the inputs of the layers but the first are multiplied by: 0 or 1 / (1 - p); None for nothing."""
+    from minpy import random
+
     if not 0 <= p < 1:
         raise ValueError(f"rnn: p must be at least 0 and less than 1, not {p}")
     if p == 0 or layers < 2 or not autograd.is_training():
         return None
     dtype = "float64" if np.result_type(data) == numpy.float64 else "float32"
     shape = (layers - 1, data.shape[0], data.shape[1], (2 if bidirectional else 1) * state.shape[2])
-    return (np.random.random(shape) >= p).astype(dtype) * (1 / (1 - p))
+    kept = numpy.asarray(random.uniform(shape=shape)) >= p
+    return np.array((kept / (1 - p)).astype(dtype))
 
 
 # --- The same in differentiable operations, step by step ---
@@ -229,7 +232,7 @@ def _rnn(
     x, last, last_cell = data, [], []
     for layer in range(num_layers):
         if layer and mask is not None:
-            x = x * mask[layer - 1]
+            x = x * mask[layer - 1].astype(x.dtype)
         found = []
         for direction in range(directions):
             place = layer * directions + direction

@@ -330,15 +330,39 @@ def test_dropout_between_layers():
     plain = numpy.asarray(run(values, "lstm", 200, 2, 1)[0])
     assert numpy.array_equal(numpy.asarray(run(values, "lstm", 200, 2, 1, p=0.4)[0]), plain)  # not training
     with autograd.train_mode():
+        minpy.random.seed(7)
         dropped = run(values, "lstm", 200, 2, 1, p=0.4)
+        minpy.random.seed(7)
+        again = run(values, "lstm", 200, 2, 1, p=0.4)
         single = run(problem("lstm", 4, 3, 5, 20, 1, 1), "lstm", 20, 1, 1, p=0.4)
     assert not numpy.allclose(numpy.asarray(dropped[0]), plain)
+    assert numpy.array_equal(numpy.asarray(again[0]), numpy.asarray(dropped[0]))
     first_layer = numpy.asarray(run(values, "lstm", 200, 2, 1)[1])[0]
     assert numpy.array_equal(
         numpy.asarray(dropped[1])[0], first_layer
     )  # its output is dropped, not its state
     wanted = run(problem("lstm", 4, 3, 5, 20, 1, 1), "lstm", 20, 1, 1)
     assert numpy.array_equal(numpy.asarray(single[0]), numpy.asarray(wanted[0]))
+
+
+def test_what_dropout_multiplies_by():
+    """With a layer that passes its input on, the mask is seen in the result."""
+    data = np.array(numpy.full((50, 8, 4), 3, "float32"))
+    eye, zero = numpy.eye(4, dtype="float32").ravel(), numpy.zeros(16, "float32")
+    parameters = np.array(numpy.concatenate([eye, zero, eye, zero, numpy.zeros(16, "float32")]))
+    with autograd.train_mode():
+        out = npx.rnn(
+            data,
+            parameters,
+            np.zeros((2, 8, 4), dtype="float32"),
+            mode="rnn_relu",
+            state_size=4,
+            num_layers=2,
+            p=0.25,
+        )
+    found = numpy.asarray(out)
+    assert sorted(set(found.ravel().tolist())) == [0, 4]
+    assert abs((found == 0).mean() - 0.25) < 5 * (0.25 * 0.75 / found.size) ** 0.5
 
 
 @pytest.mark.parametrize("mode", MODES)

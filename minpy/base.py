@@ -124,10 +124,11 @@ def build_param_doc(arg_names, arg_types, arg_descs, remove_dup=True):
 
 
 class ThreadValue(threading.local):
-    """A value per thread, which starts as what ``make`` returns."""
+    """A value per thread, which starts as what ``make`` returns, and those that wait to come back."""
 
     def __init__(self, make):
         self.value = make()
+        self.outer = []
 
 
 class ScopeMeta(type):
@@ -170,11 +171,12 @@ class Scope(metaclass=ScopeMeta):
         return getattr(type(self), self._deprecated_current[1])
 
     def __enter__(self):
+        # Kept per thread and not here: one object may be entered by several threads, and inside its own block.
         holder = self._holder()
-        # A list, as the same object may be entered again inside its own block.
-        self.__dict__.setdefault("_outer", []).append(holder.value)
+        holder.outer.append(holder.value)
         holder.value = self
         return self
 
     def __exit__(self, *exc_info):
-        self._holder().value = self._outer.pop()
+        holder = self._holder()
+        holder.value = holder.outer.pop()

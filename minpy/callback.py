@@ -15,6 +15,7 @@ __all__ = [
     "do_checkpoint",
     "log_train_metric",
     "module_checkpoint",
+    "save_checkpoint",
 ]
 
 
@@ -44,6 +45,13 @@ def module_checkpoint(mod, prefix, period=1, save_optimizer_states=False):
     return save
 
 
+def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True):
+    """Save a symbol and its parameters, as `mx.model.save_checkpoint` does."""
+    from minpy import model
+
+    model.save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast)
+
+
 def do_checkpoint(prefix, period=1):
     """A callback for the end of an epoch that saves the symbol and the parameters.
 
@@ -64,8 +72,6 @@ def do_checkpoint(prefix, period=1):
 
     def save(iter_no, sym, arg, aux):
         if (iter_no + 1) % period == 0:
-            from minpy.model import save_checkpoint
-
             save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
 
     return save

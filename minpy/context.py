@@ -66,9 +66,6 @@ class Context(Scope):
     def __repr__(self):
         return f"{self.device_type}({self.device_id})"
 
-    def __getstate__(self):
-        return {"device_typeid": self.device_typeid, "device_id": self.device_id}
-
     def empty_cache(self):
         """Give the memory that is cached for arrays to come back to the system."""
         from minpy import memory

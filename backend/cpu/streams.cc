@@ -1,5 +1,7 @@
 #include "cpu/streams.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -37,6 +39,10 @@ struct Streams {
 
 Streams& streams() {
   static auto* all = new Streams;  // never destroyed: worker threads may outlive static objects
+  // A fork waits for the draw of another thread, so that the child's streams are whole and free.
+  static const bool fork_handled = !pthread_atfork(
+      [] { all->mutex.lock(); }, [] { all->mutex.unlock(); }, [] { all->mutex.unlock(); });
+  (void)fork_handled;
   return *all;
 }
 

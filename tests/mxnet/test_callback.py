@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import pytest
 
+import minpy
 from minpy import callback
 
 Param = namedtuple("Param", ["epoch", "nbatch", "eval_metric", "locals"])
@@ -90,11 +91,12 @@ def test_checkpoints(monkeypatch):
     saved = []
     model = types.ModuleType("minpy.model")
     model.save_checkpoint = lambda *args: saved.append(args)
+    monkeypatch.setattr(minpy, "model", model, raising=False)
     monkeypatch.setitem(sys.modules, "minpy.model", model)
     save = callback.do_checkpoint("net", 2)
     for epoch in range(4):
         save(epoch, "symbol", {"w": 1}, {})
-    assert saved == [("net", 2, "symbol", {"w": 1}, {}), ("net", 4, "symbol", {"w": 1}, {})]
+    assert saved == [("net", epoch, "symbol", {"w": 1}, {}, True) for epoch in (2, 4)]
     saved.clear()
 
     class Module:

@@ -57,6 +57,46 @@ def test_default_is_per_thread():
     assert seen == [mx.cpu(0)]
 
 
+def test_one_context_in_two_threads():
+    """Each thread goes back to its own default, in whatever order they leave."""
+    one, entered, leave, seen = mx.cpu(1), threading.Event(), threading.Event(), []
+
+    def work():
+        with mx.cpu(6):
+            with one:
+                entered.set()
+                leave.wait(10)
+            seen.append(mx.current_context())
+        seen.append(mx.current_context())
+
+    thread = threading.Thread(target=work)
+    with mx.cpu(5):
+        with one:
+            thread.start()
+            entered.wait(10)
+        assert mx.current_context() == mx.cpu(5)
+    leave.set()
+    thread.join()
+    assert seen == [mx.cpu(6), mx.cpu(0)] and mx.current_context() == mx.cpu(0)
+
+
+def test_names_of_the_package():
+    from minpy import attribute, base, context, initializer, monitor, random, util
+
+    assert (mx.device, mx.init, mx.mon, mx.rnd) == (context, initializer, monitor, random)
+    assert mx.AttrScope is attribute.AttrScope and mx.MXNetError is base.MXNetError
+    for name in (
+        "is_np_array",
+        "is_np_shape",
+        "np_array",
+        "np_shape",
+        "set_np_shape",
+        "use_np",
+        "use_np_array",
+    ):
+        assert getattr(mx, name) is getattr(util, name) and name in dir(mx)
+
+
 def test_deprecated_class_property():
     with pytest.warns(DeprecationWarning, match="Context.default_ctx has been deprecated"):
         assert mx.Context.default_ctx == mx.cpu(0)

@@ -5,7 +5,10 @@ Keys ``rng:NAME:SEED`` are single calls; ``draw:NAME|PARAMETERS|DTYPE|SEED|N`` e
 """
 
 import ast
+import os
 import pathlib
+import signal
+import sys
 import threading
 
 import numpy
@@ -90,6 +93,35 @@ def test_threads_do_not_change_the_numbers():
     assert len(first) == 4
     for x in alone:
         numpy.testing.assert_array_equal(first[x[:8].tobytes()], x)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_fork_while_another_thread_draws():
+    """The child has the streams, and they are not locked by a thread that it does not have."""
+    stop = threading.Event()
+
+    def draw():
+        out = np.empty(100000, dtype="float32")
+        while not stop.is_set():
+            random.normal(out=out)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    signal.alarm(20)
+                    random.seed(0)
+                    drawn = numpy.asarray(random.uniform(shape=3))
+                    os._exit(0 if (drawn == DATA["rng:uniform:0"][:3]).all() else 1)
+                finally:
+                    os._exit(2)
+            assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_streams_go_on_and_start_anew():

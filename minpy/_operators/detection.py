@@ -14,15 +14,16 @@ from minpy._operators.registry import operator
 _kernels = _core.kernels
 
 
-def _raw(array):
-    """The numbers as a floating NumPy array, without their history."""
+def numbers(array):
+    """The elements as a floating NumPy array, without their history."""
     found = numpy.asarray(array)
     if found.dtype in (numpy.float32, numpy.float64):
         return found
     return found.astype(numpy.float32)
 
 
-def _result(found, like):
+def result_like(found, like):
+    """NumPy's array as ours, of the floating dtype of `like`."""
     dtype = like.dtype if numpy.dtype(like.dtype).kind in "fV" else numpy.float32
     return np.array(found.astype(dtype, copy=False))
 
@@ -78,11 +79,13 @@ def box_iou(lhs, rhs, format="corner"):
     _require_format("box_iou: format", format)
     _require_boxes("box_iou: lhs", lhs)
     _require_boxes("box_iou: rhs", rhs)
-    a, b = _raw(lhs), _raw(rhs)
+    a, b = numbers(lhs), numbers(rhs)
     if format == "center":
         a, b = (numpy.concatenate(_corners(c), axis=-1) for c in (a, b))
     shape = a.shape[:-1] + b.shape[:-1]
-    return _result(_overlaps(a.reshape(a.size // 4, 1, 4), b.reshape(1, b.size // 4, 4)).reshape(shape), lhs)
+    return result_like(
+        _overlaps(a.reshape(a.size // 4, 1, 4), b.reshape(1, b.size // 4, 4)).reshape(shape), lhs
+    )
 
 
 @operator("_contrib_box_nms", "_contrib_box_non_maximum_suppression")
@@ -138,7 +141,7 @@ def box_nms(
     if id_index >= shape[-1]:
         raise ValueError(f"box_nms: id_index {id_index} is beyond the boxes' {shape[-1]} numbers")
     batched = (math.prod(shape[:-2]), *shape[-2:])
-    rows, raw = data.reshape(batched), _raw(data).reshape(batched)
+    rows, raw = data.reshape(batched), numbers(data).reshape(batched)
     coordinates = slice(coord_start, coord_start + 4)
     boxes = raw[..., coordinates]
     if in_format == "center":
@@ -203,7 +206,7 @@ def bipartite_matching(data, is_ascend=False, *, threshold, topk=-1):
     if len(shape) < 2:
         raise ValueError(f"bipartite_matching: data must have shape (..., rows, columns), not {shape}")
     rows, columns = _kernels.bipartite_matching(
-        np.array(_raw(data).reshape(math.prod(shape[:-2]), *shape[-2:])),
+        np.array(numbers(data).reshape(math.prod(shape[:-2]), *shape[-2:])),
         threshold=threshold,
         rising=is_ascend,
         limit=topk + 1 if topk > 0 else -1,
@@ -242,9 +245,9 @@ def box_encode(samples, matches, anchors, refs, means=None, stds=None):
     """
     _require_boxes("box_encode: anchors", anchors, 3)
     _require_boxes("box_encode: refs", refs, 3)
-    boxes, found = _raw(anchors), _raw(refs)
-    used = _raw(samples) > 0.5
-    place = numpy.where(used, _raw(matches), 0).astype(numpy.int64)
+    boxes, found = numbers(anchors), numbers(refs)
+    used = numbers(samples) > 0.5
+    place = numpy.where(used, numbers(matches), 0).astype(numpy.int64)
     if place.shape != boxes.shape[:2]:
         raise ValueError(
             f"box_encode: samples and matches must have shape {boxes.shape[:2]}, not {place.shape}"
@@ -258,11 +261,11 @@ def box_encode(samples, matches, anchors, refs, means=None, stds=None):
     if not found.shape[1]:
         found = numpy.zeros((len(found), 1, 4), found.dtype)
     matched = numpy.take_along_axis(found, numpy.broadcast_to(place[..., None], (*place.shape, 4)), axis=1)
-    means = numpy.zeros(4) if means is None else _raw(means)
-    stds = numpy.ones(4) if stds is None else _raw(stds)
+    means = numpy.zeros(4) if means is None else numbers(means)
+    stds = numpy.ones(4) if stds is None else numbers(stds)
     targets = (_relative(boxes, matched, used) - means) / stds
     masks = numpy.broadcast_to(used[..., None], boxes.shape)
-    return _result(numpy.where(masks, targets, 0), anchors), _result(masks, anchors)
+    return result_like(numpy.where(masks, targets, 0), anchors), result_like(masks, anchors)
 
 
 def _relative(anchors, boxes, used):
@@ -298,14 +301,14 @@ def box_decode(data, anchors, std0=1.0, std1=1.0, std2=1.0, std3=1.0, clip=-1.0,
     _require_format("box_decode: format", format)
     _require_boxes("box_decode: data", data, 3)
     _require_boxes("box_decode: anchors", anchors, 3)
-    boxes = _raw(anchors)
+    boxes = numbers(anchors)
     centre, size = (boxes[..., :2], boxes[..., 2:]) if format == "center" else _centres(boxes)
-    scaled = _raw(data) * numpy.array([std0, std1, std2, std3], dtype=boxes.dtype)
+    scaled = numbers(data) * numpy.array([std0, std1, std2, std3], dtype=boxes.dtype)
     grown = scaled[..., 2:]
     if clip > 0:
         grown = numpy.minimum(grown, clip)
     middle, half = scaled[..., :2] * size + centre, numpy.exp(grown) * size / 2
-    return _result(numpy.concatenate([middle - half, middle + half], axis=-1), data)
+    return result_like(numpy.concatenate([middle - half, middle + half], axis=-1), data)
 
 
 # --- The operators of single-shot detection ---
@@ -353,7 +356,7 @@ def multibox_prior(data, sizes=(1.0,), ratios=(1.0,), clip=False, steps=(-1.0, -
     boxes = numpy.concatenate([centres - halves, centres + halves], axis=-1)
     if clip:
         boxes = boxes.clip(0, 1)
-    return _result(boxes.reshape(1, -1, 4), data)
+    return result_like(boxes.reshape(1, -1, 4), data)
 
 
 @operator("_contrib_MultiBoxTarget", "_npx_multibox_target", inputs=3)
@@ -397,7 +400,7 @@ def multibox_target(
     tuple of ndarray
         Location targets and masks, (batch, 4 n), and class targets, (batch, n): 0 for background.
     """
-    boxes, labels, scores = _raw(anchor), _raw(label), _raw(cls_pred)
+    boxes, labels, scores = numbers(anchor), numbers(label), numbers(cls_pred)
     _require_boxes("multibox_target: anchor", anchor, 3)
     count = boxes.shape[1]
     if labels.ndim != 3 or labels.shape[2] < 5 or len(boxes) != 1:
@@ -426,9 +429,9 @@ def multibox_target(
         classes[i, positive] = truth[best[positive], 0] + 1
     flat = (len(labels), 4 * count)
     return (
-        _result(locations.reshape(flat), anchor),
-        _result(masks.reshape(flat), anchor),
-        _result(classes, anchor),
+        result_like(locations.reshape(flat), anchor),
+        result_like(masks.reshape(flat), anchor),
+        result_like(classes, anchor),
     )
 
 
@@ -497,7 +500,7 @@ def multibox_detection(
         (batch, n, 6): class (from 0, -1 for dropped ones), probability, x1, y1, x2, y2, by falling probability, then
         rows of -1.
     """
-    scores, offsets, boxes = _raw(cls_prob), _raw(loc_pred), _raw(anchor)
+    scores, offsets, boxes = numbers(cls_prob), numbers(loc_pred), numbers(anchor)
     _require_boxes("multibox_detection: anchor", anchor, 3)
     if scores.ndim != 3 or scores.shape[1] < 2 or offsets.shape != (len(scores), 4 * scores.shape[2]):
         raise ValueError(
@@ -525,4 +528,4 @@ def multibox_detection(
     rows = numpy.take_along_axis(rows, numpy.broadcast_to(order[..., None], rows.shape), axis=1)
     rows[..., 0] = numpy.where(kept, rows[..., 0], -1)
     rows[~numpy.take_along_axis(found, order, axis=1)] = -1
-    return _result(rows, cls_prob)
+    return result_like(rows, cls_prob)

@@ -62,6 +62,8 @@ CASES = [
     ((2, 2, 5, 6, 19), (2, 3, 2), (2, 1, 2), (1, 0, 0)),
     ((1, 2, 4, 4, 8), (2, 2, 2), (2, 2, 2), (0, 0, 0)),
     ((1, 1, 1, 1), (1, 1), (1, 1), (0, 0)),
+    ((1, 1, 2, 1500), (2, 1100), (1, 300), (1, 100)),
+    ((1, 1, 3, 700), (2, 3), (1, 2), (0, 1)),
     ((0, 3, 4, 4), (2, 2), (2, 2), (0, 0)),
     ((2, 0, 4, 4), (2, 2), (2, 2), (0, 0)),
 ]
@@ -147,6 +149,22 @@ def test_gradient_of_maxima_with_ties(shape, kernel, stride, pad, convention, dt
             want = max_gradient(values, head, kernel, stride, pad, convention)
         y.backward(np.array(move(head).astype(dtype)))
         numpy.testing.assert_array_equal(back(numpy.asarray(x.grad)), want)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("convention", ["valid", "full"])
+@pytest.mark.parametrize("shape, kernel, stride, pad", CASES)
+def test_gradient_of_sums_is_their_adjoint(shape, kernel, stride, pad, convention, dtype):
+    random = numpy.random.default_rng(0)
+    x = np.array(random.integers(-8, 9, shape).astype(dtype))
+    for letters in (None, {1: "NWC", 2: "NHWC", 3: "NDHWC"}[len(kernel)]):
+        a = x if letters is None else np.array(np.moveaxis(x, 1, -1))
+        a.attach_grad()
+        with autograd.record():
+            y = npx.pooling(a, kernel, "sum", False, False, convention, stride, pad, layout=letters)
+        head = np.array(random.integers(-8, 9, y.shape).astype(dtype))
+        y.backward(head)
+        assert float(np.sum(a * a.grad)) == float(np.sum(y * head))
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

@@ -270,10 +270,20 @@ MP_INLINE void by_place(const Pool& p, const Ways& ways, const P* places, int64_
   const PoolAxis &a0 = p.axis[0], &a1 = p.axis[1], &a2 = p.axis[2];
   if (a0.begin[at.o0] == a0.end[at.o0] || a1.begin[at.o1] == a1.end[at.o1]) return;
   const int64_t base = (at.outer * a0.in + a0.origin[at.o0]) * a1.in + a1.origin[at.o1];
-  for (int64_t o = 0; o < a2.out; ++o) {
-    if (a2.begin[o] == a2.end[o]) continue;
-    const int64_t origin = base * a2.in + a2.origin[o], from = (r * a2.out + o) * p.inner;
-    for (int64_t c = c0; c < c1; ++c) f(from + c, (origin + ways(places[from + c])) * p.inner + c);
+  // What the loops read is held in locals: f's stores might otherwise change it.
+  const int64_t *begins = a2.begin, *ends = a2.end, *origins = a2.origin;
+  const int64_t inner = p.inner, line = base * a2.in, count = a2.out;
+  places += r * count * inner;
+  if (inner == 1) {
+    for (int64_t o = 0, out = r * count; o < count; ++o)
+      if (begins[o] != ends[o]) f(out + o, line + origins[o] + ways(places[o]));
+    return;
+  }
+  for (int64_t o = 0; o < count; ++o) {
+    if (begins[o] == ends[o]) continue;
+    const int64_t origin = line + origins[o], from = (r * count + o) * inner;
+    for (int64_t c = c0; c < c1; ++c)
+      f(from + c, (origin + ways(places[o * inner + c])) * inner + c);
   }
 }
 
@@ -281,7 +291,7 @@ template <class T>
 void pick(const Pool& p, const void* x, const void* places, void* y, int64_t begin, int64_t end) {
   const T* from = static_cast<const T*>(x);
   T* to = static_cast<T*>(y);
-  auto move = [&](int64_t out, int64_t in) { to[out] = from[in]; };
+  auto move = [from, to](int64_t out, int64_t in) { to[out] = from[in]; };
   const Ways ways(p);
   for (int64_t i = begin * p.axis[2].out * p.inner; i < end * p.axis[2].out * p.inner; ++i)
     to[i] = 0;
@@ -389,7 +399,7 @@ void spread_max(const Pool& p, const void* dy, const void* places, void* dx, int
   const bool tiled = tiles(p);
   const Ways ways(p);
   const int64_t rows = p.axis[0].out * p.axis[1].out;
-  auto add = [&](int64_t out, int64_t in) { to[in] += from[out]; };
+  auto add = [from, to](int64_t out, int64_t in) { to[in] += from[out]; };
   for (int64_t i = begin; i < end; ++i) {
     const Slab s(p, i);
     if (tiled) {
@@ -409,24 +419,57 @@ void spread_max(const Pool& p, const void* dy, const void* places, void* dx, int
 
 constexpr int64_t kChunk = 256;
 
-// Adds g[i] to d[i * step] for the outputs [o, o + n) of an axis, for each element of their
-// windows.
+// Adds g[i] to the elements of the window of output o + i, for i < n; line begins at element
+// `first`.
 template <class T>
-MP_INLINE void spread_line(const PoolAxis& a, int64_t o, int64_t n, const T* g, T* line) {
+MP_INLINE void spread_line(const PoolAxis& a, int64_t o, int64_t n, const T* g, T* line,
+                           int64_t first) {
+  const int64_t *begins = a.begin, *ends = a.end;
   if (a.stride == 0) {
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t k = a.begin[o + i]; k < a.end[o + i]; ++k) line[k] += g[i];
+      for (int64_t k = begins[o + i]; k < ends[o + i]; ++k) line[k - first] += g[i];
     return;
   }
+  const int64_t origin = a.origin[o], stride = a.stride;
   for (int64_t k = 0; k < a.kernel; ++k) {
-    int64_t first = 0, last = n;
-    while (first < last && a.origin[o + first] + k < 0) ++first;
-    while (first < last && a.origin[o + last - 1] + k >= a.in) --last;
-    T* to = line + a.origin[o] + k;
-    if (a.stride == 1)
-      for (int64_t i = first; i < last; ++i) to[i] += g[i];
+    int64_t i = 0, last = n;
+    while (i < last && origin + i * stride + k < 0) ++i;
+    while (i < last && origin + (last - 1) * stride + k >= a.in) --last;
+    const int64_t to = origin + k - first;
+    if (stride == 1)
+      for (; i < last; ++i) line[to + i] += g[i];
     else
-      for (int64_t i = first; i < last; ++i) to[i * a.stride] += g[i];
+      for (; i < last; ++i) line[to + i * stride] += g[i];
+  }
+}
+
+// The row's windows are spread along the last axis once, and that line is added to each line of the
+// data that they cover.
+template <class T, class Lines>
+MP_INLINE void spread_lines(const PoolAxis& a, const T* dy, T count01, Lines each_line) {
+  constexpr int64_t kSpan = 1024;
+  T g[kChunk], line[kSpan];
+  for (int64_t o = 0; o < a.out;) {
+    const int64_t first = a.begin[o];
+    int64_t n = 0;
+    while (o + n < a.out && n < kChunk && a.end[o + n] - first <= kSpan) ++n;
+    if (n == 0) {  // a single window is longer than the buffer
+      const T v = dy[o] / (count01 * static_cast<T>(a.count[o]));
+      const int64_t end = a.end[o];
+      each_line([=](T* to) {
+        for (int64_t k = first; k < end; ++k) to[k] += v;
+      });
+      ++o;
+      continue;
+    }
+    for (int64_t i = 0; i < n; ++i) g[i] = dy[o + i] / (count01 * static_cast<T>(a.count[o + i]));
+    const int64_t span = a.end[o + n - 1] - first;
+    for (int64_t k = 0; k < span; ++k) line[k] = 0;
+    spread_line(a, o, n, g, line, first);
+    each_line([&line, first, span](T* to) {
+      for (int64_t k = 0; k < span; ++k) to[first + k] += line[k];
+    });
+    o += n;
   }
 }
 
@@ -435,21 +478,13 @@ void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s)
   const Row at(p, r);
   const PoolAxis &a0 = p.axis[0], &a1 = p.axis[1], &a2 = p.axis[2];
   const T count01 = static_cast<T>(a0.count[at.o0]) * static_cast<T>(a1.count[at.o1]);
-  T g[kChunk];
   auto each_line = [&](auto f) {
     for (int64_t i0 = a0.begin[at.o0]; i0 < a0.end[at.o0]; ++i0)
       for (int64_t i1 = a1.begin[at.o1]; i1 < a1.end[at.o1]; ++i1)
         f(dx + ((at.outer * a0.in + i0) * a1.in + i1) * a2.in * p.inner);
   };
-  if (p.inner == 1) {
-    for (int64_t o = 0; o < a2.out; o += kChunk) {
-      const int64_t n = smaller(kChunk, a2.out - o);
-      for (int64_t i = 0; i < n; ++i)
-        g[i] = dy[r * a2.out + o + i] / (count01 * static_cast<T>(a2.count[o + i]));
-      each_line([&](T* line) { spread_line(a2, o, n, g, line); });
-    }
-    return;
-  }
+  if (p.inner == 1) return spread_lines(a2, dy + r * a2.out, count01, each_line);
+  T g[kChunk];
   const int64_t n = s.c1 - s.c0;
   for (int64_t o = 0; o < a2.out; ++o) {
     const T count = count01 * static_cast<T>(a2.count[o]);

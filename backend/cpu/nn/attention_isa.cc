@@ -179,10 +179,11 @@ void row_gradient(const AttentionGrad& g, int64_t head, int64_t query, int64_t k
                   T delta, T* s, T* dp) {
   const Attention& p = g.forward;
   const double exact = p.log_weight[head * p.queries + query];
-  const T log_weight = static_cast<T>(exact);
+  const T log_weight = static_cast<T>(exact),
+          rest = static_cast<T>(exact - static_cast<double>(log_weight));
   const bool nothing = exact == kMinusInfinity<double>;
   const int64_t seen = nothing ? 0 : finish_scores(p, head, query, key, keys, s);
-  for (int64_t j = 0; j < seen; ++j) s[j] = decay(s[j] - log_weight);
+  for (int64_t j = 0; j < seen; ++j) s[j] = decay((s[j] - log_weight) - rest);
   for (int64_t j = 0; j < seen; ++j) dp[j] = s[j] * (dp[j] - delta);
   for (int64_t j = seen; j < keys; ++j) s[j] = dp[j] = 0;
   if (g.dmask) {

@@ -1,7 +1,7 @@
 // Products of a few hundred rows and columns with the second operand in panels: two vectors of
 // columns side by side, one row after the other, padded with zeros. Included by *_isa.cc files
-// only. Every element of a result is one chain of (fused) multiply-adds in the order of the depth,
-// so its bits do not depend on where blocks of rows begin.
+// only. Every element of a result is the sum of chains of (fused) multiply-adds in the order of the
+// depth, kDepth at a time, so its bits do not depend on where blocks of rows begin.
 #pragma once
 #include "cpu/vec.h"
 
@@ -73,7 +73,7 @@ void tile(int64_t depth, const T* a, int64_t stride, const T* b, T* c, int64_t c
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) sum[i][j] = add ? load_wide<V>(c + i * c_row + j * kLanes) : V{};
+    for (int j = 0; j < 2; ++j) sum[i][j] = V{};
   for (int64_t k = 0; k < depth; ++k, b += 2 * kLanes) {
     const V b0 = load_wide<V>(b), b1 = load_wide<V>(b + kLanes);
 #pragma GCC unroll 8
@@ -86,7 +86,10 @@ void tile(int64_t depth, const T* a, int64_t stride, const T* b, T* c, int64_t c
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) store_wide(c + i * c_row + j * kLanes, sum[i][j]);
+    for (int j = 0; j < 2; ++j) {
+      T* to = c + i * c_row + j * kLanes;
+      store_wide(to, add ? load_wide<V>(to) + sum[i][j] : sum[i][j]);
+    }
 }
 
 template <class T>
@@ -113,10 +116,11 @@ void narrow_tile(Tile<T> run, int64_t depth, const T* a, int64_t stride, const T
     for (int64_t j = 0; j < columns; ++j) c[i * c_row + j] = whole[i * kPanel<T> + j];
 }
 
-// c (m, n) = or += a (m, depth) times panels of n columns, `panel` elements apart.
+inline constexpr int64_t kDepth = 128;  // longer chains would lose digits
+
 template <class T>
-void multiply_panels(int64_t m, int64_t n, int64_t depth, Left<T> a, const T* panels, int64_t panel,
-                     T* c, int64_t c_row, bool add) {
+void multiply_shallow(int64_t m, int64_t n, int64_t depth, Left<T> a, const T* panels,
+                      int64_t panel, T* c, int64_t c_row, bool add) {
   const bool along = a.step == 1;
   const auto& tiles = along ? kTiles<T, true> : kTiles<T, false>;
   const int64_t stride = along ? a.row : a.step;
@@ -131,6 +135,17 @@ void multiply_panels(int64_t m, int64_t n, int64_t depth, Left<T> a, const T* pa
       else
         narrow_tile(tiles[rows], depth, from, stride, panels, to, c_row, add, rows, columns);
     }
+  }
+}
+
+// c (m, n) = or += a (m, depth) times panels of n columns, `panel` elements apart.
+template <class T>
+void multiply_panels(int64_t m, int64_t n, int64_t depth, Left<T> a, const T* panels, int64_t panel,
+                     T* c, int64_t c_row, bool add) {
+  for (int64_t k = 0; k == 0 || k < depth; k += kDepth, add = true) {
+    const Left<T> from{a.data + k * a.step, a.row, a.step};
+    multiply_shallow(m, n, smaller(depth - k, kDepth), from, panels + k * kPanel<T>, panel, c,
+                     c_row, add);
   }
 }
 

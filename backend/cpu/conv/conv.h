@@ -6,9 +6,10 @@
 //   computed in float32 and rounded once.
 // - Results do not depend on the number of threads. Nothing here needs Python or throws anything
 //   but std::bad_alloc.
-// - Workspace: the weights once more, and for each thread a padded copy of the data that it works
-//   on, at most one image or 2 MiB; for weight gradients also up to 8 MiB (or twice the weights) of
-//   partial sums. It is kept by the thread up to 32 MiB.
+// - Workspace: the weights once more (16/9 times for 3x3 kernels), and for each thread a padded
+// copy
+//   of the data that it works on and its results, of one image or 4 MiB at most; for weight
+//   gradients also up to 16 MiB of partial sums, or one set. A thread keeps up to 32 MiB of it.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -33,13 +33,15 @@ class Dots {
     const int64_t width = g.axis[2].out, lanes = loops.lanes;
     most_lanes_ = lanes_taken(window_.most_rows() * width, loops.lanes);
     for (int64_t lane = 0; lane < most_lanes_; lane += lanes)
-      vectors_.push_back(packed_ ? lane : starts_[lane / width] + lane % width);
-    depth_at_once_ =
-        packed_ ? std::clamp<int64_t>(kPanelElements / most_lanes_ / kDotColumns * kDotColumns,
-                                      kDotColumns, g.depth())
-                : g.depth();
+      vectors_.push_back(packed_ ? lane % kBlockResults : starts_[lane / width] + lane % width);
+    lanes_at_once_ = std::min(most_lanes_, kBlockResults);
+    depth_at_once_ = g.depth();
+    if (packed_)
+      depth_at_once_ = std::min(
+          depth_at_once_,
+          std::max<int64_t>(kPanelElements / lanes_at_once_ / kDotColumns, 1) * kDotColumns);
     for (int64_t k = 0; packed_ && k < depth_at_once_; ++k)
-      panel_offsets_.push_back(int32_t(k * most_lanes_));
+      panel_offsets_.push_back(int32_t(k * lanes_at_once_));
     // The shape alone divides the work, so that sums do not depend on the number of threads.
     const int64_t elements = g.groups * g.m * g.depth(), blocks = window_.blocks();
     chunks_ = std::clamp<int64_t>(std::min(kPartials / std::max<int64_t>(elements, 1), blocks), 1,
@@ -55,7 +57,7 @@ class Dots {
     const int64_t tasks = chunks_ * g_.groups * splits_;
     pool::parallel_for(tasks, 1, int64_t(macs / 40), [&](int64_t begin, int64_t end) {
       const int64_t rows = ceil_div(g_.m, splits_) + 1;
-      const int64_t panel = packed_ ? depth_at_once_ * most_lanes_ + Window::kSlack : 0;
+      const int64_t panel = packed_ ? depth_at_once_ * lanes_at_once_ + Window::kSlack : 0;
       Scratch scratch(sizeof(T) * (window_.size() + rows * most_lanes_ + panel));
       T *copy = scratch.as<T>(), *grads = copy + window_.size(), *pack = grads + rows * most_lanes_;
       for (int64_t i = begin; i < end; ++i) {
@@ -117,27 +119,37 @@ class Dots {
   }
 
   void block(int64_t rows, int64_t m, const T* copy, const T* grads, T* panel, T* c) const {
-    const int64_t width = g_.axis[2].out, lanes = rows * width, depth = g_.depth();
-    const int64_t taken = lanes_taken(lanes, loops_.lanes);
-    for (int64_t k0 = 0; k0 < depth; k0 += depth_at_once_) {
-      const int64_t k1 = std::min(k0 + depth_at_once_, depth);
-      if (packed_)
-        for (int64_t k = k0; k < k1; ++k) {
-          T* row = panel + (k - k0) * most_lanes_;
-          loops_.pack(copy + offsets_[k], starts_.data(), width, 0, lanes, row);
-          std::memset(row + lanes, 0, (taken - lanes) * sizeof(T));
-        }
-      for (int64_t i = 0; i < m; i += kDotRows) {
-        const int64_t height = std::min<int64_t>(kDotRows, m - i), most = kDotColumnsFor[height];
-        for (int64_t k = k0; k < k1; k += most) {
-          const DotJob<T> job{
-              taken / loops_.lanes, grads + i * most_lanes_,
-              most_lanes_,          packed_ ? panel : copy,
-              vectors_.data(),      packed_ ? panel_offsets_.data() + k - k0 : offsets_.data() + k,
-              c + i * depth + k,    depth};
-          loops_.dot[height][std::min(most, k1 - k)](job);
+    const int64_t lanes = rows * g_.axis[2].out, depth = g_.depth();
+    for (int64_t lane = 0; lane < lanes; lane += lanes_at_once_)
+      for (int64_t k0 = 0; k0 < depth; k0 += depth_at_once_) {
+        const int64_t k1 = std::min(k0 + depth_at_once_, depth);
+        const int64_t count = std::min(lanes_at_once_, lanes - lane);
+        if (packed_) pack(copy, k0, k1, lane, count, panel);
+        for (int64_t i = 0; i < m; i += kDotRows) {
+          const int64_t height = std::min<int64_t>(kDotRows, m - i), most = kDotColumnsFor[height];
+          DotJob<T> job{lanes_taken(count, loops_.lanes) / loops_.lanes,
+                        grads + i * most_lanes_ + lane,
+                        most_lanes_,
+                        packed_ ? panel : copy,
+                        vectors_.data() + lane / loops_.lanes,
+                        nullptr,
+                        nullptr,
+                        depth};
+          for (int64_t k = k0; k < k1; k += most) {
+            job.offset = packed_ ? panel_offsets_.data() + k - k0 : offsets_.data() + k;
+            job.c = c + i * depth + k;
+            loops_.dot[height][std::min(most, k1 - k)](job);
+          }
         }
       }
+  }
+
+  void pack(const T* copy, int64_t k0, int64_t k1, int64_t lane, int64_t count, T* panel) const {
+    const int64_t width = g_.axis[2].out, taken = lanes_taken(count, loops_.lanes);
+    for (int64_t k = k0; k < k1; ++k, panel += lanes_at_once_) {
+      loops_.pack(copy + offsets_[k], starts_.data() + lane / width, width, lane % width, count,
+                  panel);
+      std::memset(panel + count, 0, (taken - count) * sizeof(T));
     }
   }
 
@@ -148,7 +160,7 @@ class Dots {
   Window window_;
   std::vector<int32_t> offsets_, panel_offsets_;
   std::vector<int64_t> starts_, vectors_;
-  int64_t most_lanes_, depth_at_once_, chunks_, splits_;
+  int64_t most_lanes_, lanes_at_once_, depth_at_once_, chunks_, splits_;
 };
 
 }  // namespace

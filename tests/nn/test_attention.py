@@ -1,5 +1,8 @@
 """Attention against softmax(q k' + mask) v in double precision."""
 
+import subprocess
+import sys
+
 import ml_dtypes
 import numpy
 import pytest
@@ -166,6 +169,30 @@ def test_threads_do_not_change_bits(lead):
         found.append([numpy.asarray(r).tobytes() for r in (out, *grads)])
     config.num_threads = None
     assert found[0] == found[1]
+
+
+MEMORY = """
+import resource, numpy
+import minpy.numpy as np
+from minpy import autograd, npx
+
+def run(length):
+    x = np.ones((1, length, 32), "float32")
+    x.attach_grad()
+    with autograd.record():
+        out = npx.scaled_dot_product_attention(x, x, x)
+    out.backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+small = run(16)
+print(run(4096) - small)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kilobytes are Linux's unit")
+def test_scores_are_never_stored():
+    grown = int(subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True).stdout)
+    assert grown < 32 * 1024  # one matrix of scores has 64 MiB
 
 
 def test_errors():

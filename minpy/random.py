@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _FLOATS = ("float16", "float32", "float64")
+_C_CONTIGUOUS = 1  # of NumPy's flags
 
 # Of each distribution: its number in backend/cpu/streams.h, and what its parameters must fulfil.
 _UNIFORM, _NORMAL, _EXPONENTIAL, _GAMMA, _POISSON, _NEGATIVE_BINOMIAL, _GENERALIZED = range(7)
@@ -125,7 +126,7 @@ def _result(shape, dtype, ctx, out):
 
 def _fill(target, dtypes, fill):
     """Let `fill` write to the target, or to an array of the first of `dtypes` that is then copied to it."""
-    if target.dtype in dtypes and target.flags.c_contiguous:
+    if target.dtype in dtypes and _core._flags(target) & _C_CONTIGUOUS:
         fill(target)
         return target
     array = _mnp.empty(target.shape, dtype=dtypes[0])

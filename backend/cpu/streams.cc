@@ -37,14 +37,18 @@ struct Streams {
   }
 };
 
-Streams& streams() {
-  static auto* all = new Streams;  // never destroyed: worker threads may outlive static objects
+// Made when the library is loaded: a fork while a thread makes it would leave the child without.
+// Never destroyed: worker threads may outlive static objects.
+Streams* const the_streams = [] {
+  static Streams* all;
+  all = new Streams;
   // A fork waits for the draw of another thread, so that the child's streams are whole and free.
-  static const bool fork_handled = !pthread_atfork(
-      [] { all->mutex.lock(); }, [] { all->mutex.unlock(); }, [] { all->mutex.unlock(); });
-  (void)fork_handled;
-  return *all;
-}
+  pthread_atfork([] { all->mutex.lock(); }, [] { all->mutex.unlock(); },
+                 [] { all->mutex.unlock(); });
+  return all;
+}();
+
+Streams& streams() { return *the_streams; }
 
 // Numbers of type T as std::uniform_real_distribution makes them in libstdc++.
 template <class T>

@@ -30,8 +30,9 @@ Array* array_alloc(int ndim) {
   }
   Array* a;
   if (free_count) {
-    a = free_list[--free_count];  // the type is still there
+    a = free_list[--free_count];
     Py_SET_REFCNT(reinterpret_cast<PyObject*>(a), 1);
+    Py_SET_TYPE(reinterpret_cast<PyObject*>(a), &ArrayType);  // it may have been of a subtype
   } else {
     a = PyObject_New(Array, &ArrayType);
     if (!a) return nullptr;

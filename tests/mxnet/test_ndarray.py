@@ -179,3 +179,13 @@ def test_reductions():
     out = nd.zeros((3,))
     assert nd.sum(x, axis=0, out=out) is out
     assert out.tolist() == [5, 8, 8]
+
+
+def test_dead_arrays_come_back_as_their_own_kind():
+    """Arrays are made from the memory of dead ones, whichever kind those were."""
+    for _ in range(3000):
+        legacy = [nd.zeros((2,)) for _ in range(3)]
+        assert all(type(x) is nd.NDArray for x in legacy)
+        del legacy
+        plain = [np.zeros(2) for _ in range(3)]
+        assert all(type(x) is np.ndarray for x in plain)

@@ -40,6 +40,10 @@ extern const OpDef
 // zeros(shape).ravel() with [index] += values; "index" as above; inputs: values (of index's shape).
 extern const OpDef op_scatter_add;
 
+// The gradients of activations and error functions, attached to the ufuncs of their names
+// (ops/activation.cc).
+std::pair<const OpDef*, size_t> activation_gradients();
+
 // The rule of a reduction of the named ufunc ("add": op_sum ...), or null.
 const OpDef* reduction_op(const char* ufunc_name);
 

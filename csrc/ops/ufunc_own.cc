@@ -13,6 +13,19 @@ namespace {
 
 constexpr OwnUfunc kOwn[] = {
     {"sigmoid", 1, "sigmoid(x): 1 / (1 + exp(-x)), element-wise."},
+    {"relu", 1, "relu(x): x where it is positive, else 0, element-wise."},
+    {"softsign", 1, "softsign(x): x / (1 + abs(x)), element-wise."},
+    {"softrelu", 1, "softrelu(x): log(1 + exp(x)), element-wise."},
+    {"log_sigmoid", 1, "log_sigmoid(x): log(sigmoid(x)), element-wise."},
+    {"silu", 1, "silu(x): x * sigmoid(x), element-wise."},
+    {"mish", 1, "mish(x): x * tanh(log(1 + exp(x))), element-wise."},
+    {"selu", 1,
+     "selu(x): 1.0507 * (x where it is positive, else 1.6733 * (exp(x) - 1)), element-wise."},
+    {"gelu", 1, "gelu(x): x times the standard normal distribution function at x, element-wise."},
+    {"gelu_tanh", 1,
+     "gelu_tanh(x): x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2, element-wise."},
+    {"erf", 1, "erf(x): the error function, element-wise."},
+    {"erfinv", 1, "erfinv(x): the inverse of the error function, element-wise."},
 };
 
 constexpr int kTypeNum[kDTypeCount] = {NPY_BOOL,   NPY_INT8,   NPY_UINT8,  NPY_INT16,  NPY_UINT16,

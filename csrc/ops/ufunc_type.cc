@@ -300,6 +300,7 @@ bool ufunc_init(PyObject* module) {
   if (!own || PyModule_AddObject(module, "own_ufuncs", own) < 0) return false;
   attach_gradients(elementwise_gradients());
   attach_gradients(math_gradients());
+  attach_gradients(activation_gradients());
   return PyModule_AddObject(module, "ufuncs", ufuncs) == 0;
 }
 

@@ -1,0 +1,190 @@
+// Activations of neural networks and the error functions. Relative errors of a few ULP, also where
+// the result is small; NaN passes through. None raises a floating-point flag.
+#pragma once
+#include "cpu/math/log.h"
+#include "cpu/math/sigmoid.h"
+
+namespace mp::cpu::MP_ISA {
+
+// log(1 + t) for t in [0, 1], by 2 artanh(s), s = t / (2 + t): (2 artanh(s) / s - 2) / s^2 in s^2,
+// and what the quotient lacks.
+template <class T>
+inline constexpr T kArtanh[] = {
+    2.0 / 3.0,  2.0 / 5.0,  2.0 / 7.0,  2.0 / 9.0,  2.0 / 11.0, 2.0 / 13.0, 2.0 / 15.0, 2.0 / 17.0,
+    2.0 / 19.0, 2.0 / 21.0, 2.0 / 23.0, 2.0 / 25.0, 2.0 / 27.0, 2.0 / 29.0, 2.0 / 31.0, 2.0 / 33.0};
+template <>
+inline constexpr float kArtanh<float>[] = {2.0f / 3.0f,  2.0f / 5.0f,  2.0f / 7.0f, 2.0f / 9.0f,
+                                           2.0f / 11.0f, 2.0f / 13.0f, 2.0f / 15.0f};
+template <class T>
+MP_FN T mp_log1p_unit(T t) {
+  const T d = T(2) + t, s = t / d, z = s * s;
+  const T lost = (t - s * d) - T(mp_product_error(s, d, s * d));
+  return (s + s) + mp_fma(s * z, mp_series<0>(z, kArtanh<T>), T(2) * lost / d);
+}
+
+struct Relu : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    return mp_max(x, T(0));
+  }
+};
+
+struct Softsign : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T a = mp_abs(x);
+    return a < T(0x1p60) ? x / (T(1) + a) : a == a ? mp_copysign(T(1), x) : x;
+  }
+};
+
+// log(1 + e^x)
+struct Softrelu : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    return mp_max(x, T(0)) + mp_log1p_unit(Exp::f(-mp_abs(x)));
+  }
+};
+
+struct LogSigmoid : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    return mp_min(x, T(0)) - mp_log1p_unit(Exp::f(-mp_abs(x)));
+  }
+};
+
+// x / (1 + e^-x); minus infinity gives 0.
+struct Silu : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T t = Exp::f(-mp_abs(x)), y = x * (x < 0 ? t : T(1)) / (T(1) + t);
+    return x == -kInfinity<T> ? T(0) : y;
+  }
+};
+
+// x tanh(log(1 + e^x)), with n = e^x: (n^2 + 2n) / (n^2 + 2n + 2), divided by n^2 for positive x.
+struct Mish : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T t = Exp::f(-mp_abs(x));
+    const T numerator = x < 0 ? t * (t + T(2)) : T(1) + T(2) * t;
+    const T y = x * (numerator / (numerator + (x < 0 ? T(2) : T(2) * t * t)));
+    return x == -kInfinity<T> ? T(0) : y;
+  }
+};
+
+struct Selu : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T scale = T(1.0507009873554805), alpha = T(1.6732632423543772 * 1.0507009873554805);
+    return x > 0 ? scale * x : alpha * Expm1::f(x);
+  }
+};
+
+// --- Error functions ---
+
+// erf(x) / x in x^2 <= 1, and e^(x^2) erfc(x) (1 + 2x) in (x - k) / (x + k) for x >= 0.
+template <class T>
+struct ErrorSeries;
+template <>
+struct ErrorSeries<float> {
+  static constexpr float kPole = 2, kEnd = 10;
+  static constexpr float kSmall[] = {0x1.20dd74p+0f,  -0x1.81273ep-2f, 0x1.ce2d10p-4f,
+                                     -0x1.b7fabap-6f, 0x1.541270p-8f,  -0x1.a45088p-11f,
+                                     0x1.4a5690p-14f};
+  static constexpr float kLarge[] = {
+      0x1.46e80ep+0f,  -0x1.7bf60ep-4f, -0x1.5407c2p-3f, 0x1.4ffc06p-3f,   -0x1.bc1f8ep-5f,
+      -0x1.08231ap-7f, 0x1.1be90ap-7f,  0x1.5c1280p-10f, -0x1.4b61a0p-10f, -0x1.bcb986p-12f};
+};
+template <>
+struct ErrorSeries<double> {
+  static constexpr double kPole = 3, kEnd = 27.5;
+  static constexpr double kSmall[] = {
+      0x1.20dd750429b6dp+0,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,  -0x1.b82ce31284e00p-6,
+      0x1.565bcd0dbaa38p-8,  -0x1.c02db3dac435fp-11, 0x1.f9a321d5b8e1ep-14, -0x1.f4d1e3183f7aep-17,
+      0x1.b9df224ca4b97p-20, -0x1.5f1ecb6f0764cp-23, 0x1.f7b4bf3b13964p-27, -0x1.389d4f2641625p-30,
+      0x1.05ffd737fb32ep-34};
+  static constexpr double kLarge[] = {
+      0x1.40c522d7e4987p+0,  -0x1.15c084bb9e8e0p-3,  -0x1.85a15c58aa38ep-5,  0x1.098366a5b3e84p-3,
+      -0x1.e88b803a4cbcep-4, 0x1.17ca2878131b0p-4,   -0x1.8574c40ab19dap-6,  0x1.4b884e037c908p-9,
+      0x1.ef1bdc8ad5663p-10, -0x1.98db489bf9f0ep-11, -0x1.b912293670461p-14, 0x1.06598b00a3871p-13,
+      0x1.4c1175f4982d2p-18, -0x1.5129f05ca0941p-16, -0x1.86acc5ddd7581p-21, 0x1.d0e69222b6a4ap-19,
+      0x1.76d4c329e288ep-22, -0x1.44a7cf3df3f7cp-21, -0x1.199b4042fed5bp-23, 0x1.89a409e93f8aap-24,
+      0x1.1a5b64b1d2498p-25, -0x1.21ca435b586fdp-27, -0x1.1f6cc50dc04d6p-28};
+};
+
+// erfc(x) for x >= 0. The rounding of the square is made good.
+template <class T>
+MP_FN T mp_erfc_positive(T x) {
+  using Series = ErrorSeries<T>;
+  const T a = x > Series::kEnd ? Series::kEnd : x;
+  const T square = a * a, lost = T(mp_product_error(a, a, square));
+  const T k = Series::kPole, inverse = T(1) / ((a + k) * (T(1) + a + a));
+  const T u = (a - k) * (T(1) + a + a) * inverse;
+  const T e = Exp::f(-square);
+  return mp_series<0>(u, Series::kLarge) * ((a + k) * inverse) * (e - e * lost);
+}
+template <class T>
+MP_FN T mp_erf_small(T x) {
+  return x * mp_series<0>(x * x, ErrorSeries<T>::kSmall);
+}
+
+struct Erf : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T a = mp_abs(x), inside = mp_clamp(x, T(-1), T(1));
+    const T far = mp_copysign(T(1) - mp_erfc_positive(a), x);
+    return a < T(1) ? mp_erf_small(inside) : far;
+  }
+};
+
+// x times the normal distribution function.
+struct Gelu : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T z = mp_abs(x) * T(0.70710678118654752);
+    const T tail = T(0.5) * mp_erfc_positive(z);  // of |x|
+    const T y = x * (x < 0 ? tail : T(1) - tail);
+    return x == -kInfinity<T> ? T(0) : y;
+  }
+};
+
+// The approximation by tanh: x * sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)).
+struct GeluTanh : MathRow {
+  template <class T>
+  MP_FN T f(T x) {
+    const T c = mp_clamp(x, T(-100), T(100));
+    const T u = T(1.5957691216057308) * (c + T(0.044715) * c * c * c);
+    return x == -kInfinity<T> ? T(0) : x * Sigmoid::f(u);
+  }
+};
+
+// A first value to seven digits from polynomials in log(1 - x^2), and a step of Halley's method.
+struct Erfinv : DoubleRow {
+  MP_FN double start(double x) {
+    const double w = -mp_log1p(-x * x), s = mp_sqrt(w) - 3;
+    const double central =
+        x * mp_horner(w - 2.5, 0x1.805c5d313e01fp+0, 0x1.f91e8b308a18cp-3, -0x1.11c54f5aa2afdp-8,
+                      -0x1.4866b32f26413p-10, 0x1.c9f1ced379d5fp-13, -0x1.4c994ae3fd2d5p-18,
+                      -0x1.d18609ba7d40ep-19, 0x1.f278c866ae9c0p-22, 0x1.978f82b9f4449p-26,
+                      -0x1.287512933b15cp-27);
+    const double tail = mp_horner(
+        s, 0x1.6a993ee55d8d9p+1, 0x1.00ae7822f5015p+0, 0x1.c0f114b1b1c4cp-8, -0x1.c3e5025dc4461p-9,
+        0x1.25a1990a895b8p-10, -0x1.a03de08897335p-13, -0x1.9b0ef4929e2a2p-16,
+        0x1.a7b1850114ba5p-16, -0x1.92a958cdd990dp-18, 0x1.125836375dca2p-21);
+    return w < 5 ? central : tail;
+  }
+  MP_FN double f(double x) {
+    const double a = mp_abs(x), inside = a < 1 ? a : 0;
+    const double y = start(inside);
+    // The residual without cancellation on either side of 1/2.
+    const double near = mp_erf_small(mp_clamp(y, 0.0, 1.0)) - inside;
+    const double far = (1 - inside) - mp_erfc_positive(y);
+    const double residual = inside < 0.5 ? near : far;
+    const double step = residual * 0.88622692545275801 * Exp::f(y * y);
+    const double better = y - step / (1 + y * step);
+    const double edge = a == 1 ? kInfinity<double> : double(__builtin_nan(""));
+    return mp_copysign(a < 1 ? better : edge, x);
+  }
+};
+
+}  // namespace mp::cpu::MP_ISA

@@ -419,6 +419,14 @@ void spread_max(const Pool& p, const void* dy, const void* places, void* dx, int
 
 constexpr int64_t kChunk = 256;
 
+// Whether each element of the data is in one window.
+bool covers_once(const Pool& p) {
+  for (const PoolAxis& a : p.axis)
+    if (a.stride != a.kernel || a.in != a.out * a.kernel || (a.out > 0 && a.origin[0] != 0))
+      return false;
+  return true;
+}
+
 // Adds g[i] to the elements of the window of output o + i, for i < n; line begins at element
 // `first`.
 template <class T>
@@ -446,7 +454,7 @@ MP_INLINE void spread_line(const PoolAxis& a, int64_t o, int64_t n, const T* g, 
 // The row's windows are spread along the last axis once, and that line is added to each line of the
 // data that they cover.
 template <class T, class Lines>
-MP_INLINE void spread_lines(const PoolAxis& a, const T* dy, T count01, Lines each_line) {
+MP_INLINE void spread_lines(const PoolAxis& a, const T* dy, T count01, bool once, Lines each_line) {
   constexpr int64_t kSpan = 1024;
   T g[kChunk], line[kSpan];
   for (int64_t o = 0; o < a.out;) {
@@ -457,7 +465,7 @@ MP_INLINE void spread_lines(const PoolAxis& a, const T* dy, T count01, Lines eac
       const T v = dy[o] / (count01 * static_cast<T>(a.count[o]));
       const int64_t end = a.end[o];
       each_line([=](T* to) {
-        for (int64_t k = first; k < end; ++k) to[k] += v;
+        for (int64_t k = first; k < end; ++k) to[k] = once ? v : to[k] + v;
       });
       ++o;
       continue;
@@ -466,15 +474,18 @@ MP_INLINE void spread_lines(const PoolAxis& a, const T* dy, T count01, Lines eac
     const int64_t span = a.end[o + n - 1] - first;
     for (int64_t k = 0; k < span; ++k) line[k] = 0;
     spread_line(a, o, n, g, line, first);
-    each_line([&line, first, span](T* to) {
-      for (int64_t k = 0; k < span; ++k) to[first + k] += line[k];
+    each_line([&line, first, span, once](T* to) {
+      if (once)
+        __builtin_memcpy(to + first, line, static_cast<size_t>(span) * sizeof(T));
+      else
+        for (int64_t k = 0; k < span; ++k) to[first + k] += line[k];
     });
     o += n;
   }
 }
 
 template <class T>
-void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s) {
+void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s, bool once) {
   const Row at(p, r);
   const PoolAxis &a0 = p.axis[0], &a1 = p.axis[1], &a2 = p.axis[2];
   const T count01 = static_cast<T>(a0.count[at.o0]) * static_cast<T>(a1.count[at.o1]);
@@ -483,7 +494,7 @@ void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s)
       for (int64_t i1 = a1.begin[at.o1]; i1 < a1.end[at.o1]; ++i1)
         f(dx + ((at.outer * a0.in + i0) * a1.in + i1) * a2.in * p.inner);
   };
-  if (p.inner == 1) return spread_lines(a2, dy + r * a2.out, count01, each_line);
+  if (p.inner == 1) return spread_lines(a2, dy + r * a2.out, count01, once, each_line);
   T g[kChunk];
   const int64_t n = s.c1 - s.c0;
   for (int64_t o = 0; o < a2.out; ++o) {
@@ -492,7 +503,7 @@ void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s)
     each_line([&](T* line) {
       for (int64_t k = a2.begin[o]; k < a2.end[o]; ++k) {
         T* to = line + k * p.inner + s.c0;
-        for (int64_t c = 0; c < n; ++c) to[c] += g[c];
+        for (int64_t c = 0; c < n; ++c) to[c] = once ? g[c] : to[c] + g[c];
       }
     });
   }
@@ -501,11 +512,12 @@ void spread_sum_row(const Pool& p, const T* dy, T* dx, int64_t r, const Slab& s)
 template <class T>
 void spread_sum(const Pool& p, const void* dy, void* dx, int64_t begin, int64_t end) {
   const int64_t rows = p.axis[0].out * p.axis[1].out;
+  const bool once = covers_once(p);
   for (int64_t i = begin; i < end; ++i) {
     const Slab s(p, i);
-    clear(p, s, static_cast<T*>(dx));
+    if (!once) clear(p, s, static_cast<T*>(dx));
     for (int64_t r = s.outer * rows; r < (s.outer + 1) * rows; ++r)
-      spread_sum_row(p, static_cast<const T*>(dy), static_cast<T*>(dx), r, s);
+      spread_sum_row(p, static_cast<const T*>(dy), static_cast<T*>(dx), r, s, once);
   }
 }
 

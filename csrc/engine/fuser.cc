@@ -65,6 +65,13 @@ bool tree_splits(const Instruction& op) {
   return !is_complex(t);
 }
 
+// Sums of 16-bit floats are kept in a wider type within one call only.
+bool rounds_between_calls(const Instruction& op) {
+  const DType t = op.args[0].dtype;
+  return is_inexact(t) && itemsize(t) == 2 &&
+         (op.reduction == cpu::Reduce::Sum || op.reduction == cpu::Reduce::Prod);
+}
+
 ReductionForm form_of(const Instruction& op) {
   const int n = op.ndim;
   bool reduced[kProgramDims];
@@ -81,7 +88,8 @@ ReductionForm form_of(const Instruction& op) {
   }
   if (n - from == count && trailing >= kShortestRow && trailing <= kLongestRow)
     return {Pass::Rows, from};
-  if (kept_from == count && total / leading > 1) return {Pass::Columns, kept_from};
+  if (kept_from == count && total / leading > 1 && !rounds_between_calls(op))
+    return {Pass::Columns, kept_from};
   return {};
 }
 

@@ -280,6 +280,23 @@ def test_flags_name_their_operator():
     assert got.tobytes() == want.tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["i4", "i8", "f4", "f8", "?"])
+def test_what_is_overwritten_unread_was_copied_before(dtype):
+    """A copy that stays in a register is read before its original is stored to."""
+    engine.set_jit(True)
+    theirs = (np.arange(5000) % 3).astype(dtype)
+    x, other = mnp.array(theirs), mnp.array(theirs[::-1].copy())
+    y = x.copy() if dtype == "?" else +x
+    between = mnp.not_equal(other, 1) if dtype == "?" else other * 3
+    x[...] = 1
+    z = y ^ between if dtype == "?" else y * 2 + between
+    del y
+    got, want = np.asarray(z), theirs[::-1]
+    want = theirs ^ (want != 1) if dtype == "?" else theirs * 2 + want * 3
+    assert got.tobytes() == want.astype(dtype).tobytes()
+    assert (np.asarray(x) == 1).all()
+
+
 def test_more_operands_than_registers():
     engine.set_jit(True)
     many = arrays(6000, *["f4"] * 30)

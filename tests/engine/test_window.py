@@ -359,6 +359,19 @@ def test_filled_arrays_wait_for_their_use(everything):
         np.full((2**40, 2**30), 1.0)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+@pytest.mark.parametrize("name", ["sum", "prod", "max"])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_reductions_of_short_floats_round_once(name, axis, dtype):
+    values = (numpy.random.default_rng(3).random((700, 70)) / 3 + 0.9).astype(dtype)
+    results = []
+    for threshold in (EAGER, 1):
+        with deferring(threshold):
+            x = np.array(values)
+            results.append(bits(numpy.asarray(getattr(np, name)(np.sqrt(x) + 0, axis=axis))))
+    assert results[0] == results[1]
+
+
 def test_long_programs(everything):
     """More operators than one window holds, all values alive across its end."""
     ours, theirs = [np.arange(5000.0) / 5000], [numpy.arange(5000.0) / 5000]

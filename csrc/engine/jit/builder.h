@@ -14,6 +14,7 @@ class Builder {
         {op,
          static_cast<uint8_t>(size),
          static_cast<uint8_t>(imm),
+         0,
          {static_cast<int16_t>(a), static_cast<int16_t>(b), static_cast<int16_t>(c)},
          static_cast<int16_t>(place)});
     body.has_suspects |= op == Op::Suspect;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 #include "engine/jit/registers.h"
 
@@ -107,13 +108,43 @@ constexpr Coding coding(Op op) {
 enum FrameSlot { kTailLanes, kTailMask, kTailHalf, kFirstValue };
 constexpr int kHalfMask = 16;  // behind the half vector's lanes
 
+bool is_repeat(const Node& n) { return n.op == Op::Repeat || n.op == Op::RepeatBool; }
+
+// Two copies of the body, for the vector at hand and the next one, node by node: one computes while
+// the other waits for its results.
+Body interleaved(const Body& b) {
+  Body two = b;
+  two.nodes.clear();
+  std::vector<int16_t> places[2];
+  for (const Node& n : b.nodes) {
+    const bool shared = is_repeat(n) || n.op == Op::Constant;
+    for (int copy = 0; copy < 2; ++copy) {
+      if (copy && shared) {
+        places[1].push_back(places[0].back());
+        continue;
+      }
+      Node m = n;
+      m.copy = static_cast<uint8_t>(copy);
+      for (int16_t& v : m.in)
+        if (v >= 0) v = places[copy][v];
+      places[copy].push_back(static_cast<int16_t>(two.nodes.size()));
+      two.nodes.push_back(m);
+    }
+  }
+  return two;
+}
+
+// Longer bodies fill the processor's window of instructions on their own.
+constexpr size_t kShortBody = 12, kMediumBody = 40, kLongBody = 1000;
+
 class Emitter {
  public:
-  explicit Emitter(const Body& b) : b_(b), regs_(b, b.has_suspects ? kSuspects : kTemp) {
-    for (size_t i = 0; i < b.nodes.size(); ++i) {
-      const Op op = b.nodes[i].op;
-      if (op == Op::Repeat || op == Op::RepeatBool) repeats_.push_back(static_cast<int>(i));
-    }
+  explicit Emitter(const Body& b) : one_(b) {
+    const size_t n = b.nodes.size();
+    if (n > kMediumBody && n <= kLongBody) two_ = std::make_unique<Variant>(interleaved(b));
+    use(one_);
+    for (const Node& node : b.nodes)
+      if (is_repeat(node)) repeats_.push_back(node.place);
     // The table of pointers comes in rdi, which may hold a pointer itself: it is the last.
     const Gpr* next = kPointers;
     for (const Pointer& p : b.pointers) gpr_.push_back(p.repeated ? rax : *next++);
@@ -129,26 +160,53 @@ class Emitter {
   }
 
  private:
-  // How many registers and slots the body takes; the numbers that it repeats get the registers left
-  // over.
+  // A body with its registers.
+  struct Variant {
+    Body body;
+    Registers regs;
+    explicit Variant(Body b)
+        : body(std::move(b)), regs(body, body.has_suspects ? kSuspects : kTemp) {}
+    Variant(const Variant&) = delete;
+    void pin(int place, int reg) {
+      for (size_t v = 0; v < body.nodes.size(); ++v)
+        if (is_repeat(body.nodes[v]) && body.nodes[v].place == place)
+          regs.pin(static_cast<int>(v), reg);
+    }
+  };
+  void use(Variant& variant) {
+    b_ = &variant.body;
+    regs_ = &variant.regs;
+  }
+
+  // How many registers and slots the bodies take; the numbers that they repeat get the registers
+  // left over.
   void measure() {
     Assembler whole = a_;
-    const int tail_slots = (body(0, true), regs_.most_slots());
-    body(0, false);
-    int reg = regs_.count();
-    for (int v : repeats_)
-      if (reg > regs_.most_used()) regs_.pin(v, --reg);
-    body(0, false);
-    slots_ = std::max({slots_, tail_slots, regs_.most_slots()});
-    body(0, true);
-    slots_ = std::max(slots_, regs_.most_slots());
+    write_all();
+    int reg = one_.regs.count();
+    const int used = std::max(one_.regs.most_used(), two_ ? two_->regs.most_used() : 0);
+    for (int place : repeats_)
+      if (reg > used) {
+        one_.pin(place, --reg);
+        if (two_) two_->pin(place, reg);
+      }
+    write_all();
+    slots_ = std::max(one_.regs.most_slots(), two_ ? two_->regs.most_slots() : 0);
     a_ = std::move(whole);
+  }
+  void write_all() {
+    body(0, true);
+    body(0, false);
+    if (!two_) return;
+    use(*two_);
+    body(0, false);
+    use(one_);
   }
 
   Rm frame(int slot, int extra = 0) const { return at(rsp, 32 * slot + extra); }
-  int repeat_slot(int v) const {
-    return kFirstValue +
-           static_cast<int>(std::find(repeats_.begin(), repeats_.end(), v) - repeats_.begin());
+  int repeat_slot(const Node& n) const {
+    return kFirstValue + static_cast<int>(std::find(repeats_.begin(), repeats_.end(), n.place) -
+                                          repeats_.begin());
   }
   int spill_slot(int slot) const { return kFirstValue + static_cast<int>(repeats_.size()) + slot; }
   int frame_bytes() const { return 32 * (spill_slot(slots_) + 1); }
@@ -159,14 +217,15 @@ class Emitter {
     a_.sub(rsp, frame_bytes());
     a_.bit_and(rsp, -32);
     a_.mov(at(rsp, frame_bytes() - 8), rcx);
-    if (b_.has_suspects) a_.vex(kXor, true, kSuspects, kSuspects, in_reg(kSuspects));
-    for (int v : repeats_) repeat(v);
-    for (size_t i = 0; i < b_.pointers.size(); ++i)
-      if (!b_.pointers[i].repeated) a_.mov(gpr_[i], at(rdi, static_cast<int>(8 * i)));
+    if (b_->has_suspects) a_.vex(kXor, true, kSuspects, kSuspects, in_reg(kSuspects));
+    for (size_t v = 0; v < b_->nodes.size(); ++v)
+      if (is_repeat(b_->nodes[v])) repeat(static_cast<int>(v));
+    for (size_t i = 0; i < b_->pointers.size(); ++i)
+      if (!b_->pointers[i].repeated) a_.mov(gpr_[i], at(rdi, static_cast<int>(8 * i)));
   }
 
   void repeat(int v) {
-    const Node& n = b_.nodes[v];
+    const Node& n = b_->nodes[v];
     a_.mov(rcx, at(rdi, 8 * n.place));
     if (n.op == Op::RepeatBool) {
       a_.vex(kBroadcast1, true, kTemp, 0, at(rcx, 0));
@@ -175,9 +234,9 @@ class Emitter {
     } else {
       a_.vex(n.size == 4 ? kBroadcast4 : kBroadcast8, true, kTemp, 0, at(rcx, 0));
     }
-    a_.vex(kStoreAligned, true, kTemp, 0, frame(repeat_slot(v)));
-    regs_.restart();
-    if (regs_.of(v) >= 0) a_.vex(kLoadAligned, true, regs_.of(v), 0, in_reg(kTemp));
+    a_.vex(kStoreAligned, true, kTemp, 0, frame(repeat_slot(n)));
+    regs_->restart();
+    if (regs_->of(v) >= 0) a_.vex(kLoadAligned, true, regs_->of(v), 0, in_reg(kTemp));
   }
   int zeros() { return a_.add_constant(Vector{}); }
   int ones() {
@@ -187,10 +246,10 @@ class Emitter {
   }
 
   void epilogue() {
-    if (std::any_of(b_.pointers.begin(), b_.pointers.end(), [](auto& p) { return p.streamed; }))
+    if (std::any_of(b_->pointers.begin(), b_->pointers.end(), [](auto& p) { return p.streamed; }))
       a_.sfence();
     a_.zero(rax);
-    if (b_.has_suspects) a_.vex(kSigns, true, rax, 0, in_reg(kSuspects));
+    if (b_->has_suspects) a_.vex(kSigns, true, rax, 0, in_reg(kSuspects));
     a_.mov(rsp, at(rsp, frame_bytes() - 8));
     for (Gpr r : {r15, r14, r13, r12, rbp, rbx}) a_.pop(r);
     a_.vzeroupper();
@@ -199,10 +258,18 @@ class Emitter {
 
   // Several vectors at a time, one at a time, and what is left.
   void loops() {
-    const int lanes = b_.lanes, unroll = b_.nodes.size() <= 12 ? 4 : b_.nodes.size() <= 40 ? 2 : 1;
+    const int lanes = b_->lanes;
+    const size_t nodes = b_->nodes.size();
     a_.zero(rax);
-    if (unroll > 1) loop(unroll);
-    loop(1);
+    if (two_) {
+      use(*two_);
+      loop(1, 2);
+      use(one_);
+    } else if (nodes <= kMediumBody) {
+      const int copies = nodes <= kShortBody ? 4 : 2;
+      loop(copies, copies);
+    }
+    loop(1, 1);
     const int done = a_.label();
     a_.cmp(rax, rsi);
     a_.jump(Assembler::GreaterEqual, done);
@@ -211,14 +278,15 @@ class Emitter {
     a_.bind(done);
   }
 
-  void loop(int copies) {
-    const int step = copies * b_.lanes, top = a_.label(), end = a_.label();
+  // `copies` of the body that do so many vectors together.
+  void loop(int copies, int vectors) {
+    const int step = vectors * b_->lanes, top = a_.label(), end = a_.label();
     a_.lea(rcx, at(rsi, -step));
     a_.cmp(rax, rcx);
     a_.jump(Assembler::Greater, end);
     a_.align_loop();
     a_.bind(top);
-    for (int i = 0; i < copies; ++i) body(i * b_.lanes, false);
+    for (int i = 0; i < copies; ++i) body(i * b_->lanes, false);
     a_.add(rax, step);
     a_.cmp(rax, rcx);
     a_.jump(Assembler::LessEqual, top);
@@ -243,7 +311,7 @@ class Emitter {
       window({0, 1, 2, 3, 3, 3, 3, 3}, off, 2, frame(kTailHalf), false);
       window({kOn, kOn, kOn, kOn}, off, 2, frame(kTailHalf, kHalfMask), false);
     }
-    if (!b_.has_bools) return;
+    if (!b_->has_bools) return;
     a_.add(rcx, 8 - lanes);
     a_.shift_left(rcx, 3);
   }
@@ -257,9 +325,9 @@ class Emitter {
   void body(int offset, bool tail) {
     offset_ = offset;
     tail_ = tail;
-    regs_.restart();
-    for (size_t i = 0; i < b_.nodes.size(); ++i) {
-      const Node& n = b_.nodes[i];
+    regs_->restart();
+    for (size_t i = 0; i < b_->nodes.size(); ++i) {
+      const Node& n = b_->nodes[i];
       switch (n.op) {
         case Op::Load:
         case Op::LoadBool:
@@ -277,23 +345,23 @@ class Emitter {
     }
   }
 
-  bool full(int size) const { return size * b_.lanes >= 32; }
+  bool full(int size) const { return size * b_->lanes >= 32; }
 
   int take(int v) {
-    return regs_.take(v, [this](int reg, int slot) {
+    return regs_->take(v, [this](int reg, int slot) {
       a_.vex(kStoreAligned, true, reg, 0, frame(spill_slot(slot)));
     });
   }
   // The register of v, locked.
   int in_register(int v) {
-    int reg = regs_.of(v);
+    int reg = regs_->of(v);
     if (reg >= 0) {
-      regs_.lock(reg);
+      regs_->lock(reg);
       return reg;
     }
-    const int slot = regs_.slot(v);
+    const int slot = regs_->slot(v);
     reg = take(v);
-    const Node& n = b_.nodes[v];
+    const Node& n = b_->nodes[v];
     if (slot >= 0)
       a_.vex(kLoadAligned, true, reg, 0, frame(spill_slot(slot)));
     else if (n.op == Op::Constant)
@@ -303,34 +371,36 @@ class Emitter {
     else if (n.op == Op::LoadBool)
       load_bool(reg, n);
     else
-      a_.vex(kLoadAligned, true, reg, 0, frame(repeat_slot(v)));
+      a_.vex(kLoadAligned, true, reg, 0, frame(repeat_slot(n)));
     return reg;
   }
 
   // Whether an instruction can take v from memory.
   bool foldable(int v) const {
-    if (regs_.of(v) >= 0) return false;
-    const Op op = b_.nodes[v].op;
-    return regs_.slot(v) >= 0 || op == Op::Constant || op == Op::Repeat || op == Op::RepeatBool ||
-           (op == Op::Load && !tail_ && regs_.use_count(v) == 1);
+    if (regs_->of(v) >= 0) return false;
+    const Op op = b_->nodes[v].op;
+    return regs_->slot(v) >= 0 || op == Op::Constant || op == Op::Repeat || op == Op::RepeatBool ||
+           (op == Op::Load && !tail_ &&
+            (regs_->use_count(v) == 1 || (regs_->returns(v) && regs_->crowded())));
   }
   Rm operand(int v) {
     if (!foldable(v)) return in_reg(in_register(v));
-    const Node& n = b_.nodes[v];
-    if (regs_.slot(v) >= 0) return frame(spill_slot(regs_.slot(v)));
+    const Node& n = b_->nodes[v];
+    if (regs_->slot(v) >= 0) return frame(spill_slot(regs_->slot(v)));
     if (n.op == Op::Constant) return constant(constants_[n.place]);
     if (n.op == Op::Load) return element(n);
-    return frame(repeat_slot(v));
+    return frame(repeat_slot(n));
   }
 
   // Where the vector's elements of that place are.
   Rm element(const Node& n) const {
-    const int item = b_.pointers[n.place].item;
-    return at(gpr_[n.place], rax, std::countr_zero(static_cast<unsigned>(item)), offset_ * item);
+    const int item = b_->pointers[n.place].item;
+    return at(gpr_[n.place], rax, std::countr_zero(static_cast<unsigned>(item)),
+              (offset_ + n.copy * b_->lanes) * item);
   }
   // The last vector of the place.
   Rm last_vector(const Node& n, int elements) const {
-    const int item = b_.pointers[n.place].item;
+    const int item = b_->pointers[n.place].item;
     return at(gpr_[n.place], rsi, std::countr_zero(static_cast<unsigned>(item)), -elements * item);
   }
 
@@ -338,14 +408,14 @@ class Emitter {
     if (!tail_) return a_.vex(kLoad, full(n.size), reg, 0, element(n));
     if (full(n.size)) {
       a_.vex(kLoadAligned, true, kTemp, 0, frame(kTailLanes));
-      a_.vex(kPermute, true, reg, kTemp, last_vector(n, b_.lanes));
+      a_.vex(kPermute, true, reg, kTemp, last_vector(n, b_->lanes));
     } else {
-      a_.vex(kLoad, false, reg, 0, last_vector(n, b_.lanes));
+      a_.vex(kLoad, false, reg, 0, last_vector(n, b_->lanes));
       a_.vex(kPermuteHalf, false, reg, reg, frame(kTailHalf));
     }
   }
   void load_bool(int reg, const Node& n) {
-    const Opcode widen = b_.lanes == 8 ? kBytesTo4 : kBytesTo8;
+    const Opcode widen = b_->lanes == 8 ? kBytesTo4 : kBytesTo8;
     if (tail_) {
       a_.mov(rdi, last_vector(n, 8));
       a_.shift_by_cl(false, rdi);
@@ -354,19 +424,30 @@ class Emitter {
     } else {
       a_.vex(widen, true, reg, 0, element(n));
     }
-    a_.vex(b_.lanes == 8 ? kGreater4 : kGreater8, true, reg, reg, constant(zeros()));
+    a_.vex(b_->lanes == 8 ? kGreater4 : kGreater8, true, reg, reg, constant(zeros()));
   }
 
+  // What is needed of a place's former elements is read before they are overwritten.
+  void load_before(const Node& store) {
+    for (size_t v = 0; v < b_->nodes.size(); ++v) {
+      const Node& n = b_->nodes[v];
+      if ((n.op == Op::Load || n.op == Op::LoadBool) && n.place == store.place &&
+          n.copy == store.copy && regs_->needed(static_cast<int>(v)))
+        in_register(static_cast<int>(v));
+    }
+    regs_->unlock_all();
+  }
   void store(const Node& n) {
+    load_before(n);
     const int reg = in_register(n.in[0]);
     if (n.op == Op::StoreBool)
       store_bool(reg, n);
     else if (!tail_)
-      a_.vex(b_.pointers[n.place].streamed ? kStream : kStore, full(n.size), reg, 0, element(n));
+      a_.vex(b_->pointers[n.place].streamed ? kStream : kStore, full(n.size), reg, 0, element(n));
     else
       store_tail(reg, n);
-    regs_.unlock_all();
-    regs_.used(n.in[0]);
+    regs_->unlock_all();
+    regs_->used(n.in[0]);
   }
   void store_tail(int reg, const Node& n) {
     const bool wide = full(n.size);
@@ -375,7 +456,7 @@ class Emitter {
   }
   void store_bool(int reg, const Node& n) {
     a_.vex(kUpperHalf, true, reg, 0, in_reg(kTemp), 1);
-    if (b_.lanes == 8) {
+    if (b_->lanes == 8) {
       a_.vex(kPack4, false, kTemp, reg, in_reg(kTemp));
     } else {
       a_.vex(kShuffle, false, kTemp, reg, in_reg(kTemp), kEvenElements);
@@ -384,7 +465,7 @@ class Emitter {
     a_.vex(kPack2, false, kTemp, kTemp, in_reg(kTemp));
     a_.vex(kAbsBytes, false, kTemp, 0, in_reg(kTemp));
     if (!tail_)
-      return a_.vex(b_.lanes == 8 ? kStore8Bytes : kStore4Bytes, false, kTemp, 0, element(n));
+      return a_.vex(b_->lanes == 8 ? kStore8Bytes : kStore4Bytes, false, kTemp, 0, element(n));
     // The last eight bytes: the new ones above those that are there already.
     a_.vex(kToGpr, false, kTemp, 0, in_reg(rdi));
     a_.shift_by_cl(true, rdi);
@@ -397,7 +478,7 @@ class Emitter {
   }
 
   void compute(int v) {
-    const Node& n = b_.nodes[v];
+    const Node& n = b_->nodes[v];
     const Coding c = coding(n.op);
     const Opcode op = n.size == 4 ? c.of4 : c.of8;
     const bool wide = full(n.size);
@@ -443,7 +524,7 @@ class Emitter {
       a_.vex(kUpperHalf, true, a, 0, in_reg(kTemp), 1);
       a_.vex(kShuffle, false, take_result(v), a, in_reg(kTemp), kEvenElements);
     }
-    regs_.drop_if_dead(v);
+    regs_->drop_if_dead(v);
   }
   // The low and the high half of a vector, each of 8-byte elements, as one of 4-byte elements.
   void join(int v, const Node& n) {
@@ -469,19 +550,20 @@ class Emitter {
     const bool wide = full(n.size);
     int a = n.in[0], b = n.in[1];
     const int sum = n.in[2];
-    if (!(regs_.of(a) >= 0 && regs_.dies(a)) && regs_.of(b) >= 0 && regs_.dies(b)) std::swap(a, b);
+    if (!(regs_->of(a) >= 0 && regs_->dies(a)) && regs_->of(b) >= 0 && regs_->dies(b))
+      std::swap(a, b);
     const int x = in_register(a);
-    if (regs_.of(sum) >= 0 && regs_.dies(sum)) {
+    if (regs_->of(sum) >= 0 && regs_->dies(sum)) {
       const int into = in_register(sum);
       const Rm y = operand(b);
       finish(n);
-      regs_.take_over(v, into);
+      regs_->take_over(v, into);
       a_.vex(op(0xb8), wide, into, x, y);
-    } else if (regs_.dies(a)) {
+    } else if (regs_->dies(a)) {
       const int y = in_register(b);
       const Rm z = operand(sum);
       finish(n);
-      regs_.take_over(v, x);
+      regs_->take_over(v, x);
       a_.vex(op(0xa8), wide, x, y, z);
     } else {
       const Rm y = operand(b);
@@ -490,26 +572,28 @@ class Emitter {
       a_.vex(op(0xb8), wide, kTemp, x, y);
       a_.vex(kLoadAligned, wide, take_result(v), 0, in_reg(kTemp));
     }
-    regs_.unlock_all();
+    regs_->unlock_all();
   }
 
   // Registers of operands that die here may take the result. The others stay locked.
   void finish(const Node& n) {
-    regs_.unlock_all();
+    regs_->unlock_all();
     for (int v : n.in)
-      if (v >= 0) regs_.used(v);
+      if (v >= 0) regs_->used(v);
     for (int v : n.in)
-      if (v >= 0 && regs_.of(v) >= 0) regs_.lock(regs_.of(v));
+      if (v >= 0 && regs_->of(v) >= 0) regs_->lock(regs_->of(v));
   }
   int take_result(int v) {
     const int reg = take(v);
-    regs_.unlock_all();
+    regs_->unlock_all();
     return reg;
   }
 
-  const Body& b_;
+  Variant one_;
+  std::unique_ptr<Variant> two_;  // the body interleaved with itself
+  const Body* b_ = nullptr;       // the variant at hand
+  Registers* regs_ = nullptr;
   Assembler a_;
-  Registers regs_;
   std::vector<int> repeats_, constants_;
   std::vector<Gpr> gpr_;
   int slots_ = 0, offset_ = 0;

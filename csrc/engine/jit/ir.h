@@ -27,6 +27,7 @@ struct Node {
   Op op;
   uint8_t size;  // bytes of an element: 4 or 8; of the wider side in a conversion
   uint8_t imm = 0;
+  uint8_t copy = 0;  // for which of several vectors, see emit.cc
   int16_t in[3] = {-1, -1, -1};
   int16_t place = -1;  // Load, Store, Repeat: the pointer; Constant: its index
 };

@@ -50,6 +50,12 @@ class Registers {
   int most_slots() const { return most_slots_; }
   int most_used() const { return most_used_; }
   int use_count(int v) const { return static_cast<int>(uses_[v].size()); }
+  bool needed(int v) const { return cursor_[v] < uses_[v].size(); }
+  // Whether v can be had again once it has left its register.
+  bool returns(int v) const { return returns_[v]; }
+  bool crowded() const {
+    return std::none_of(holder_, holder_ + count_, [](int v) { return v < 0; });
+  }
   bool last_use(int v) const { return cursor_[v] + 1 >= uses_[v].size(); }
 
   void lock(int reg) { locked_ |= 1u << reg; }

@@ -48,6 +48,7 @@ SHAPES = [  # lead, queries, keys, width, value width
     ((2,), 400, 257, 64, 64),
     ((17, 1), 7, 40, 16, 8),
     ((3,), 97, 530, 5, 40),
+    ((2, 3), 2, 530, 21, 19),
 ]
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 3e-3, "bfloat16": 2e-2}
 

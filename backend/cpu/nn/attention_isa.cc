@@ -45,6 +45,16 @@ T dot_of(const T* x, const T* y, int64_t n) {
   return total;
 }
 
+template <class T>
+void add_scaled(T* to, T factor, const T* x, int64_t n) {
+  using V = Wide<T>;
+  constexpr int kLanes = kLanesOf<T>;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    store_wide(to + i, multiply_add(splat<V>(factor), load_wide<V>(x + i), load_wide<V>(to + i)));
+  for (; i < n; ++i) to[i] += factor * x[i];
+}
+
 // NaNs lose.
 template <class T>
 T max_of(const T* x, int64_t n) {
@@ -61,11 +71,6 @@ T max_of(const T* x, int64_t n) {
   for (; i < n; ++i) result = x[i] > result ? x[i] : result;
   return result;
 }
-
-template <class T>
-struct Block {  // of scores
-  int64_t head, query, key, rows, keys;
-};
 
 // Scores scaled and masked. How many of the row's keys count.
 template <class T>
@@ -128,6 +133,50 @@ int64_t seen_by(const Attention& p, int64_t key, int64_t keys, int64_t end) {
   return end <= key ? 0 : smaller(keys, end - key);
 }
 
+// One block of keys, packed for many queries; few read them where they are.
+template <class T>
+class KeyBlock {
+ public:
+  KeyBlock(const Attention& p, int64_t head, int64_t key, int64_t keys, T* k_panels, T* v_panels)
+      : p_(p),
+        few_(p.queries <= kFewQueries),
+        keys_(keys),
+        k_(row_of<T>(p.k, head, key)),
+        v_(row_of<T>(p.v, head, key)),
+        k_panels_(k_panels),
+        v_panels_(v_panels) {
+    if (few_) return;
+    pack_transposed(k_, p.k.step, keys, p.width, k_panels);
+    pack_panels(v_, p.v.step, keys, p.value_width, v_panels);
+  }
+  // Of the first n keys.
+  void scores(const T* q, int64_t rows, int64_t n, T* s, int64_t line) const {
+    if (!few_)
+      return multiply_panels<T>(rows, n, p_.width, {q, p_.q.step, 1}, k_panels_,
+                                p_.width * kPanel<T>, s, line, false);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        s[i * line + j] = dot_of(q + i * p_.q.step, k_ + j * p_.k.step, p_.width);
+  }
+  void add_values(const T* weights, int64_t line, int64_t rows, int64_t n, T* out) const {
+    const int64_t width = p_.value_width;
+    if (!few_)
+      return multiply_panels<T>(rows, width, n, {weights, line, 1}, v_panels_, keys_ * kPanel<T>,
+                                out, width, true);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        add_scaled(out + i * width, weights[i * line + j], v_ + j * p_.v.step, width);
+  }
+
+ private:
+  static constexpr int64_t kFewQueries = 4;
+  const Attention& p_;
+  bool few_;
+  int64_t keys_;
+  const T *k_, *v_;
+  T *k_panels_, *v_panels_;
+};
+
 template <class T>
 void forward(const Attention& p, const AttentionPart& part) {
   const int64_t most_keys = smaller(kKeyBlock, p.keys), width = p.value_width;
@@ -145,22 +194,19 @@ void forward(const Attention& p, const AttentionPart& part) {
   for (int64_t key = 0; key < p.keys; key += most_keys) {
     const int64_t keys = smaller(most_keys, p.keys - key);
     if (!seen_by(p, key, keys, part.end)) break;
-    pack_transposed(row_of<T>(p.k, part.head, key), p.k.step, keys, p.width, k_panels);
-    pack_panels(row_of<T>(p.v, part.head, key), p.v.step, keys, width, v_panels);
+    const KeyBlock<T> block(p, part.head, key, keys, k_panels, v_panels);
     for (int64_t query = part.begin; query < part.end; query += kQueryBlock) {
       const int64_t rows = smaller(kQueryBlock, part.end - query);
       const int64_t n = seen_by(p, key, keys, query + rows);
       if (n == 0) continue;
-      multiply_panels<T>(rows, n, p.width, {row_of<T>(p.q, part.head, query), p.q.step, 1},
-                         k_panels, p.width * kPanel<T>, scores, most_keys, false);
+      block.scores(row_of<T>(p.q, part.head, query), rows, n, scores, most_keys);
       for (int64_t i = 0; i < rows; ++i) {
         T* s = scores + i * most_keys;
         const int64_t seen = finish_scores(p, part.head, query + i, key, n, s);
         const int64_t at = query + i - part.begin;
         exponentials(seen, n, s, most + at, total + at, out + (query + i) * width, width);
       }
-      multiply_panels<T>(rows, width, n, {scores, most_keys, 1}, v_panels, keys * kPanel<T>,
-                         out + query * width, width, true);
+      block.add_values(scores, most_keys, rows, n, out + query * width);
     }
   }
   for (int64_t i = part.begin; i < part.end; ++i) {

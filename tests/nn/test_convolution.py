@@ -220,6 +220,28 @@ def test_padding_is_not_multiplied_with_other_data():
                     numpy.testing.assert_array_equal(result, value)
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", ["large", "rows of 8", "rows of 14", "1x1 images"])
+def test_relu(name, algorithm):
+    direct, x, w, _, attributes = make(name)
+    bias = numpy.random.default_rng(1).normal(size=len(w))
+    want = numpy.maximum(direct.forward(x, w) + bias.reshape(-1, 1, 1), 0)
+    try:
+        got = kernels.convolution_relu(
+            np.array(x), np.array(w), np.array(bias), algorithm=algorithm, **attributes
+        )
+    except ValueError as error:
+        assert "no algorithm" in str(error) and algorithm in ("winograd", "direct")
+    else:
+        check(got, want, "float64", w[0].size)
+
+
+def test_relu_gradients():
+    random = numpy.random.default_rng(3)
+    x, w, b = random.normal(size=(2, 2, 5, 4)), random.normal(size=(3, 2, 3, 2)), random.normal(size=3)
+    check_gradients(lambda x, w, b: kernels.convolution_relu(x, w, b, stride=(2, 1), pad=(1, 1)), x, w, b)
+
+
 @pytest.mark.parametrize("name", ["1d", "1d strided", "dilated", "groups", "3d strided"])
 def test_public_functions(name):
     direct, x, w, g, attributes = make(name)

@@ -155,11 +155,11 @@ void compute(const char* op, const Shape& shape, const Attrs& attrs, F f) {
   throw PythonError{};
 }
 
-cpu::conv::Epilogue bias_of(const ArrayRef& bias) {
-  return {bias ? bias->bytes() : nullptr, false};
+cpu::conv::Epilogue epilogue(const ArrayRef& bias, bool relu = false) {
+  return {bias ? bias->bytes() : nullptr, relu};
 }
 
-void convolution_forward(KernelCall& call) {
+void convolve(KernelCall& call, bool relu) {
   ArrayRef data = call.dense(0), weight = call.dense(1),
            bias = call.has(2) ? call.dense(2) : ArrayRef();
   Geometry g("convolution", call.attrs, data, "data");
@@ -182,10 +182,13 @@ void convolution_forward(KernelCall& call) {
   if (!g.read(call.attrs, "size", 1, 0, s.out)) g.infer_out();
   Array* out = call.make(data->dtype, g.array_shape(s.out_channels, s.out, s.batch));
   compute("convolution", s, call.attrs, [&](const char* algorithm) {
-    return cpu::conv::forward(s, data->dtype, data->bytes(), weight->bytes(), bias_of(bias),
+    return cpu::conv::forward(s, data->dtype, data->bytes(), weight->bytes(), epilogue(bias, relu),
                               out->bytes(), algorithm);
   });
 }
+
+void convolution_forward(KernelCall& call) { convolve(call, false); }
+void convolution_relu_forward(KernelCall& call) { convolve(call, true); }
 
 void deconvolution_forward(KernelCall& call) {
   ArrayRef data = call.dense(0), weight = call.dense(1),
@@ -209,7 +212,7 @@ void deconvolution_forward(KernelCall& call) {
   g.read(call.attrs, "size", 0, 0, s.in);
   Array* out = call.make(data->dtype, g.array_shape(s.in_channels, s.in, s.batch));
   compute("deconvolution", s, call.attrs, [&](const char* algorithm) {
-    return cpu::conv::data_gradient(s, data->dtype, data->bytes(), weight->bytes(), bias_of(bias),
+    return cpu::conv::data_gradient(s, data->dtype, data->bytes(), weight->bytes(), epilogue(bias),
                                     out->bytes(), algorithm);
   });
 }
@@ -263,14 +266,21 @@ ArrayRef channel_sums(const ArrayRef& g, const Attrs& attrs) {
 
 extern const KernelOp convolution, deconvolution, conv_weight_gradient;
 
-void convolution_rule(KernelVjp& v) {
+// The gradients of a convolution from that of its result before any activation.
+void convolution_gradients(KernelVjp& v, const ArrayRef& g) {
   if (v.needs(0))
-    v.grad(0, apply(deconvolution, {v.g(), v.in(1)},
+    v.grad(0, apply(deconvolution, {g, v.in(1)},
                     with(v.attrs, "size", spatial_of(v.in_shape(0), v.attrs)))[0]);
   if (v.needs(1))
-    v.grad(1, apply(conv_weight_gradient, {v.in(0), v.g()},
+    v.grad(1, apply(conv_weight_gradient, {v.in(0), g},
                     with(v.attrs, "kernel", spatial_of(v.in_shape(1), v.attrs)))[0]);
-  if (v.needs(2)) v.grad(2, channel_sums(v.g(), v.attrs));
+  if (v.needs(2)) v.grad(2, channel_sums(g, v.attrs));
+}
+
+void convolution_rule(KernelVjp& v) { convolution_gradients(v, v.g()); }
+
+void convolution_relu_rule(KernelVjp& v) {
+  convolution_gradients(v, api::where(api::astype(v.out(0), DType::Bool), v.g(), 0.0));
 }
 
 void deconvolution_rule(KernelVjp& v) {
@@ -317,6 +327,19 @@ const KernelOp convolution{
     .half_native = true,
 };
 
+const KernelOp convolution_relu{
+    .name = "convolution_relu",
+    .doc = "max(convolution, 0), in one pass over the result.",
+    .inputs = {{"data"}, {"weight"}, {"bias", KernelInput::Float, true}},
+    .attrs = attributes(false),
+    .forward = convolution_relu_forward,
+    .vjp = convolution_relu_rule,
+    .differentiable_rule = true,
+    .saves_inputs = 0b011,
+    .saves_outputs = 0b1,
+    .half_native = true,
+};
+
 const KernelOp deconvolution{
     .name = "deconvolution",
     .doc =
@@ -345,7 +368,8 @@ const KernelOp conv_weight_gradient{
 }  // namespace
 
 KernelChapter convolution_kernels() {
-  static const KernelOp* const ops[] = {&convolution, &deconvolution, &conv_weight_gradient};
+  static const KernelOp* const ops[] = {&convolution, &convolution_relu, &deconvolution,
+                                        &conv_weight_gradient};
   return ops;
 }
 

@@ -11,6 +11,7 @@ import numpy as _np
 
 from minpy import _core
 from minpy import numpy as _mnp
+from minpy._operators.activation import randomness as _randomness
 from minpy.base import MXNetError, _Null, numeric_types
 
 __all__ = [
@@ -68,7 +69,7 @@ _RULES = {
 
 
 def seed(seed_state, ctx="all"):
-    """Start the random streams anew.
+    """Start the random streams anew, that of `npx.dropout` included.
 
     Parameters
     ----------
@@ -87,6 +88,7 @@ def seed(seed_state, ctx="all"):
         raise ValueError("seed_state must be int")
     state = int(seed_state)
     _core.stream_seed(state, state * 127 if isinstance(ctx, str) and ctx == "all" else state)
+    _randomness.seed(state & 0xFFFFFFFF)
 
 
 def _check(draw, a, b, holds_for_all=bool):

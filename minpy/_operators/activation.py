@@ -19,21 +19,21 @@ _BY_TYPE = {
 
 
 class _Randomness:
-    """The generator that dropout and random slopes draw from, made at the first use."""
+    """The generator that dropout and random slopes draw from; `minpy.random.seed` starts it anew, first with 0."""
 
     def __init__(self):
         self._lock = threading.Lock()
         self._generator = None
 
-    def seed(self, seed=None):
-        """Start the stream anew; None takes entropy from the system."""
+    def seed(self, seed):
+        """Start the stream anew."""
         with self._lock:
             self._generator = np.random.CounterGenerator(seed)
 
     def uniform(self, shape):
         """Numbers of [0, 1) as float32."""
         if self._generator is None:
-            self.seed()
+            self.seed(0)
         return self._generator.random(shape, dtype="float32")
 
 

@@ -82,14 +82,14 @@ struct Selu : MathRow {
 
 // --- Error functions ---
 
-// erf(x) / x in x^2 <= 1, and e^(x^2) erfc(x) (1 + 2x) in (x - k) / (x + k) for x >= 0.
+// erf(x) / x - 1 in x^2 <= 1, and e^(x^2) erfc(x) (1 + 2x) in (x - k) / (x + k) for x >= 0.
 template <class T>
 struct ErrorSeries;
 template <>
 struct ErrorSeries<float> {
   static constexpr float kPole = 2, kEnd = 10;
-  static constexpr float kSmall[] = {0x1.20dd74p+0f,  -0x1.81273ep-2f, 0x1.ce2d10p-4f,
-                                     -0x1.b7fabap-6f, 0x1.541270p-8f,  -0x1.a45088p-11f,
+  static constexpr float kSmall[] = {0.1283791670955126f, -0x1.81273ep-2f, 0x1.ce2d10p-4f,
+                                     -0x1.b7fabap-6f,     0x1.541270p-8f,  -0x1.a45088p-11f,
                                      0x1.4a5690p-14f};
   static constexpr float kLarge[] = {
       0x1.46e80ep+0f,  -0x1.7bf60ep-4f, -0x1.5407c2p-3f, 0x1.4ffc06p-3f,   -0x1.bc1f8ep-5f,
@@ -99,7 +99,7 @@ template <>
 struct ErrorSeries<double> {
   static constexpr double kPole = 3, kEnd = 27.5;
   static constexpr double kSmall[] = {
-      0x1.20dd750429b6dp+0,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,  -0x1.b82ce31284e00p-6,
+      0.12837916709551257,   -0x1.812746b0379e6p-2,  0x1.ce2f21a042b30p-4,  -0x1.b82ce31284e00p-6,
       0x1.565bcd0dbaa38p-8,  -0x1.c02db3dac435fp-11, 0x1.f9a321d5b8e1ep-14, -0x1.f4d1e3183f7aep-17,
       0x1.b9df224ca4b97p-20, -0x1.5f1ecb6f0764cp-23, 0x1.f7b4bf3b13964p-27, -0x1.389d4f2641625p-30,
       0x1.05ffd737fb32ep-34};
@@ -125,7 +125,7 @@ MP_FN T mp_erfc_positive(T x) {
 }
 template <class T>
 MP_FN T mp_erf_small(T x) {
-  return x * mp_series<0>(x * x, ErrorSeries<T>::kSmall);
+  return mp_fma(x, mp_series<0>(x * x, ErrorSeries<T>::kSmall), x);
 }
 
 struct Erf : MathRow {

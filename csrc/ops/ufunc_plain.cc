@@ -108,7 +108,7 @@ PyObject* run_plain(Ufunc* f, const Loop* loop, Array* const* arrays, const Arra
 char* bytes_of(const Array* a) { return a->storage->data + a->offset; }
 
 PyObject* call_unary(Ufunc* f, PyObject* x) {
-  if (!array_check_exact(x)) return nullptr;
+  if (!array_check(x)) return nullptr;
   Array* a = reinterpret_cast<Array*>(x);
   uint8_t code = static_cast<uint8_t>(a->dtype);
   const Loop* loop = dense(a) ? resolve_loop(f, &code) : nullptr;
@@ -148,7 +148,7 @@ PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
   char* data[2];
   uint8_t codes[2];
   for (int i = 0; i < 2; ++i) {
-    if (array_check_exact(operands[i])) {
+    if (array_check(operands[i])) {
       arrays[i] = reinterpret_cast<Array*>(operands[i]);
       repeated[i] = arrays[i]->ndim == 0 || !dense(arrays[i]);
       if (repeated[i] && !uniform(arrays[i])) return nullptr;

@@ -100,7 +100,7 @@ PyObject* create(PyObject* const* v) {
 // v: a, dtype. Only C-order prototypes: for the others the layout is NumPy's to decide.
 template <Fill kFill>
 PyObject* create_like(PyObject* const* v) {
-  if (!array_check_exact(v[0])) return nullptr;
+  if (!array_check(v[0])) return nullptr;
   Array* like = reinterpret_cast<Array*>(v[0]);
   DType dtype = like->dtype;
   if (!like->c_contiguous() || !read_dtype(v[1], &dtype)) return nullptr;
@@ -174,12 +174,12 @@ PyObject* eye(PyObject* const* v) {
 
 // array(a) and asarray(a) of an existing array, without further arguments.
 PyObject* array_of(PyObject* const* v) {
-  if (!array_check_exact(v[0])) return nullptr;
+  if (!array_check(v[0])) return nullptr;
   Array* a = reinterpret_cast<Array*>(v[0]);
   return tape::should_record(a) ? nullptr : reinterpret_cast<PyObject*>(array_copy(a, 'K'));
 }
 PyObject* asarray(PyObject* const* v) {
-  return array_check_exact(v[0]) ? Py_NewRef(v[0]) : nullptr;
+  return array_check(v[0]) ? Py_NewRef(v[0]) : nullptr;
 }
 
 constexpr Signature kZeros = {"zeros", {"shape", "dtype", "order"}, 3, 1, 0, 3};

@@ -166,11 +166,25 @@ void Pass::take_results(size_t k) {
     if (targets_[t].node.get() == order_[k]) results_[t] = sums_[target_sum_[t]];
 }
 
-void store_leaf(LeafExtra& leaf, const ArrayRef& g) {
+// Whether nobody else can see the array or its bytes.
+bool is_private(const ArrayRef& a) {
+  return Py_REFCNT(a.object()) == 1 && a->storage->refs == 1 && !a->base && !a->storage->saved &&
+         !(a->storage->flags & kStorageExported);
+}
+
+// A gradient that nobody holds takes the place of a buffer that nobody holds; else it is copied.
+void store_leaf(LeafExtra& leaf, ArrayRef& g) {
   static Ufunc* add = find_ufunc("add");
   RecordingScope off(false);
-  ArrayRef value = leaf.req == kReqAdd ? api::binary(add, leaf.grad, g) : g;
-  api::assign(leaf.grad, value);
+  leaf.fresh = true;
+  if (leaf.req == kReqAdd) return api::assign(leaf.grad, api::binary(add, leaf.grad, g));
+  const Array *to = leaf.grad.get(), *from = g.get();
+  if (is_private(leaf.grad) && is_private(g) && !g->tape && to->dtype == from->dtype &&
+      to->ndim == from->ndim && std::equal(to->shape, to->shape + to->ndim, from->shape) &&
+      from->c_contiguous() && Py_TYPE(g.object()) == Py_TYPE(leaf.grad.object()))
+    leaf.grad = std::move(g);
+  else
+    api::assign(leaf.grad, g);
 }
 
 // Gradients of many slices of one array add up in one buffer instead of one array of zeros each.

@@ -120,6 +120,22 @@ PyObject* get_grad(PyObject* self, void*) {
   return Py_NewRef(leaf->grad.object());
 }
 
+PyObject* get_fresh_grad(PyObject* self, void*) {
+  LeafExtra* leaf = leaf_of(as_self(self));
+  return PyBool_FromLong(leaf && leaf->fresh);
+}
+
+int set_fresh_grad(PyObject* self, PyObject* value, void*) {
+  const int fresh = value ? PyObject_IsTrue(value) : -1;
+  LeafExtra* leaf = leaf_of(as_self(self));
+  if (fresh < 0 || !leaf) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_AttributeError, "only variables have gradients");
+    return -1;
+  }
+  leaf->fresh = fresh != 0;
+  return 0;
+}
+
 PyObject* detach_method(PyObject* self, PyObject*) {
   return guarded([&] { return detach(as_self(self)).release_object(); });
 }
@@ -286,9 +302,12 @@ PyMethodDef tape_methods[] = {
      "detach()\n--\n\nA view of the same values without gradient history."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef tape_getset[] = {{"grad", tape::get_grad, nullptr,
-                              "The gradient buffer that attach_grad made, or None.", nullptr},
-                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef tape_getset[] = {
+    {"grad", tape::get_grad, nullptr, "The gradient buffer that attach_grad made, or None.",
+     nullptr},
+    {"_fresh_grad", tape::get_fresh_grad, tape::set_fresh_grad,
+     "Whether backward() filled the gradient since this was set to False.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 bool tape_init(PyObject* module) {
   return PyModule_AddFunctions(module, tape::functions) == 0 && tape::grad_function_init(module);

@@ -101,6 +101,7 @@ enum GradReq : int { kReqNull = 0, kReqWrite = 1, kReqAdd = 3 };
 struct LeafExtra final : NodeExtra {
   ArrayRef grad;
   int req = kReqWrite;
+  bool fresh = false;  // filled by a backward pass since the flag was cleared
 };
 extern const OpDef op_leaf;
 LeafExtra* leaf_of(Array* a);  // null unless attach_grad made `a` a leaf

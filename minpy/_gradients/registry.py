@@ -68,7 +68,7 @@ def fill(value, arrays):
 def is_differentiable(value):
     """Whether gradients can flow through the value: an array or scalar of real or complex numbers."""
     if isinstance(value, _core.ndarray):
-        return value.dtype.kind not in "biu"
+        return numpy.dtype(value.dtype).kind not in "biu"  # nd.NDArray gives a class
     return isinstance(value, numpy.inexact) or type(value).__name__ == "bfloat16"
 
 

@@ -1,6 +1,7 @@
 """MXNet's names for the elementwise operators of the core."""
 
 import minpy.numpy as np
+from minpy import _core
 from minpy._operators.registry import operator
 
 _UNARY = {
@@ -39,6 +40,9 @@ _UNARY = {
     "tan": np.tan,
     "tanh": np.tanh,
     "trunc": np.trunc,
+} | {
+    name: _core.own_ufuncs[name]
+    for name in ("erf", "erfinv", "log_sigmoid", "mish", "relu", "sigmoid", "softrelu", "softsign")
 }
 _SENTENCES = {
     "rint": "The nearest integer, of two equally near the smaller.",

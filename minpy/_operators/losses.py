@@ -368,7 +368,7 @@ def ctc_loss(
     fits = length + np.sum(repeated, axis=1) <= last
 
     never = -1e30
-    logs = _kernels.softmax(data.astype("float32") if data.dtype.itemsize < 4 else data, log=True)
+    logs = _kernels.softmax(data.astype("float32") if np.dtype(data.dtype).itemsize < 4 else data, log=True)
     emitted = np.take_along_axis(logs, np.broadcast_to(state, (steps, batch, count)), 2)
     reach = np.where(np.arange(count) < 2, emitted[0], never)
     for t in range(1, steps):

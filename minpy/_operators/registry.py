@@ -76,6 +76,8 @@ def _front(operator_name, function):
             node = compose_symbol(operator_name, name, args, kwargs)
             if node is not None:
                 return node
+        if complete_inputs is not None:
+            args, kwargs = complete_inputs(operator_name, function, args, kwargs)
         result = function(*args, **kwargs)
         return result if out is None else _write(out, result)
 
@@ -84,6 +86,8 @@ def _front(operator_name, function):
 
 # Set by minpy.symbol: (operator, name, args, kwargs) to a Symbol when an argument is one, else None.
 compose_symbol = None
+# Set by minpy.gluon while parameters of unknown shape are about: replaces them among the arguments.
+complete_inputs = None
 
 
 def _write(out, result):

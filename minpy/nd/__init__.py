@@ -10,6 +10,7 @@ from minpy.nd import _namespace
 from minpy.nd.arithmetic import *  # noqa: F403
 from minpy.nd.creation import *  # noqa: F403
 from minpy.nd.ndarray import NDArray
+from minpy.nd.serialization import *  # noqa: F403
 
 _namespace.fill(__name__, "Operators of nd.{}.")
 from minpy.nd import methods as _methods  # noqa: E402  (needs the filled namespace)

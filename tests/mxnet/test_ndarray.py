@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 
 import numpy
 import pytest
@@ -189,3 +190,13 @@ def test_dead_arrays_come_back_as_their_own_kind():
         del legacy
         plain = [np.zeros(2) for _ in range(3)]
         assert all(type(x) is np.ndarray for x in plain)
+
+
+def test_the_class_is_counted_once_per_array():
+    before = sys.getrefcount(nd.NDArray)
+    for _ in range(300):
+        x = nd.zeros((2,))
+        x = np.copy(x)
+        assert type(np.zeros(2)) is np.ndarray
+    del x
+    assert abs(sys.getrefcount(nd.NDArray) - before) < 10

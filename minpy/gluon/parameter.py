@@ -1,0 +1,397 @@
+"""Parameters of networks: arrays with gradients, one copy per device, made when their shape is known."""
+
+import warnings
+
+import numpy
+
+from minpy import autograd, initializer, nd
+from minpy.base import MXNetError
+from minpy.context import Context, cpu, current_context
+
+__all__ = ["Constant", "DeferredInitializationError", "Parameter", "tensor_types"]
+
+tensor_types = (nd.NDArray,)
+
+_NOT_INITIALIZED = (
+    "Parameter '{}' has not been initialized. Note that you should initialize parameters and create Trainer with "
+    "Block.collect_params() instead of Block.params because the later does not include Parameters of nested child "
+    "Blocks"
+)
+_DEFERRED = (
+    "Parameter '{}' has not been initialized yet because initialization was deferred. Actual initialization happens "
+    "during the first forward pass. Please pass one batch of data through the network before accessing Parameters. "
+    "You can also avoid deferred initialization by specifying in_units, num_features, etc., for network layers."
+)
+
+
+class DeferredInitializationError(MXNetError):
+    """A parameter was asked for before a first batch told its shape."""
+
+
+def _known(shape):
+    return shape is not None and all(n > 0 for n in shape)
+
+
+class Parameter:
+    """A parameter of a Block.
+
+    Parameters
+    ----------
+    name : str
+        Full name, prefix included.
+    grad_req : {'write', 'add', 'null'}
+        What backward() does with the gradient; 'null': there is none.
+    shape : int or tuple of int
+        0 and -1 stand for lengths that the first batch will tell.
+    dtype : dtype
+        Of the data and the gradient.
+    lr_mult, wd_mult : float
+        Factors of the learning rate and the weight decay.
+    init : Initializer or str
+        Comes before the initializer that `initialize` is given.
+    allow_deferred_init : bool
+        Whether `initialize` may come before the shape is known.
+    differentiable : bool
+        False: never a gradient.
+    stype, grad_stype : {'default', 'row_sparse', 'csr'}
+        Storage formats.
+    """
+
+    def __init__(
+        self,
+        name,
+        grad_req="write",
+        shape=None,
+        dtype=numpy.float32,
+        lr_mult=1.0,
+        wd_mult=1.0,
+        init=None,
+        allow_deferred_init=False,
+        differentiable=True,
+        stype="default",
+        grad_stype="default",
+    ):
+        for what, given in (("stype", stype), ("grad_stype", grad_stype)):
+            if given not in ("default", "row_sparse", "csr"):
+                raise AssertionError(f"{what} for Parameter '{name}' must be one of 'default', 'row_sparse', or 'csr',"
+                                     f" but got '{given}'")  # fmt: skip
+        self.name = name
+        self._shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        self.dtype = dtype
+        self.lr_mult, self.wd_mult = lr_mult, wd_mult
+        self.init = init
+        self._differentiable = differentiable
+        self._allow_deferred_init = allow_deferred_init
+        self._stype, self._grad_stype = stype, grad_stype
+        self._data = None  # {Context: NDArray}
+        self._deferred_init = None  # (init, contexts, default_init, data)
+        self._grad_req = None
+        self.grad_req = grad_req
+
+    def __repr__(self):
+        return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    # --- Attributes ---
+
+    @property
+    def shape(self):
+        """The shape; unknown lengths are 0."""
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape):
+        if self._shape is not None:
+            same = len(self._shape) == len(shape) and all(
+                a in (0, -1) or a == b for a, b in zip(self._shape, shape)
+            )
+            if not same:
+                raise AssertionError(
+                    f"Expected shape {tuple(shape)} is incompatible with given shape {self._shape}."
+                )
+        self._shape = tuple(shape)
+
+    @property
+    def grad_req(self):
+        """What backward() does with the gradient."""
+        return self._grad_req
+
+    @grad_req.setter
+    def grad_req(self, req):
+        if req not in ("write", "add", "null"):
+            raise AssertionError(f"grad_req must be one of 'write', 'add', or 'null', but got '{req}'")
+        req = req if self._differentiable else "null"
+        if req == self._grad_req:
+            return
+        self._grad_req = req
+        for array in (self._data or {}).values():
+            self._attach(array)
+
+    @property
+    def stype(self):
+        """The storage format of the data."""
+        return self._stype
+
+    @property
+    def grad_stype(self):
+        """The storage format of the gradient."""
+        return self._grad_stype
+
+    # --- Initialisation ---
+
+    def initialize(self, init=None, ctx=None, default_init=None, force_reinit=False):
+        """Make the data and gradient arrays, now or when the shape is known.
+
+        Parameters
+        ----------
+        init : Initializer
+            Overrides the parameter's own.
+        ctx : Context or list of Context
+            One copy is made on each; None: the current context.
+        default_init : Initializer
+            For parameters without one.
+        force_reinit : bool
+            Also when it is initialised already.
+
+        Raises
+        ------
+        ValueError
+            When the shape is not known and initialisation may not be deferred.
+        """
+        if self._data is not None and not force_reinit:
+            warnings.warn(
+                f"Parameter '{self.name}' is already initialized, ignoring. Set force_reinit=True to re-initialize.",
+                stacklevel=2,
+            )
+            return
+        contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        init = init or self.init or default_init or initializer.Uniform()
+        self._data = None
+        self._deferred_init = (init, contexts, None)
+        if _known(self._shape):
+            self._finish_deferred_init()
+        elif not self._allow_deferred_init:
+            self._deferred_init = None
+            raise ValueError(
+                f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}."
+            )
+
+    def _finish_deferred_init(self):
+        """Makes the arrays, now that the shape is known."""
+        if self._deferred_init is None:
+            return
+        init, contexts, data = self._deferred_init
+        if not _known(self._shape):
+            raise ValueError(
+                f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
+                "specify in_units, in_channels, etc for `Block`s."
+            )
+        self._deferred_init = None
+        with autograd.pause():
+            if data is None:
+                data = nd.zeros(self._shape, ctx=cpu(), dtype=self.dtype)
+                made = init if callable(init) else initializer.create(init)
+                made._init_weight(initializer.InitDesc(self.name), data)
+            self._set_copies(data, contexts)
+
+    def _set_copies(self, data, contexts):
+        self._data = {}
+        for context in contexts:
+            array = data.copyto(context)
+            self._attach(array)
+            self._data[context] = array
+
+    def _attach(self, array):
+        array.attach_grad(self._grad_req)
+
+    def _load_init(self, data, ctx, cast_dtype=False, dtype_source="current"):
+        """Takes over values from a file."""
+        if cast_dtype and numpy.dtype(data.dtype) != numpy.dtype(self.dtype):
+            if dtype_source == "saved":
+                self.cast(data.dtype)
+            data = data.astype(self.dtype)
+        self._check_loaded(data)
+        self._shape = tuple(data.shape)
+        contexts = None if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        if self._data is None:
+            pending = self._deferred_init[1] if self._deferred_init else None
+            if pending and contexts and set(pending) != set(contexts):
+                raise AssertionError(
+                    f"Failed to load Parameter '{self.name}' on {contexts} because it was previous initialized on"
+                    f" {pending}."
+                )
+            self._deferred_init = None
+            self._set_copies(data, contexts or pending or [cpu()])
+        else:
+            self.set_data(data)
+            if contexts and set(contexts) != set(self._data):
+                self.reset_ctx(contexts)
+
+    def _check_loaded(self, data):
+        shape = self._shape
+        if shape is not None and (
+            len(shape) != len(data.shape) or any(a not in (0, -1, b) for a, b in zip(shape, data.shape))
+        ):
+            raise AssertionError(
+                f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected {shape} vs"
+                f" saved {tuple(data.shape)}"
+            )
+        if numpy.dtype(data.dtype) != numpy.dtype(self.dtype):
+            raise AssertionError(
+                f"Failed loading Parameter '{self.name}' from saved params: dtype incompatible expected"
+                f" {self.dtype} vs saved {data.dtype}. Set cast_dtype=True to cast the dtype of saved params."
+            )
+
+    # --- Data and gradients ---
+
+    def _checked(self, ctx):
+        if self._data is not None:
+            if ctx is None:
+                ctx = next(iter(self._data)) if len(self._data) == 1 else current_context()
+            if ctx in self._data:
+                return self._data[ctx]
+            raise RuntimeError(
+                f"Parameter '{self.name}' was not initialized on context {ctx}. It was only initialized on"
+                f" {list(self._data)}."
+            )
+        if self._deferred_init is not None:
+            raise DeferredInitializationError(_DEFERRED.format(self.name))
+        raise RuntimeError(_NOT_INITIALIZED.format(self.name))
+
+    def data(self, ctx=None):
+        """The data on a device.
+
+        Raises
+        ------
+        DeferredInitializationError
+            Before a first batch told the shape.
+        RuntimeError
+            When it was not initialised, or not on that device.
+        """
+        return self._checked(ctx)
+
+    def list_data(self):
+        """The data on all devices."""
+        return [self._checked(ctx) for ctx in self.list_ctx()]
+
+    def grad(self, ctx=None):
+        """The gradient on a device."""
+        data = self._checked(ctx)
+        if self._grad_req == "null":
+            raise RuntimeError(
+                f"Cannot get gradient array for Parameter '{self.name}' because grad_req='null'"
+            )
+        return data.grad
+
+    def list_grad(self):
+        """The gradients on all devices."""
+        return [self.grad(ctx) for ctx in self.list_ctx()]
+
+    def list_ctx(self):
+        """The devices that hold the parameter."""
+        if self._data is not None:
+            return list(self._data)
+        if self._deferred_init is not None:
+            return self._deferred_init[1]
+        raise RuntimeError(f"Parameter '{self.name}' has not been initialized")
+
+    def zero_grad(self):
+        """Set the gradients to zero."""
+        if self._grad_req != "null":
+            for array in (self._data or {}).values():
+                array.grad[:] = 0
+
+    def set_data(self, data):
+        """Set the values on all devices."""
+        self.shape = data.shape
+        if self._data is None:
+            if self._deferred_init is None:
+                raise RuntimeError(f"Parameter '{self.name}' has not been initialized")
+            init, contexts, _ = self._deferred_init
+            self._deferred_init = (init, contexts, data)
+            return
+        with autograd.pause():
+            for array in self._data.values():
+                array[:] = data
+
+    def row_sparse_data(self, row_id):
+        """The rows of a parameter with row-sparse storage."""
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is"
+                f" {self._stype}. Please use data() instead."
+            )
+        return self.data(row_id.context)
+
+    list_row_sparse_data = row_sparse_data
+
+    def reset_ctx(self, ctx):
+        """Move the parameter to other devices."""
+        contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        if self._data is not None:
+            with autograd.pause():
+                self._set_copies(self._reduced(), contexts)
+        elif self._deferred_init is not None:
+            self._deferred_init = (self._deferred_init[0], contexts, self._deferred_init[2])
+        else:
+            raise ValueError(
+                f"Cannot reset context for Parameter '{self.name}' because it has not been initialized."
+            )
+
+    reset_device = reset_ctx
+
+    def _reduced(self):
+        """The mean over the devices, on the CPU."""
+        copies = [array.copyto(cpu()) for array in self.list_data()]
+        return copies[0] if len(copies) == 1 else sum(copies[1:], copies[0]) / len(copies)
+
+    def cast(self, dtype):
+        """Change the dtype of data and gradient."""
+        self.dtype = dtype
+        if self._data is not None:
+            with autograd.pause():
+                casted = {ctx: array.astype(dtype) for ctx, array in self._data.items()}
+            for array in casted.values():
+                self._attach(array)
+            self._data = casted
+
+    def var(self):
+        """A Symbol that stands for the parameter."""
+        from minpy import symbol
+
+        return symbol.var(
+            self.name,
+            shape=self.shape,
+            dtype=self.dtype,
+            lr_mult=self.lr_mult,
+            wd_mult=self.wd_mult,
+            init=self.init,
+        )
+
+
+class Constant(Parameter):
+    """A parameter that training does not change.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    value : array_like
+        What it is.
+    """
+
+    def __init__(self, name, value):
+        self.value = value if isinstance(value, nd.NDArray) else nd.array(value)
+        super().__init__(
+            name,
+            grad_req="null",
+            shape=self.value.shape,
+            dtype=self.value.dtype,
+            init=initializer.Constant(self.value),
+            differentiable=False,
+        )
+
+    def _finish_deferred_init(self):
+        if self._deferred_init is not None:
+            contexts = self._deferred_init[1]
+            self._deferred_init = None
+            self._set_copies(self.value, contexts)

@@ -18,6 +18,7 @@ GROUPS = {
     "chains": "Elementwise chains, float32",
     "training": "Training steps, float32",
     "convolution": "Convolutions, float32",
+    "networks": "Parts of networks, forward and backward, float32",
     "memory": "Peak memory, relative to inputs and outputs",
     "import": "Importing",
 }
@@ -27,6 +28,7 @@ NOTES = {
     "training": "Loss, gradient and update, in plain NumPy style with `grad_and_loss`; NumPy runs gradients written by "
     "hand (of the scalar loop only the forward part), jax the whole step under jit.",
     "convolution": "Forward, and the gradients by the data and by the weight, each for itself.",
+    "networks": "With the gradients of everything that takes part; LeNet's step includes the update.",
     "memory": "The peak of a fresh process while a chain runs, without what the library needs for small arrays.",
 }
 SHOWN_IN_README = ("small", "large", "chains", "training")

@@ -35,7 +35,7 @@ def run(*arguments):
 
 def test_every_case_runs_and_agrees(tmp_path):
     path = tmp_path / "figures.json"
-    groups = "small,grad,large,chains,training,convolution,memory,import"
+    groups = "small,grad,large,chains,training,convolution,networks,memory,import"
     sizes = ("--sizes", "900", "--memory-elements", "1e6", "--threads", "1", "--busy")
     done = run("--targets", "minpy,numpy", "--groups", groups, *sizes, "--json", str(path))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,8 @@
 import cases
 import chains
 import convolutions
+import networks
 import training
 
-CASES = [*cases.CASES, *chains.CASES, *training.CASES, *convolutions.CASES]
+CASES = [*cases.CASES, *chains.CASES, *training.CASES, *convolutions.CASES, *networks.CASES]
 NAMES = [*dict.fromkeys(case.group for case in CASES), "memory", "import"]

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/pyref.h"
 #include "python/convert.h"
+#include "python/nd_array.h"
 #include "tape/tape.h"
 #include "tape/vjp.h"
 
@@ -195,9 +196,10 @@ PyObject* record(const char* name, PyObject* inputs, PyObject* outputs, PyObject
   }
   PyRef results(PyTuple_New(count));
   for (Py_ssize_t i = 0; i < count; ++i) {
-    ArrayRef a =
-        with_history(PySequence_Fast_GET_ITEM(outs.get(), i), node, static_cast<uint32_t>(i));
-    PyTuple_SET_ITEM(results.get(), i, a.release_object());
+    PyObject* out = PySequence_Fast_GET_ITEM(outs.get(), i);
+    PyObject* taped = with_history(out, node, static_cast<uint32_t>(i)).release_object();
+    if (is_nd_array(out)) taped = to_nd_array(taped, reinterpret_cast<Array*>(out)->context);
+    PyTuple_SET_ITEM(results.get(), i, check(taped));
   }
   if (!several) return Py_NewRef(PyTuple_GET_ITEM(results.get(), 0));
   if (PyTuple_CheckExact(outputs)) return results.release();

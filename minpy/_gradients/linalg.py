@@ -77,7 +77,7 @@ def det(g, outputs, a):
 def slogdet(g, outputs, a):
     g_sign, g_log = g
     factor = g_log
-    if outputs[0].dtype.kind == "c":
+    if numpy.dtype(outputs[0].dtype).kind == "c":
         factor = g_log + 1j * np.imag(g_sign * outputs[0])
     return factor[..., None, None] * transposed(np.linalg.inv(a))
 
@@ -184,7 +184,7 @@ def _phase_gradient(v, g):
 def eig(g, outputs, a):
     w, v = outputs
     g_w, g_v = (np.conj(part) for part in g)
-    if v.dtype.kind == "c":
+    if numpy.dtype(v.dtype).kind == "c":
         g_v = g_v + _phase_gradient(v, g_v)
     projected = np.matmul(adjoint(v), g_v)
     length = np.real(diagonal_of(projected))[..., None, :]  # NumPy scales the vectors to length 1
@@ -205,7 +205,7 @@ def _svd_core(g_u, g_s, g_vh, u, s, vh):
     left, right = left - adjoint(left), right - adjoint(right)
     rows, columns = s[..., :, None], s[..., None, :]
     core = (left * columns + rows * right) * inverse_differences(s * s) + as_diagonal(g_s)
-    return core + as_diagonal(diagonal_of(left) / (2 * s)) if u.dtype.kind == "c" else core
+    return core + as_diagonal(diagonal_of(left) / (2 * s)) if numpy.dtype(u.dtype).kind == "c" else core
 
 
 def svd_vjp(g, outputs, a, full_matrices=True, compute_uv=True, hermitian=False):

@@ -10,7 +10,7 @@ from minpy._gradients.registry import composite
 
 def square_of_size(x):
     """|x|^2, real."""
-    return np.real(x * np.conj(x)) if x.dtype.kind == "c" else x * x
+    return np.real(x * np.conj(x)) if numpy.dtype(x.dtype).kind == "c" else x * x
 
 
 def _root(x):

@@ -48,7 +48,7 @@ def matmul(a, b, **kwargs):
         raise NotImplementedError(f"numpy.matmul has no gradient rule for {', '.join(kwargs)}")
     a, b = np.asarray(a), np.asarray(b)
     dtype = np.result_type(a, b) if kwargs.get("dtype") is None else numpy.dtype(kwargs["dtype"])
-    native = dtype if dtype.itemsize > 2 else numpy.float32
+    native = dtype if numpy.dtype(dtype).itemsize > 2 else numpy.float32
     return np.matmul(a.astype(native), b.astype(native)).astype(dtype)
 
 

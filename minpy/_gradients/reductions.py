@@ -118,7 +118,9 @@ def var(
     ddof = correction if given(correction) else ddof
     center = mean if given(mean) else reduce_sum(a, axis, True, None, where) / count_of(a, axis, where, True)
     deviation = a - center
-    square = np.real(deviation * np.conj(deviation)) if a.dtype.kind == "c" else deviation * deviation
+    square = (
+        np.real(deviation * np.conj(deviation)) if numpy.dtype(a.dtype).kind == "c" else deviation * deviation
+    )
     count = np.maximum(count_of(a, axis, where, _keep(keepdims)) - ddof, 0)
     return reduce_sum(square, axis, keepdims, None, where) / count
 

@@ -247,6 +247,6 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **kwargs):
 @composite("nan_to_num")
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = np.asarray(x)
-    if x.dtype.kind == "c":
+    if numpy.dtype(x.dtype).kind == "c":
         return nan_to_num(np.real(x)) + 1j * nan_to_num(np.imag(x))
     return np.where(np.isfinite(x), x, np.zeros((), dtype=x.dtype))

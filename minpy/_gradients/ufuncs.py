@@ -159,7 +159,7 @@ def _rounds(positions):
 
 def _added_at(a, positions, values, sign):
     """`a` plus values at (repeated) positions of its flattened form."""
-    sums = values.dtype.type(sign) * values
+    sums = numpy.dtype(values.dtype).type(sign) * values
 
     def vjp(gradients):
         (g,) = gradients

@@ -514,10 +514,10 @@ def multibox_detection(
     decoded = box_decode(offsets.reshape(len(scores), -1, 4), boxes, *variances, format="corner")
     corners = numpy.asarray(decoded).clip(0, 1) if clip else numpy.asarray(decoded)
     probability, kind = scores[:, 1:].max(1), scores[:, 1:].argmax(1).astype(scores.dtype)
-    found = probability >= scores.dtype.type(threshold)
+    found = probability >= numpy.dtype(scores.dtype).type(threshold)
     ranked = numpy.where(found, probability, -numpy.inf)
     if 0 < nms_threshold <= 1:
-        at_least = numpy.nextafter(float(scores.dtype.type(nms_threshold)), 0)
+        at_least = numpy.nextafter(float(numpy.dtype(scores.dtype).type(nms_threshold)), 0)
         classes = None if force_suppress else kind
         order = numpy.argsort(-ranked, axis=1, kind="stable")
         kept = _suppress(corners.astype(scores.dtype, copy=False), ranked, classes, at_least, nms_topk)[1]

@@ -1,5 +1,7 @@
 """Softmax, its relatives, and cross-entropy."""
 
+import numpy
+
 import minpy.numpy as np
 from minpy import _core
 from minpy._operators.registry import composite, operator
@@ -217,7 +219,7 @@ def _softmax_composite(data, length, axis, scale, log):
         out = _log_softmax(x)
         return np.moveaxis(out if log else np.exp(out), -1, axis)
     kept = np.arange(x.shape[-1]) < np.expand_dims(length, -1)
-    out = _log_softmax(np.where(kept, x, -1e30 if x.dtype.itemsize > 2 else -6e4))
+    out = _log_softmax(np.where(kept, x, -1e30 if numpy.dtype(x.dtype).itemsize > 2 else -6e4))
     return np.where(kept, out if log else np.exp(out), 0.0)
 
 

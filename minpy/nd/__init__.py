@@ -9,6 +9,7 @@ from minpy.engine import waitall
 from minpy.nd import _namespace
 from minpy.nd.arithmetic import *  # noqa: F403
 from minpy.nd.creation import *  # noqa: F403
+from minpy.nd.host import *  # noqa: F403
 from minpy.nd.ndarray import NDArray
 from minpy.nd.serialization import *  # noqa: F403
 

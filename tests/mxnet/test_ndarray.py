@@ -200,3 +200,28 @@ def test_the_class_is_counted_once_per_array():
         assert type(np.zeros(2)) is np.ndarray
     del x
     assert abs(sys.getrefcount(nd.NDArray) - before) < 10
+
+
+def test_functions_with_own_gradients_return_what_they_were_given():
+    class Double(autograd.Function):
+        def forward(self, x):
+            return x * 2
+
+        def backward(self, dy):
+            return dy * 3
+
+    x = nd.array([1, 2])
+    x.attach_grad()
+    with autograd.record():
+        y = Double()(x)
+    assert type(y) is nd.NDArray
+    y.backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_dlpack_shares_memory():
+    x = nd.array([1, 2])
+    y = nd.from_dlpack(x.to_dlpack_for_write())
+    y[0] = 7
+    assert x.tolist() == [7, 2]
+    assert nd.from_dlpack(nd.to_dlpack_for_read(x)).dtype is numpy.float32

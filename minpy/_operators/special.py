@@ -1,4 +1,4 @@
-"""MXNet's names for the activations and special functions of the core, and the gamma function."""
+"""The gamma function, its logarithm and the derivatives of that, in float64 whatever the dtype."""
 
 import math
 
@@ -8,29 +8,6 @@ import minpy.numpy as np
 from minpy import _core
 from minpy._gradients.registry import record
 from minpy._operators.registry import operator
-
-_NAMES = {
-    "erf": "The error function.",
-    "erfinv": "The inverse of the error function.",
-    "relu": "The larger of each element and 0.",
-    "sigmoid": "1 / (1 + exp(-x)) of each element.",
-    "softsign": "x / (1 + abs(x)) of each element.",
-}
-
-
-def _unary(name, sentence):
-    compute = _core.own_ufuncs[name]
-
-    def call(data):
-        return compute(data)
-
-    call.__name__, call.__doc__ = name, sentence
-    return operator(name, npx=False)(call)
-
-
-for _name, _sentence in _NAMES.items():
-    globals()[_name] = _unary(_name, _sentence)
-
 
 _LANCZOS = (0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
             12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7)  # fmt: skip

@@ -316,7 +316,7 @@ class Block:
         try:
             return parameter.data(ctx)
         except DeferredInitializationError:
-            return deferred.pending(parameter, ctx, self)
+            return deferred.Pending(parameter, ctx, self)
 
 
 def _indent(text):

@@ -1,15 +1,32 @@
 """Deferred initialisation: parameters whose shape the first batch tells.
 
-In a block's first forward call, `pending` stands for such a parameter. The first operator that gets one completes
+In a block's first forward call a `Pending` stands for such a parameter. The first operator that gets one completes
 its shape by the operator's rule (minpy/_operators/inference.py), initialises it and takes its data.
 """
 
+import contextlib
 import inspect
 
 import numpy
 
 from minpy._operators import inference, registry
 from minpy.base import MXNetError
+
+_depth = 0
+
+
+@contextlib.contextmanager
+def completing():
+    """While it is entered, operators look for parameters that are pending among their arguments."""
+    global _depth
+    _depth += 1
+    registry.complete_inputs = _complete_inputs
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if not _depth:
+            registry.complete_inputs = None
 
 
 class Pending:
@@ -21,12 +38,6 @@ class Pending:
     @property
     def shape(self):
         return self.parameter.shape
-
-
-def pending(parameter, context, block):
-    """What a forward call gets for the parameter."""
-    registry.complete_inputs = _complete_inputs
-    return Pending(parameter, context, block)
 
 
 def _shape_of(value):

@@ -2,6 +2,7 @@
 
 from minpy import _core, nd
 from minpy.context import current_context
+from minpy.gluon import deferred
 from minpy.gluon.block import Block
 
 __all__ = ["HybridBlock"]
@@ -63,24 +64,28 @@ class HybridBlock(Block):
         """Give parameters the dtype of the inputs."""
         self.cast(args[0].dtype)
 
-    def __call__(self, *args):
-        if not any(_is_array(a) for arg in args for a in (arg if isinstance(arg, (list, tuple)) else (arg,))):
-            raise ValueError(
-                "In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the"
-                " args.\n"
-            )
-        return super().__call__(*args)
-
     def forward(self, x, *args):
         """Calls `hybrid_forward` with the parameters on the device of `x`."""
         first = x[0] if isinstance(x, (list, tuple)) else x
         if not isinstance(first, _core.ndarray):
             return self._forward_symbol(x, *args)
+        if not self._reg_params:
+            return self.hybrid_forward(nd, x, *args)
+        number = _core.context_of(first) if isinstance(first, nd.NDArray) else 0
+        params = {name: p._by_number.get(number) for name, p in self._reg_params.items()}
+        if None not in params.values():
+            return self.hybrid_forward(nd, x, *args, **params)
         ctx = first.context if isinstance(first, nd.NDArray) else current_context()
         params = {name: self._argument(p, ctx) for name, p in self._reg_params.items()}
-        return self.hybrid_forward(nd, x, *args, **params)
+        with deferred.completing():
+            return self.hybrid_forward(nd, x, *args, **params)
 
     def _forward_symbol(self, x, *args):
+        if type(x[0] if isinstance(x, (list, tuple)) else x).__name__ != "Symbol":
+            raise ValueError(
+                "In HybridBlock, there must be one NDArray or one Symbol in the input. Please check the type of the"
+                " args.\n"
+            )
         from minpy import symbol
 
         params = {name: p.var() for name, p in self._reg_params.items()}
@@ -90,7 +95,3 @@ class HybridBlock(Block):
     def hybrid_forward(self, F, x, *args, **kwargs):
         """Compute the outputs with the operators of F; to be defined by the class."""
         raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
-
-
-def _is_array(value):
-    return isinstance(value, _core.ndarray) or type(value).__name__ == "Symbol"

@@ -4,7 +4,7 @@ import warnings
 
 import numpy
 
-from minpy import autograd, initializer, nd
+from minpy import _core, autograd, initializer, nd
 from minpy.base import MXNetError
 from minpy.context import Context, cpu, current_context
 
@@ -84,6 +84,7 @@ class Parameter:
         self._allow_deferred_init = allow_deferred_init
         self._stype, self._grad_stype = stype, grad_stype
         self._data = None  # {Context: NDArray}
+        self._by_number = {}  # the same by the number of the device
         self._deferred_init = None  # (init, contexts, default_init, data)
         self._grad_req = None
         self.grad_req = grad_req
@@ -165,7 +166,7 @@ class Parameter:
             return
         contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
         init = init or self.init or default_init or initializer.Uniform()
-        self._data = None
+        self._data, self._by_number = None, {}
         self._deferred_init = (init, contexts, None)
         if _known(self._shape):
             self._finish_deferred_init()
@@ -199,6 +200,10 @@ class Parameter:
             array = data.copyto(context)
             self._attach(array)
             self._data[context] = array
+        self._number()
+
+    def _number(self):
+        self._by_number = {_core.context_of(array): array for array in self._data.values()}
 
     def _attach(self, array):
         array.attach_grad(self._grad_req)
@@ -353,6 +358,7 @@ class Parameter:
             for array in casted.values():
                 self._attach(array)
             self._data = casted
+            self._number()
 
     def var(self):
         """A Symbol that stands for the parameter."""

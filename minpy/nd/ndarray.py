@@ -1,5 +1,7 @@
 """NDArray: the array of `mx.nd`, with MXNet's dtype policy over the array type of minpy.numpy."""
 
+import functools
+
 import numpy
 
 import minpy.numpy as np
@@ -26,6 +28,13 @@ def as_context(ctx):
 
 def _context_number(ctx):
     return (ctx.device_typeid - 1) << _DEVICE_BITS | (ctx.device_id & 0xFFFF)
+
+
+@functools.cache
+def _numbered_context(number):
+    device = number & 0xFFFF
+    kind = Context.devtype2str[(number >> _DEVICE_BITS) + 1]
+    return Context(kind, device - 0x10000 if device & 0x8000 else device)
 
 
 def to_nd(array, ctx=None):
@@ -60,10 +69,7 @@ class NDArray:
     @property
     def context(self):
         """The device that holds the array."""
-        number = _core.context_of(self)
-        device = number & 0xFFFF
-        kind = Context.devtype2str[(number >> _DEVICE_BITS) + 1]
-        return Context(kind, device - 0x10000 if device & 0x8000 else device)
+        return _numbered_context(_core.context_of(self))
 
     ctx = device = context
 

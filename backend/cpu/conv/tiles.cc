@@ -40,10 +40,16 @@ void pack_weights(const Gather& g, const Weights& w, const RowTiles& tiles, cons
       load_weights(g, w, group * w.group + (m0 + r) * w.row, row);
       for (int64_t part = 0; part < parts.count; ++part) {
         const int64_t k0 = parts.begin(part), k1 = parts.begin(part + 1);
+        if (k0 == k1) continue;
         T* to = packed + group * g.m * depth + k0 * g.m + m0 * (k1 - k0) + r;
+        // The place of k in the row, without a division for each.
+        int64_t first = k0 / (g.c * last) * last, c = k0 / last % g.c, tap = k0 % last;
         for (int64_t k = k0; k < k1; ++k, to += height) {
-          const int64_t tap = k / (g.c * last) * last + k % last, c = k / last % g.c;
-          *to = row[tap * g.c + c];
+          *to = row[(first + tap) * g.c + c];
+          if (++tap < last) continue;
+          tap = 0;
+          if (++c < g.c) continue;
+          c = 0, first += last;
         }
       }
     }

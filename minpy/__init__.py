@@ -41,6 +41,7 @@ _SHORT_NAMES = {
     "init": "initializer",
     "mon": "monitor",
     "rnd": "random",
+    "kv": "kvstore",
 }
 
 # MXNet's names for what lies in a submodule.

@@ -198,14 +198,16 @@ class Function:
         if not is_recording():
             return outputs
         saved, self.saved_tensors = self.saved_tensors, ()
+        self._device = next((_core.context_of(x) for x in inputs if hasattr(x, "asnumpy")), None)
         return _core.record_custom(type(self).__name__, inputs, outputs, self._run_backward, saved)
 
     def _run_backward(self, output_grads, *saved):
         self.saved_tensors = saved
+        grads = output_grads if isinstance(output_grads, tuple) else (output_grads,)
+        if self._device is not None:  # an NDArray went in, so NDArrays come back
+            grads = [_core.to_nd_array(grad, self._device) for grad in grads]
         try:
-            if isinstance(output_grads, tuple):
-                return self.backward(*output_grads)
-            return self.backward(output_grads)
+            return self.backward(*grads)
         finally:
             self.saved_tensors = ()
 

@@ -78,7 +78,9 @@ def _front(operator_name, function):
                 return node
         if complete_inputs is not None:
             args, kwargs = complete_inputs(operator_name, function, args, kwargs)
-        result = function(*args, **kwargs)
+        result = NotImplemented if serve_sparse is None else serve_sparse(operator_name, function, args, kwargs)
+        if result is NotImplemented:
+            result = function(*args, **kwargs)
         return result if out is None else _write(out, result)
 
     return call
@@ -88,6 +90,8 @@ def _front(operator_name, function):
 compose_symbol = None
 # Set by minpy.gluon while parameters of unknown shape are about: replaces them among the arguments.
 complete_inputs = None
+# Set by minpy.nd.sparse: the result where an argument is a sparse array, else NotImplemented.
+serve_sparse = None
 
 
 def _write(out, result):

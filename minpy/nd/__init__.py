@@ -32,4 +32,17 @@ def moveaxis(tensor, source, destination):
     return _np.copy(_np.moveaxis(tensor, source, destination))
 
 
+_SPARSE = ("BaseSparseNDArray", "CSRNDArray", "RowSparseNDArray", "cast_storage", "csr_matrix", "row_sparse_array")
+
+
+def __getattr__(name):
+    """Sparse arrays load on first use: dense operators need not look for them before."""
+    if name == "sparse" or name in _SPARSE:
+        import importlib
+
+        module = importlib.import_module("minpy.nd.sparse")
+        return module if name == "sparse" else getattr(module, name)
+    raise AttributeError(f"module 'minpy.nd' has no attribute {name!r}")
+
+
 __all__ = ["NDArray", "waitall"]

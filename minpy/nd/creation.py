@@ -42,6 +42,10 @@ def array(source_array, ctx=None, dtype=None):
     """
     if dtype is None and isinstance(source_array, NDArray):
         dtype = source_array.dtype
+    if hasattr(source_array, "indptr") or getattr(source_array, "stype", "default") != "default":
+        from minpy.nd import sparse
+
+        return sparse.array(source_array, ctx, dtype)
     if isinstance(source_array, (list, tuple)):
         source_array = [numpy.asarray(item) if isinstance(item, NDArray) else item for item in source_array]
     return to_nd(np.array(numpy.asarray(source_array), dtype=_dtype(dtype)), ctx)

@@ -148,6 +148,9 @@ class NDArray:
             if other is not self:
                 other[...] = self
             return other
+        if getattr(other, "stype", "default") != "default":
+            other[:] = self
+            return other
         raise TypeError(f"copyto does not support type {type(other)}")
 
     def as_in_context(self, context):

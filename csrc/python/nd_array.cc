@@ -406,7 +406,7 @@ PyObject* to_nd_array(PyObject* result, uint32_t context) {
     result = array_of_scalar(result);
     return result ? retype(result, context) : nullptr;
   }
-  if (PyTuple_CheckExact(result) && Py_REFCNT(result) == 1)
+  if (PyTuple_Check(result) && Py_REFCNT(result) == 1)
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(result); ++i)
       retype(PyTuple_GET_ITEM(result, i), context);
   if (PyList_CheckExact(result) && Py_REFCNT(result) == 1)

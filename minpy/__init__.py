@@ -35,13 +35,19 @@ _DISPATCH_NAMES = frozenset(
 
 # Further names of submodules: what `from mxnet import np, npx, init` becomes.
 _SHORT_NAMES = {
-    "np": "numpy",
-    "npx": "numpy_extension",
+    "attr": "attribute",
     "device": "context",
     "init": "initializer",
-    "mon": "monitor",
-    "rnd": "random",
     "kv": "kvstore",
+    "mod": "module",
+    "mon": "monitor",
+    "ndarray": "nd",
+    "np": "numpy",
+    "npx": "numpy_extension",
+    "opt": "optimizer",
+    "rnd": "random",
+    "sym": "symbol",
+    "viz": "visualization",
 }
 
 # MXNet's names for what lies in a submodule.

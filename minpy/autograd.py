@@ -17,6 +17,7 @@ from minpy._core import is_recording, is_training, set_recording, set_training
 __all__ = [
     "Function",
     "backward",
+    "get_symbol",
     "grad",
     "is_recording",
     "is_training",
@@ -89,7 +90,10 @@ def _heads(heads, head_grads):
     if head_grads is not None:
         head_grads = _as_list(head_grads)
         if len(head_grads) != len(heads):
-            raise ValueError(f"there are {len(heads)} heads, but {len(head_grads)} head gradients")
+            raise AssertionError(
+                f"heads and head_grads must be lists of the same length: there are {len(heads)} heads, but "
+                f"{len(head_grads)} head gradients"
+            )
     return heads, head_grads
 
 
@@ -156,11 +160,25 @@ def grad(heads, variables, head_grads=None, retain_graph=None, create_graph=Fals
     heads, head_grads = _heads(heads, head_grads)
     variables = _as_list(variables)
     if not variables:
-        raise ValueError("grad needs at least one variable")
+        raise AssertionError("variables cannot be an empty list.")
     if retain_graph is None:
         retain_graph = create_graph
     with _StateScope(None, train_mode):
         return _core.grad(heads, variables, head_grads, retain_graph, create_graph)
+
+
+def get_symbol(x):
+    """Refuses: what was recorded for an array has no Symbol here.
+
+    Raises
+    ------
+    NotImplementedError
+        Always, and says how a Symbol is made.
+    """
+    raise NotImplementedError(
+        "autograd.get_symbol: recorded operations are not kept as a Symbol. Call the function or the hybrid block on "
+        "mx.sym.Variable('data') instead of an array, which gives its Symbol"
+    )
 
 
 class Function:

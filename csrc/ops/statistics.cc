@@ -199,7 +199,7 @@ PyObject* count_nonzero(PyObject* const* v) {
       PyErr_Clear();
       return is_scalar;
     }();
-    return numpys_integer ? make_scalar(DType::I64, reinterpret_cast<char*>(&total))
+    return numpys_integer ? make_element(DType::I64, reinterpret_cast<char*>(&total))
                           : PyLong_FromLongLong(total);
   }
   ArrayRef out = ArrayRef::steal(array_new(DType::I64, p.ndim, p.kept));

@@ -13,6 +13,7 @@
 #include "python/fallback_state.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
+#include "python/scalar.h"
 #include "python/trace.h"
 #include "tape/tape.h"
 
@@ -452,6 +453,13 @@ PyObject* wrap(PyObject* o) {
   if (PyArray_CheckExact(o)) {
     PyObject* ours = from_numpy(o);
     Py_DECREF(o);
+    return ours;
+  }
+  if (scalar_arrays && (PyArray_IsScalar(o, Number) || PyArray_IsScalar(o, Bool))) {
+    PyObject* array = PyArray_FromScalar(o, nullptr);
+    Py_DECREF(o);
+    PyObject* ours = wrap(array);
+    if (ours && array_check(ours)) reinterpret_cast<Array*>(ours)->flags |= kScalar;
     return ours;
   }
   if (PyList_CheckExact(o)) {

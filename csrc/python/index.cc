@@ -197,7 +197,7 @@ PyTypeObject make_iter_type() {
 PyTypeObject ArrayIterType = make_iter_type();
 
 PyObject* array_element(Array* a, int64_t offset) {
-  if (!tape::should_record(a)) return make_scalar(a->dtype, a->at(offset));
+  if (!tape::should_record(a)) return make_element(a->dtype, a->at(offset));
   ArrayRef view = ArrayRef::steal(array_view(a, a->dtype, 0, nullptr, nullptr, offset));
   if (!view) return nullptr;
   Array* ins[] = {view.get()};

@@ -1,6 +1,7 @@
 #include "python/nd_array.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/pyref.h"
 #include "ops/api.h"
@@ -389,7 +390,60 @@ PyObject* get_context(PyObject*, PyObject* o) {
   return PyLong_FromUnsignedLong(as_array_struct(o)->context);
 }
 
+PyObject* set_scalar_arrays(PyObject*, PyObject* value) {
+  const int on = PyObject_IsTrue(value);
+  if (on < 0) return nullptr;
+  scalar_arrays = on;
+  Py_RETURN_NONE;
+}
+
+// The fields that say where the elements are and how they lie.
+void swap_contents(Array* a, Array* b) {
+  const bool inline_a = a->shape == a->dims, inline_b = b->shape == b->dims;
+  std::swap(a->storage, b->storage), std::swap(a->offset, b->offset), std::swap(a->dtype, b->dtype);
+  std::swap(a->ndim, b->ndim), std::swap(a->flags, b->flags), std::swap(a->size, b->size);
+  std::swap(a->shape, b->shape), std::swap(a->strides, b->strides), std::swap(a->dims, b->dims);
+  std::swap(a->base, b->base);
+  auto repoint = [](Array* x, bool is_inline) {
+    if (!is_inline) return;
+    const ptrdiff_t distance = x->strides - x->shape;
+    x->shape = x->dims;
+    x->strides = x->dims + distance;
+  };
+  repoint(a, inline_b);
+  repoint(b, inline_a);
+}
+
+// take_contents(target, source): each of two arrays without gradients gets the memory and the
+// layout of the other.
+PyObject* take_contents(PyObject*, PyObject* args) {
+  PyObject *target, *source;
+  if (!PyArg_ParseTuple(args, "OO", &target, &source)) return nullptr;
+  for (PyObject* o : {target, source}) {
+    if (!array_check(o) || as_array_struct(o)->tape) {
+      PyErr_SetString(PyExc_TypeError, "only arrays without gradients exchange their contents");
+      return nullptr;
+    }
+  }
+  swap_contents(as_array_struct(target), as_array_struct(source));
+  Py_RETURN_NONE;
+}
+
+// Further members for ndarray, for what MXNet's arrays have and NumPy's lack. None of ndarray's own
+// is replaced.
+PyObject* add_array_members(PyObject*, PyObject* members) {
+  return guarded([&]() -> PyObject* {
+    if (PyDict_Merge(ArrayType.tp_dict, members, 0) < 0) throw PythonError{};
+    PyType_Modified(&ArrayType);
+    Py_RETURN_NONE;
+  });
+}
+
 PyMethodDef module_functions[] = {
+    {"add_array_members", add_array_members, METH_O, "Adds a dict of members to ndarray."},
+    {"take_contents", take_contents, METH_VARARGS, "Exchanges the contents of two arrays."},
+    {"set_scalar_arrays", set_scalar_arrays, METH_O,
+     "Whether results without dimensions are arrays in this thread, and not NumPy scalars."},
     {"nd_array_type", make_type, METH_O,
      "Decorates a class with the members of NDArray; gives the type of the arrays that follow "
      "MXNet."},

@@ -99,7 +99,7 @@ PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
       int64_t result;
       cpu::View out{DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&result)};
       if (ok && cpu::arg_reduce(kMax, 0, out, {a->dtype, 1, &n, &step, source->bytes()}))
-        return make_scalar(DType::I64, reinterpret_cast<char*>(&result));
+        return make_element(DType::I64, reinterpret_cast<char*>(&result));
     } else if (ok && PyLong_CheckExact(axis_object)) {
       axis = PyLong_AsLongLong(axis_object);
       if (axis < 0) axis += a->ndim;

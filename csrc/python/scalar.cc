@@ -10,6 +10,7 @@
 namespace mp {
 
 constinit thread_local bool keep_arrays = false;
+constinit thread_local bool scalar_arrays = false;
 
 namespace {
 
@@ -115,9 +116,18 @@ PyObject* make_python_scalar(DType dtype, const char* data) {
   return value;
 }
 
+PyObject* make_element(DType dtype, const char* data) {
+  if (!scalar_arrays) return make_scalar(dtype, data);
+  ArrayRef a = ArrayRef::steal(array_new(dtype, 0, nullptr));
+  if (!a) return nullptr;
+  std::memcpy(a->bytes(), data, itemsize(dtype));
+  a->flags |= kScalar;
+  return a.release_object();
+}
+
 PyObject* finish_result(Array* a) {
   if (!a || a->ndim || keep_arrays) return reinterpret_cast<PyObject*>(a);
-  if (tape::should_record(a)) {
+  if (scalar_arrays || tape::should_record(a)) {
     a->flags |= kScalar;
     return reinterpret_cast<PyObject*>(a);
   }

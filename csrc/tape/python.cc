@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "ops/api.h"
 #include "python/convert.h"
+#include "python/nd_array.h"
 #include "tape/backward.h"
 #include "tape/composite.h"
 #include "tape/custom.h"
@@ -222,6 +223,13 @@ PyObject* backward_method(PyObject* self, PyObject* args, PyObject* kwargs) {
 // A gradient that belongs to the caller alone.
 ArrayRef own(const ArrayRef& g) { return g->base || Py_REFCNT(g.object()) > 1 ? api::copy(g) : g; }
 
+// The gradient of an NDArray is one.
+PyObject* like_variable(ArrayRef g, PyObject* variable) {
+  if (!is_nd_array(variable)) return g.release_object();
+  if (Py_REFCNT(g.object()) != 1) g = api::view_like(g);
+  return to_nd_array(g.release_object(), reinterpret_cast<Array*>(variable)->context);
+}
+
 // grad(heads: list, variables: list, head_grads: list or None, retain_graph, create_graph) -> list
 PyObject* grad_function(PyObject*, PyObject* args) {
   PyObject *heads, *variables, *head_grads;
@@ -249,7 +257,9 @@ PyObject* grad_function(PyObject*, PyObject* args) {
         throw PythonError{};
       }
       RecordingScope scope(create != 0);
-      PyList_SET_ITEM(list, i, own(grads[i]).release_object());
+      ArrayRef g = own(grads[i]);
+      grads[i] = ArrayRef();
+      PyList_SET_ITEM(list, i, like_variable(std::move(g), PyList_GET_ITEM(variables, i)));
     }
     return list;
   });

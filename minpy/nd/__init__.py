@@ -15,6 +15,7 @@ from minpy.nd.serialization import *  # noqa: F403
 
 _namespace.fill(__name__, "Operators of nd.{}.")
 from minpy.nd import methods as _methods  # noqa: E402  (needs the filled namespace)
+from minpy.nd import nn  # noqa: E402
 
 _methods.install(NDArray)
 pi = _np.pi
@@ -32,7 +33,14 @@ def moveaxis(tensor, source, destination):
     return _np.copy(_np.moveaxis(tensor, source, destination))
 
 
-_SPARSE = ("BaseSparseNDArray", "CSRNDArray", "RowSparseNDArray", "cast_storage", "csr_matrix", "row_sparse_array")
+_SPARSE = (
+    "BaseSparseNDArray",
+    "CSRNDArray",
+    "RowSparseNDArray",
+    "cast_storage",
+    "csr_matrix",
+    "row_sparse_array",
+)
 
 
 def __getattr__(name):
@@ -45,4 +53,4 @@ def __getattr__(name):
     raise AttributeError(f"module 'minpy.nd' has no attribute {name!r}")
 
 
-__all__ = ["NDArray", "waitall"]
+__all__ = ["NDArray", "nn", "waitall"]

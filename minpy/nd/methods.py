@@ -1,6 +1,6 @@
 """The operators that are methods of NDArray too: `x.exp()` is `nd.exp(x)`."""
 
-from minpy._operators import legacy_names
+import sys
 
 _METHODS = """
 abs arccos arccosh arcsin arcsinh arctan arctanh argmax argmax_channel argmin argsort broadcast_axes cbrt ceil clip cos
@@ -13,7 +13,7 @@ split split_v2 sqrt square squeeze sum swapaxes take tan tanh tile topk trunc ze
 
 def install(array_type):
     """Gives the array type the operators as methods."""
-    table = legacy_names()
+    namespace = sys.modules["minpy.nd"]
     for name in _METHODS:
-        if name in table and name not in vars(array_type):
-            setattr(array_type, name, table[name].function)
+        if hasattr(namespace, name) and name not in vars(array_type):
+            setattr(array_type, name, getattr(namespace, name))

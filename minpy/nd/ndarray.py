@@ -99,8 +99,23 @@ class NDArray:
 
     __str__ = __repr__
 
+    def __new__(cls, handle=None, writable=True):
+        """An NDArray over the bytes of an array; without one an empty array, as a pickle starts with."""
+        return to_nd(np.empty(0, dtype=numpy.float32) if handle is None else handle)
+
     def __reduce__(self):
-        return _rebuild, (self.asnumpy(),)
+        from minpy.nd import serialization
+
+        if not serialization.is_storable(self.dtype):
+            return _rebuild, (self.asnumpy(),)
+        return NDArray, (None,), {"handle": bytearray(serialization.array_bytes(self))}
+
+    def __setstate__(self, state):
+        """Takes the elements from the pickle of an NDArray, MXNet's included."""
+        from minpy.nd import serialization
+
+        if state.get("handle") is not None:
+            _core.take_contents(self, serialization.array_from_bytes(bytes(state["handle"])))
 
     def __deepcopy__(self, memo):
         return self.copy()

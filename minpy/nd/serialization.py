@@ -54,7 +54,7 @@ def save(fname, data):
         For anything else.
     """
     names, arrays = _named(data)
-    parts = [struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays)), *map(_array_bytes, arrays)]
+    parts = [struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays)), *map(array_bytes, arrays)]
     parts.append(struct.pack("<Q", len(names)))
     for name in names:
         encoded = name.encode()
@@ -165,7 +165,18 @@ def _flag(dtype):
     return _FLAGS[numpy.dtype(dtype)]
 
 
-def _array_bytes(array):
+def is_storable(dtype):
+    """Whether files can hold elements of this dtype."""
+    return numpy.dtype(dtype) in _FLAGS
+
+
+def array_from_bytes(content):
+    """The array that `array_bytes` gave."""
+    return _read_array(_Reader(content, "pickle"))
+
+
+def array_bytes(array):
+    """An array as files and pickles hold it."""
     if array.stype != "default":
         return _sparse_bytes(array)
     values = numpy.ascontiguousarray(array.asnumpy()).reshape(array.shape)

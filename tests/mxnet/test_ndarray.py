@@ -225,3 +225,38 @@ def test_dlpack_shares_memory():
     y[0] = 7
     assert x.tolist() == [7, 2]
     assert nd.from_dlpack(nd.to_dlpack_for_read(x)).dtype is numpy.float32
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 2, 1, 3), (0, 2), (), (7,)])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "uint16"])
+def test_pickles(shape, dtype):
+    x = nd.array(numpy.arange(numpy.prod(shape)).reshape(shape), dtype=dtype)
+    twin = pickle.loads(pickle.dumps(x))
+    assert type(twin) is nd.NDArray and twin.dtype == x.dtype and twin.shape == shape
+    assert twin.asnumpy().tolist() == x.asnumpy().tolist()
+    twin += 1
+    assert (twin - 1).asnumpy().tolist() == x.asnumpy().tolist()
+    assert pickle.loads(pickle.dumps([x, x]))[0].shape == shape
+
+
+def test_a_pickle_as_mxnet_writes_it():
+    x = nd.ones((2, 3)) * 2
+    made, arguments, state = x.__reduce__()
+    blob = bytes.fromhex(
+        "c9fa93f9000000000200000002000000000000000300000000000000010000000000000000000000" + "00000040" * 6
+    )
+    assert made is nd.NDArray and arguments == (None,) and state == {"handle": bytearray(blob)}
+    twin = nd.NDArray(None)
+    twin.__setstate__({"handle": bytearray(blob)})
+    assert twin.asnumpy().tolist() == [[2, 2, 2], [2, 2, 2]]
+    x.attach_grad()
+    with pytest.raises(TypeError, match="without gradients"):
+        x.__setstate__(state)
+
+
+def test_short_names_of_network_operators():
+    x = nd.array([-1, 0, 2])
+    assert nd.nn.relu(x).asnumpy().tolist() == [0, 0, 2] and type(nd.nn.relu(x)) is nd.NDArray
+    for name in nd.nn.__all__:
+        assert callable(getattr(nd.nn, name))
+    assert x.zeros_like().asnumpy().tolist() == [0, 0, 0] and x.ones_like().shape == (3,)

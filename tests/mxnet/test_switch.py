@@ -1,0 +1,160 @@
+"""`import mxnet` means minpy after install(), under `python -m minpy.mxnet`, and with the pytest plugin."""
+
+import importlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import minpy
+import minpy.mxnet
+
+
+@pytest.fixture
+def switched():
+    minpy.mxnet.install()
+    yield
+    minpy.mxnet.uninstall()
+
+
+def run(*arguments, **kwargs):
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=120, **kwargs
+    )
+
+
+def test_one_module_object_under_both_names(switched):
+    import mxnet
+    import mxnet as mx
+    import mxnet.gluon.nn
+    import mxnet.ndarray
+    from mxnet import autograd, gluon, nd
+    from mxnet.base import MXNetError
+    from mxnet.gluon import nn
+    from mxnet.gluon.nn import Dense
+
+    assert mx is minpy.mxnet
+    assert nd is minpy.nd is mxnet.ndarray is mx.nd is sys.modules["mxnet.ndarray"]
+    assert gluon is minpy.gluon and nn is minpy.gluon.nn is mxnet.gluon.nn and Dense is nn.Dense
+    assert autograd is minpy.autograd
+    assert MXNetError is minpy.MXNetError is mx.MXNetError
+    assert nd.__name__ == "minpy.nd" and nd.__spec__.name == "minpy.nd"
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("mxnet.init", "minpy.initializer"),
+        ("mxnet.initializer", "minpy.initializer"),
+        ("mxnet.kv", "minpy.kvstore"),
+        ("mxnet.kvstore.kvstore", "minpy.kvstore"),
+        ("mxnet.lr_scheduler", "minpy.lr_scheduler"),
+        ("mxnet.ndarray.ndarray", "minpy.nd.ndarray"),
+        ("mxnet.ndarray.random", "minpy.nd.random"),
+        ("mxnet.ndarray.op", "minpy.nd.op"),
+        ("mxnet.optimizer.optimizer", "minpy.optimizer"),
+        ("mxnet.gluon.nn.basic_layers", "minpy.gluon.nn"),
+        ("mxnet.gluon.block", "minpy.gluon.block"),
+        ("mxnet.npx", "minpy.numpy_extension"),
+        ("mxnet.recordio", "minpy.recordio"),
+        ("mxnet.metric", "minpy.metric"),
+        ("mxnet.context", "minpy.context"),
+    ],
+)
+def test_names_of_modules(switched, name, target):
+    assert importlib.import_module(name) is importlib.import_module(target)
+
+
+def test_what_does_not_exist(switched):
+    import mxnet as mx
+
+    with pytest.raises(ModuleNotFoundError, match="No module named 'mxnet.nowhere'.*minpy") as info:
+        importlib.import_module("mxnet.nowhere")
+    assert info.value.name == "mxnet.nowhere"
+    with pytest.raises(ModuleNotFoundError, match="mxnet.gluon.nowhere"):
+        importlib.import_module("mxnet.gluon.nowhere")
+    with pytest.raises(ImportError, match="nothing"):
+        from mxnet import nothing  # noqa: F401
+    with pytest.raises(AttributeError, match="module 'mxnet' has no attribute 'nothing'.*minpy.*1.9.1"):
+        mx.nothing  # noqa: B018
+    assert not hasattr(mx, "_nothing")
+
+
+def test_install_and_uninstall():
+    assert not minpy.mxnet.installed()
+    minpy.mxnet.install()
+    minpy.mxnet.install()
+    assert minpy.mxnet.installed() and sum(f is minpy.mxnet.Finder for f in sys.meta_path) == 1
+    import mxnet.nd  # noqa: F401
+
+    minpy.mxnet.uninstall()
+    assert not minpy.mxnet.installed()
+    assert not [name for name in sys.modules if name.split(".")[0] == "mxnet"]
+    minpy.mxnet.uninstall()
+
+
+def test_install_after_another_mxnet(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mxnet", object())
+    with pytest.raises(RuntimeError, match="was imported before"):
+        minpy.mxnet.install()
+    assert not minpy.mxnet.installed()
+    monkeypatch.undo()
+
+
+def test_version(switched):
+    import mxnet as mx
+
+    assert mx.__version__ == "1.9.1" and "gluon" in dir(mx) and "nd" in dir(mx)
+
+
+def test_script(tmp_path):
+    script = tmp_path / "train.py"
+    (tmp_path / "helper.py").write_text("import mxnet as mx\nvalue = mx.nd.ones((2,))\n")
+    script.write_text(
+        textwrap.dedent("""
+        import sys
+        from mxnet import nd
+        import helper
+        print(sys.argv[1:], __name__, nd.sum(helper.value).asscalar())
+        sys.exit(3)
+        """)
+    )
+    done = run("-m", "minpy.mxnet", str(script), "--epochs", "2")
+    assert done.stdout == "['--epochs', '2'] __main__ 2.0\n" and done.returncode == 3, done.stderr
+
+
+def test_code_and_module(tmp_path):
+    done = run("-m", "minpy.mxnet", "-c", "import mxnet, sys; print(mxnet.cpu(1), sys.argv)", "a")
+    assert done.stdout == "cpu(1) ['-c', 'a']\n", done.stderr
+    (tmp_path / "program.py").write_text("import mxnet, sys; print(mxnet.nd.ones(1).shape, sys.argv[1:])\n")
+    import os
+
+    paths = [os.path.dirname(minpy.__path__[0]), os.environ.get("PYTHONPATH", "")]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
+    done = run("-m", "minpy.mxnet", "-m", "program", "b", cwd=tmp_path, env=environment)
+    assert done.stdout == "(1,) ['b']\n", done.stderr
+
+
+def test_usage():
+    done = run("-m", "minpy.mxnet")
+    assert done.returncode == 2 and "usage: python -m minpy.mxnet script.py" in done.stdout
+    done = run("-m", "minpy.mxnet", "-c")
+    assert done.returncode == 2 and "usage" in done.stderr
+    assert run("-m", "minpy.mxnet", "--help").returncode == 0
+
+
+def test_error_of_the_script(tmp_path):
+    script = tmp_path / "wrong.py"
+    script.write_text("import mxnet as mx\n\nmx.nd.zeros((2,)) + mx.nd.zeros((3,))\n")
+    done = run("-m", "minpy.mxnet", str(script))
+    assert done.returncode == 1 and f'{script}", line 3' in done.stderr
+
+
+def test_pytest_plugin(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "from mxnet import nd\n\ndef test_sum():\n    assert nd.ones((3,)).sum().asscalar() == 3\n"
+    )
+    done = run("-m", "pytest", "-p", "minpy.mxnet.pytest_plugin", "-c", "/dev/null", str(tmp_path))
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+    assert "in MXNet's place" in done.stdout

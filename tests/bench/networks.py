@@ -137,7 +137,9 @@ def lstm_parameters(rng):
     matrices = layers * 2 * 4 * hidden * hidden
     return [
         normal(rng, LSTM_SIZES["steps"], LSTM_SIZES["batch"], hidden),
-        numpy.concatenate([normal(rng, matrices, scale=0.05), numpy.zeros(layers * 2 * 4 * hidden, numpy.float32)]),
+        numpy.concatenate(
+            [normal(rng, matrices, scale=0.05), numpy.zeros(layers * 2 * 4 * hidden, numpy.float32)]
+        ),
     ]
 
 

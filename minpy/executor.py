@@ -1,0 +1,538 @@
+"""Executor: a graph on arrays, run forward and backward. `Symbol.bind` and `Symbol.simple_bind` make them."""
+
+import numpy
+
+from minpy import _core, autograd, nd
+from minpy.base import MXNetError
+from minpy.context import Context
+from minpy.symbol import inference
+from minpy.symbol.node import auxiliary_ids
+
+__all__ = ["Executor"]
+
+_REQUESTS = {"null": 0, "write": 1, "add": 3}
+
+
+class _Step:
+    """A node of the graph with its operator's arguments read: what runs once for each forward pass."""
+
+    __slots__ = ("node", "function", "arguments", "sources", "targets")
+
+    def __init__(self, node, slots):
+        self.node = node
+        self.function = node.op.row.function
+        self.arguments = node.op.arguments(node.attrs)
+        self.sources = [slots[id(n), i] for n, i, _ in node.inputs]
+        names = node.op.input_names(node.attrs, len(node.inputs))
+        if not node.op.variadic and list(node.op.inputs[: len(names)]) != list(names):
+            given = dict(zip(names, self.sources))
+            self.sources = [given.get(n) for n in node.op.inputs[: node.op.inputs.index(names[-1]) + 1]]
+        self.targets = [slots[id(node), i] for i in range(len(node.output_names()))]
+
+    def run(self, values):
+        """Computes the node's outputs from the values in their slots."""
+        try:
+            result = self.function(
+                *(None if s is None else values[s] for s in self.sources), **self.arguments
+            )
+        except MXNetError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise MXNetError(f"Error in operator {self.node.name}: {error}") from error
+        if len(self.targets) == 1:
+            values[self.targets[0]] = result[0] if isinstance(result, (list, tuple)) else result
+        else:
+            for target, value in zip(self.targets, result):
+                values[target] = value
+
+
+class Program:
+    """A graph in the order in which it runs. It keeps no arrays, and serves several executors.
+
+    Attributes
+    ----------
+    arguments, auxiliary : list of str
+        The names of the variables.
+    """
+
+    def __init__(self, symbol):
+        order = symbol._order()
+        auxiliary = auxiliary_ids(order)
+        variables = [node for node in order if node.is_variable]
+        self.arguments = [node.name for node in variables if id(node) not in auxiliary]
+        self.auxiliary = [node.name for node in variables if id(node) in auxiliary]
+        ordered = sorted(variables, key=lambda node: id(node) in auxiliary)
+        slots = {(id(node), 0): i for i, node in enumerate(ordered)}
+        for node in order:
+            if node.op is not None:
+                for i in range(len(node.output_names())):
+                    slots[id(node), i] = len(slots)
+        self.size = len(slots)
+        self.steps = [_Step(node, slots) for node in order if node.op is not None]
+        self.heads = [slots[id(node), i] for node, i, _ in symbol._outputs]
+        self._last_use()
+
+    def _last_use(self):
+        """Which slots each step is the last to read, so that their arrays can go."""
+        keep = set(self.heads) | set(range(len(self.arguments) + len(self.auxiliary)))
+        last = {}
+        for number, step in enumerate(self.steps):
+            for slot in step.sources:
+                last[slot] = number
+        self.done = [[] for _ in self.steps]
+        for slot, number in last.items():
+            if slot is not None and slot not in keep:
+                self.done[number].append(slot)
+
+    def run(self, arrays, watch=None):
+        """The outputs for arrays of the arguments and auxiliary states, in this order.
+
+        `watch` is called with each step and the values before and after it, by slot.
+        """
+        values = [*arrays, *[None] * (self.size - len(arrays))]
+        for step, done in zip(self.steps, self.done):
+            step.run(values)
+            if watch is not None:
+                watch(step, values)
+            for slot in done:
+                values[slot] = None
+        return [values[slot] for slot in self.heads]
+
+
+class Executor:
+    """A graph bound to arrays, which it shares with who gave them.
+
+    Attributes
+    ----------
+    arg_arrays, grad_arrays, aux_arrays, outputs : list of NDArray
+        Arguments, their gradients (None where there is none), auxiliary states, and the outputs of the last
+        forward pass, which the next one overwrites.
+    arg_dict, grad_dict, aux_dict, output_dict : dict of NDArray
+        The same by name.
+    """
+
+    def __init__(self, symbol, ctx, args, grads, requests, aux, program=None):
+        self._symbol = symbol
+        self._ctx = ctx
+        self._program = program or Program(symbol)
+        self.arg_arrays, self.aux_arrays = args, aux
+        self.grad_arrays = grads
+        self._requests = requests
+        self._monitor = None
+        self._outputs = None
+        self._results = None  # of the last pass, with their history when it was recorded
+        self._training = False
+        self._grads_written = False
+        self._attach()
+
+    def _attach(self):
+        """Variables over the arguments' memory, so that the callers' arrays keep their own gradients."""
+        self._inputs = [array.detach() for array in self.arg_arrays]
+        chosen = [
+            i
+            for i, (grad, request) in enumerate(zip(self.grad_arrays or (), self._requests))
+            if grad is not None and request != "null" and numpy.dtype(self.arg_arrays[i].dtype).kind in "fV"
+        ]
+        self._watched = chosen
+        if chosen:
+            autograd.mark_variables(
+                [self._inputs[i] for i in chosen],
+                [self.grad_arrays[i] for i in chosen],
+                [self._requests[i] for i in chosen],
+            )
+
+    # --- Arrays by name ---
+
+    @property
+    def arg_dict(self):
+        """The arguments by name."""
+        return _by_name(self._program.arguments, self.arg_arrays, "arguments")
+
+    @property
+    def grad_dict(self):
+        """The gradients by the names of the arguments; None where there is none."""
+        return _by_name(self._program.arguments, self.grad_arrays, "arguments")
+
+    @property
+    def aux_dict(self):
+        """The auxiliary states by name."""
+        return _by_name(self._program.auxiliary, self.aux_arrays, "auxiliary states")
+
+    @property
+    def output_dict(self):
+        """The outputs by name."""
+        return _by_name(self._symbol.list_outputs(), self.outputs, "outputs")
+
+    @property
+    def outputs(self):
+        """The outputs of the last forward pass; zeros before the first."""
+        if self._outputs is None:
+            shapes = self._symbol.infer_shape(**{n: a.shape for n, a in self.arg_dict.items()})[1]
+            self._outputs = [nd.zeros(shape, ctx=self._ctx) for shape in shapes]
+        return self._outputs
+
+    # --- Running ---
+
+    def forward(self, is_train=False, **kwargs):
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        is_train : bool
+            Whether operators such as Dropout act as in training, and auxiliary states are updated.
+        **kwargs : array
+            New values of arguments by name, which are copied.
+
+        Returns
+        -------
+        list of NDArray
+            `outputs`.
+        """
+        if kwargs:
+            self._set_arguments(kwargs)
+        self._training = bool(is_train)
+        self._run(record=self._training and bool(self._watched))
+        self._show()
+        return self._outputs
+
+    def _set_arguments(self, values):
+        known = self.arg_dict
+        for name, value in values.items():
+            if not isinstance(value, (_core.ndarray, numpy.ndarray)):
+                raise ValueError("only accept keyword argument of NDArrays and numpy.ndarray")
+            if name not in known:
+                raise TypeError(f"Unknown argument {name}")
+            if tuple(known[name].shape) != tuple(value.shape):
+                raise ValueError(
+                    f"Shape not match! Argument {name}, need: {tuple(known[name].shape)}, received: {tuple(value.shape)}"
+                )
+            known[name][:] = value
+
+    def _run(self, record):
+        self._results = None
+        scope = autograd.record if record else autograd.pause
+        with scope(train_mode=self._training):
+            self._results = self._program.run([*self._inputs, *self.aux_arrays], self._watch())
+        self._recorded = record
+
+    def _show(self):
+        """Puts the results into the arrays that `outputs` has."""
+        with autograd.pause():
+            if self._outputs is None or any(
+                out.shape != new.shape or out.dtype != new.dtype
+                for out, new in zip(self._outputs, self._results)
+            ):
+                self._outputs = [_shown(result, self._ctx) for result in self._results]
+            else:
+                for out, result in zip(self._outputs, self._results):
+                    out[...] = result.detach()
+
+    def backward(self, out_grads=None, is_train=True):
+        """Compute the gradients of the arguments into their arrays.
+
+        Parameters
+        ----------
+        out_grads : NDArray or list or dict of NDArray
+            Gradients of the outputs; None: ones. Loss outputs such as SoftmaxOutput do not look at them.
+        is_train : bool
+            Accepted as in MXNet; the pass is the one that `forward` ran.
+        """
+        if not self._watched:
+            return
+        if self._results is None or not self._recorded:
+            self._run(record=True)
+        if isinstance(out_grads, dict):
+            out_grads = [out_grads[name] for name in self._symbol.list_outputs()]
+        if out_grads is not None and not isinstance(out_grads, (list, tuple)):
+            out_grads = [out_grads]
+        for grad in out_grads or ():
+            if grad is not None and not isinstance(grad, _core.ndarray):
+                raise TypeError("out_grads must be NDArrays")
+        if not self._grads_written:
+            self._grads_written = True
+            for i in self._watched:
+                if self._requests[i] == "write":
+                    self.grad_arrays[i][...] = 0  # arguments that no gradient reaches keep this
+        heads = [(r, g) for r, g in zip(self._results, out_grads or [None] * len(self._results))]
+        heads = [(r, g) for r, g in heads if numpy.dtype(r.dtype).kind in "fV" and _core.is_taped(r)]
+        if heads:
+            autograd.backward([r for r, _ in heads], [g for _, g in heads], retain_graph=True)
+
+    # --- Watching ---
+
+    def set_monitor_callback(self, callback, monitor_all=False):
+        """Have callback(name, array) called for each output that is computed.
+
+        Parameters
+        ----------
+        callback : callable
+            None: none any more.
+        monitor_all : bool
+            Also for the inputs of each operator.
+        """
+        self._monitor = None if callback is None else (callback, monitor_all)
+
+    def _watch(self):
+        if self._monitor is None:
+            return None
+        callback, inputs_too = self._monitor
+
+        def watch(step, values):
+            with autograd.pause():
+                if inputs_too:
+                    names = step.node.op.input_names(step.node.attrs, len(step.node.inputs))
+                    for name, (source, _, _), slot in zip(names, step.node.inputs, step.sources):
+                        known = source.name if source.is_variable else f"{step.node.name}_{name}"
+                        callback(known, values[slot].detach())
+                for name, slot in zip(step.node.output_names(), step.targets):
+                    callback(name, values[slot].detach())
+
+        return watch
+
+    # --- Other arrays ---
+
+    def copy_params_from(self, arg_params, aux_params=None, allow_extra_params=False):
+        """Copy values into the arguments and auxiliary states.
+
+        Parameters
+        ----------
+        arg_params, aux_params : dict of NDArray
+            By name; they are converted to the dtypes here.
+        allow_extra_params : bool
+            Ignore names that the graph does not have.
+        """
+        for params, known, what in (
+            (arg_params, self.arg_dict, "arguments"),
+            (aux_params or {}, self.aux_dict, "auxiliary states"),
+        ):
+            for name, array in params.items():
+                if name in known:
+                    known[name][...] = array.astype(known[name].dtype)
+                elif not allow_extra_params:
+                    raise ValueError(f'Find name "{name}" that is not in the {what}')
+
+    def reshape(self, partial_shaping=False, allow_up_sizing=False, **kwargs):
+        """An executor for other shapes, which shares the arrays whose shapes stay.
+
+        Parameters
+        ----------
+        partial_shaping : bool
+            Whether arguments that are not named may change their shape.
+        allow_up_sizing : bool
+            Whether arrays may become larger.
+        **kwargs : tuple of int
+            New shapes by the names of arguments.
+        """
+        shapes, _, aux_shapes = self._symbol.infer_shape(**kwargs)
+        if shapes is None:
+            raise ValueError("Insufficient argument shapes provided.")
+        grads = self.grad_arrays or [None] * len(self.arg_arrays)
+        args, new_grads = [], []
+        for name, shape, array, grad in zip(self._program.arguments, shapes, self.arg_arrays, grads):
+            same = tuple(shape) == tuple(array.shape)
+            if not same:
+                self._require_reshapable(
+                    name, shape, array, partial_shaping or name in kwargs, allow_up_sizing
+                )
+            args.append(array if same else _resized(array, shape, self._ctx))
+            new_grads.append(grad if same or grad is None else _resized(grad, shape, self._ctx))
+        aux = []
+        for name, shape, array in zip(self._program.auxiliary, aux_shapes, self.aux_arrays):
+            same = tuple(shape) == tuple(array.shape)
+            if not same:
+                self._require_reshapable(name, shape, array, partial_shaping, allow_up_sizing)
+            aux.append(array if same else _resized(array, shape, self._ctx))
+        return Executor(self._symbol, self._ctx, args, new_grads if self.grad_arrays else None, self._requests, aux,
+                        self._program)  # fmt: skip
+
+    def _require_reshapable(self, name, shape, array, may_change, may_grow):
+        if not may_change:
+            raise AssertionError(
+                f"Shape of unspecified array arg:{name} changed. This can cause the new executor to not share parameters"
+                " with the old one. Please check for error in network. If this is intended, set partial_shaping=True to"
+                " suppress this warning."
+            )
+        if numpy.prod(shape) > array.size and not may_grow:
+            raise AssertionError(
+                f"New shape of arg:{name} larger than original. First making a big executor and then down sizing it is"
+                " more efficient than the reverse. If you really want to up size, set allow_up_sizing=True to enable"
+                " allocation of new arrays."
+            )
+
+    def debug_str(self):
+        """The graph for people to read."""
+        return self._symbol.debug_str()
+
+
+def _resized(array, shape, ctx):
+    """Memory of the array in a smaller shape, or new memory for a larger."""
+    count = int(numpy.prod(shape))
+    if count <= array.size:
+        return array.reshape((-1,))[:count].reshape(shape)
+    return nd.zeros(shape, ctx=ctx, dtype=array.dtype)
+
+
+def _shown(result, ctx):
+    array = result.detach()
+    array = array if isinstance(array, nd.NDArray) else nd.from_numpy(array)
+    return array.copy()
+
+
+def _by_name(names, arrays, what):
+    if arrays is None:
+        raise TypeError("'NoneType' object is not iterable")
+    if len(set(names)) != len(names):
+        raise ValueError(f"Duplicate names detected, {names}, among the {what}")
+    return dict(zip(names, arrays))
+
+
+# --- Making executors ---
+
+
+def _requests(grad_req, names):
+    if isinstance(grad_req, str):
+        grad_req = [grad_req] * len(names)
+    elif isinstance(grad_req, dict):
+        grad_req = [grad_req.get(name, "null") for name in names]
+    elif not isinstance(grad_req, (list, tuple)):
+        raise TypeError(f"grad_req must be text, a list or a dict, not {type(grad_req)}")
+    for request in grad_req:
+        if request not in _REQUESTS:
+            raise ValueError(f"grad_req must be in {_REQUESTS}")
+    return list(grad_req)
+
+
+def _context(ctx):
+    if not isinstance(ctx, Context):
+        raise TypeError("Context type error")
+    return ctx
+
+
+def bind(symbol, ctx, args, args_grad, grad_req, aux_states):
+    """See `Symbol.bind`."""
+    ctx = _context(ctx)
+    program = Program(symbol)
+    names = program.arguments
+    if len(set(names)) != len(names):
+        raise ValueError(f"Duplicate names detected, {names}")
+    if args is None:
+        args = {}
+    arrays = _arrays("args", args, names, missing=False)
+    aux = _arrays(
+        "aux_states", aux_states if aux_states is not None else [], program.auxiliary, missing=False
+    )
+    grads = None if args_grad is None else _arrays("args_grad", args_grad, names, missing=True)
+    requests = _requests(grad_req, names) if args_grad is not None else ["null"] * len(names)
+    _require_consistent(symbol, ctx, arrays, aux, program)
+    return Executor(symbol, ctx, arrays, grads, requests, aux, program)
+
+
+def _arrays(what, given, names, missing):
+    if isinstance(given, dict):
+        found = []
+        for name in names:
+            if name not in given and not missing:
+                raise ValueError(f"key `{name}` is missing in `{what}`")
+            found.append(given.get(name))
+    elif isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(f"Length of {what} does not match the number of arguments")
+        found = list(given)
+    else:
+        raise TypeError("Only accept list of NDArrays or dict of str to NDArray")
+    for array in found:
+        if not isinstance(array, nd.NDArray) and not (missing and array is None):
+            raise TypeError("Only accept list of NDArrays or dict of str to NDArray")
+    return found
+
+
+def _require_consistent(symbol, ctx, arrays, aux, program):
+    """Raises MXNetError where devices, shapes or dtypes of the given arrays contradict each other."""
+    for name, array in zip((*program.arguments, *program.auxiliary), (*arrays, *aux)):
+        if array.context != ctx:
+            raise MXNetError(
+                f"bind: argument {name} is on {array.context}, but the executor's context is {ctx}; use"
+                " as_in_context"
+            )
+    shapes = dict(zip(program.arguments, (a.shape for a in arrays)))
+    shapes |= dict(zip(program.auxiliary, (a.shape for a in aux)))
+    inference.infer_shapes(symbol, (), {name: s for name, s in shapes.items() if inference.complete(s)})
+    types = {name: a.dtype for name, a in zip(program.arguments, arrays)}
+    _require_types(symbol, types)
+
+
+def _require_types(symbol, types):
+    """Elementwise operators of two arrays need one dtype, as in MXNet."""
+    known = {}
+    for node in symbol._order():
+        if node.is_variable:
+            known[id(node), 0] = types.get(node.name)
+        else:
+            inputs = [known.get((id(n), i)) for n, i, _ in node.inputs]
+            given = [t for t in inputs if t is not None]
+            if node.op.name.startswith("elemwise_") and len(set(given)) > 1:
+                raise MXNetError(
+                    f"Error in operator {node.name}: Incompatible attr in node {node.name} at 1-th input: expected"
+                    f" {numpy.dtype(given[0]).name}, got {numpy.dtype(given[1]).name}"
+                )
+            if node.op.name.startswith("elemwise_") and given:
+                known[id(node), 0] = given[0]
+
+
+def simple_bind(symbol, ctx, grad_req, type_dict, shared_exec, shared_arg_names, shared_buffer, shapes):
+    """See `Symbol.simple_bind`."""
+    ctx = _context(ctx)
+    program = Program(symbol)
+    names = (*program.arguments, *program.auxiliary)
+    try:
+        if len(set(names)) != len(names):
+            raise MXNetError(f"Duplicate names detected, {list(names)}")
+        found = inference.infer_shapes(symbol, (), shapes)
+        unknown = [n for n, s in zip(program.arguments, found[0]) if not inference.complete(s)]
+        if unknown:
+            raise MXNetError(f"the shapes of {unknown} do not follow from those that are given")
+        types = inference.infer_types(symbol, (), type_dict or {})
+    except (MXNetError, TypeError) as error:
+        rows = "".join(f"\n{name}: {shape}" for name, shape in shapes.items())
+        raise RuntimeError(f"simple_bind error. Arguments:{rows}\n{error}") from None
+    requests = _requests(grad_req, program.arguments)
+    share = _Shared(ctx, shared_exec, shared_arg_names, shared_buffer)
+    args = [share.argument(n, s, t) for n, s, t in zip(program.arguments, found[0], types[0])]
+    grads = [
+        None if r == "null" else share.gradient(n, a) for n, a, r in zip(program.arguments, args, requests)
+    ]
+    aux = [share.auxiliary(n, s, t) for n, s, t in zip(program.auxiliary, found[2], types[2])]
+    return Executor(symbol, ctx, args, grads, requests, aux, program)
+
+
+class _Shared:
+    """Arrays of a new executor: those of another where it has them, else new ones."""
+
+    def __init__(self, ctx, executor, names, buffer):
+        self._ctx, self._buffer = ctx, buffer
+        self._names = names
+        known = executor is not None
+        self._args = executor.arg_dict if known else {}
+        self._grads = executor.grad_dict if known and executor.grad_arrays else {}
+        self._aux = executor.aux_dict if known else {}
+
+    def argument(self, name, shape, dtype):
+        shared = self._args.get(name) if self._names is None or name in self._names else None
+        return self._take(shared, name, shape, dtype)
+
+    def gradient(self, name, array):
+        shared = self._grads.get(name) if self._names is None or name in self._names else None
+        return self._take(shared, None, array.shape, array.dtype)
+
+    def auxiliary(self, name, shape, dtype):
+        return self._take(self._aux.get(name), None, shape, dtype)
+
+    def _take(self, shared, name, shape, dtype):
+        dtype = numpy.float32 if dtype is None else dtype
+        for found in (shared, (self._buffer or {}).get(name)):
+            if found is not None and tuple(found.shape) == tuple(shape) and found.dtype == dtype:
+                return found
+        array = nd.zeros(shape, ctx=self._ctx, dtype=dtype)
+        if self._buffer is not None and name is not None and name not in self._buffer:
+            self._buffer[name] = array
+        return array

@@ -1,0 +1,42 @@
+"""Constants in graphs."""
+
+from minpy.symbol.compose import compose
+
+__all__ = ["arange", "eye", "full", "linspace", "ones", "zeros"]
+
+
+def _shape(shape):
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def zeros(shape, dtype="float32", **kwargs):
+    """An array of zeros."""
+    return compose("_zeros", "_zeros", (), {"shape": _shape(shape), "dtype": dtype or "float32", **kwargs})
+
+
+def ones(shape, dtype="float32", **kwargs):
+    """An array of ones."""
+    return compose("_ones", "_ones", (), {"shape": _shape(shape), "dtype": dtype or "float32", **kwargs})
+
+
+def full(shape, val, dtype="float32", **kwargs):
+    """An array of one value."""
+    options = {"shape": _shape(shape), "dtype": dtype or "float32", "value": float(val)}
+    return compose("_full", "_full", (), {**options, **kwargs})
+
+
+def arange(start, stop=None, step=1.0, repeat=1, infer_range=False, name=None, dtype="float32"):
+    """Evenly spaced numbers in [start, stop), each `repeat` times."""
+    options = {"start": start, "stop": stop, "step": step, "repeat": repeat, "infer_range": infer_range}
+    return compose("_arange", "_arange", (), {**options, "name": name, "dtype": dtype or "float32"})
+
+
+def linspace(start, stop, num, endpoint=True, name=None, dtype="float32"):
+    """`num` evenly spaced numbers from start to stop."""
+    options = {"start": start, "stop": stop, "num": num, "endpoint": endpoint}
+    return compose("_linspace", "_linspace", (), {**options, "name": name, "dtype": dtype or "float32"})
+
+
+def eye(N, M=0, k=0, dtype="float32", **kwargs):
+    """Ones on the k-th diagonal, else zeros; M of 0 makes it square."""
+    return compose("_eye", "_eye", (), {"N": N, "M": M, "k": k, "dtype": dtype or "float32", **kwargs})

@@ -66,6 +66,7 @@ def convolution(
     cudnn_tune=None,
     cudnn_off=False,
     layout=None,
+    act_type=None,
 ):
     """Convolution over one to three spatial axes.
 
@@ -89,6 +90,8 @@ def convolution(
         "NCW", "NCHW", "NCDHW", or "NWC", "NHWC", "NDHWC".
     workspace, cudnn_tune, cudnn_off
         Accepted and without effect.
+    act_type : {None, 'relu'}
+        What is applied to the results, in the same pass.
 
     Returns
     -------
@@ -117,7 +120,10 @@ def convolution(
         num_group,
         layout,
     )
-    return _kernels.convolution(data, weight, None if no_bias else bias, **attributes)
+    if act_type not in (None, "relu"):
+        raise ValueError(f"convolution: act_type must be None or 'relu', got {act_type!r}")
+    kernel = _kernels.convolution if act_type is None else _kernels.convolution_relu
+    return kernel(data, weight, None if no_bias else bias, **attributes)
 
 
 @operator("Deconvolution", inputs=3)

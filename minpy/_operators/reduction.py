@@ -8,7 +8,7 @@ from minpy.util import is_np_shape
 
 def kept_axes(data, axis, exclude):
     """The axes that a reduction goes over, sorted; () and None mean all."""
-    ndim = np.ndim(data)
+    ndim = data.ndim if isinstance(data, _core.ndarray) else np.ndim(data)
     axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     axes = sorted({a + ndim if a < 0 else a for a in axes}) or list(range(ndim))
     if any(not 0 <= a < ndim for a in axes):
@@ -28,6 +28,9 @@ def finish(result, data, axes, keepdims):
 
 def _reduction(function, legacy_names, doc):
     def reduce(data, axis=None, keepdims=False, exclude=False):
+        if axis is None or axis == ():
+            result = function(data, keepdims=True)
+            return result if keepdims else np.reshape(result, () if is_np_shape() else (1,))
         axes = kept_axes(data, axis, exclude)
         return finish(function(data, axis=axes, keepdims=True), data, axes, keepdims)
 

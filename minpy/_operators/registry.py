@@ -78,7 +78,9 @@ def _front(operator_name, function):
                 return node
         if complete_inputs is not None:
             args, kwargs = complete_inputs(operator_name, function, args, kwargs)
-        result = NotImplemented if serve_sparse is None else serve_sparse(operator_name, function, args, kwargs)
+        result = (
+            NotImplemented if serve_sparse is None else serve_sparse(operator_name, function, args, kwargs)
+        )
         if result is NotImplemented:
             result = function(*args, **kwargs)
         return result if out is None else _write(out, result)

@@ -114,6 +114,8 @@ def reshape(data, shape=(), reverse=False, target_shape=(), keep_highest=False):
         shape = [-1 if n == 0 else n for n in target_shape]
         if keep_highest:
             shape[0] = np.shape(data)[0]
+    if all(n > 0 for n in shape):
+        return np.reshape(data, shape)
     return np.reshape(data, reshaped(np.shape(data), shape, reverse))
 
 

@@ -181,3 +181,22 @@ def test_shared_and_several_devices():
     assert out.context == mx.cpu(1)
     with pytest.raises(RuntimeError, match="was not initialized on context"):
         a.weight.data(mx.cpu(2))
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh", "sigmoid", "softsign"])
+def test_activations_in_the_same_pass_are_the_same(kind):
+    x = nd.random.normal(shape=(2, 3, 7, 7))
+    for layer in (nn.Conv2D(4, 3, activation=kind), nn.Dense(5, activation=kind)):
+        layer.initialize(mx.init.Normal(0.3))
+        results = []
+        for watched in (False, True):
+            handle = layer.act.register_forward_hook(lambda *_: None) if watched else None
+            x.attach_grad()
+            with autograd.record():
+                y = layer(x)
+            y.backward()
+            results.append([a.asnumpy() for a in (y, x.grad, layer.weight.grad(), layer.bias.grad())])
+            if handle:
+                handle.detach()
+        for fused, apart in zip(*results):
+            numpy.testing.assert_allclose(fused, apart, rtol=1e-5, atol=1e-5)

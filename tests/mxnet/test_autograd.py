@@ -65,7 +65,9 @@ def test_add_and_null():
         square(x).backward()
     assert x.grad.asnumpy().tolist() == [4, 8, 12]
     x = variable(grad_req="null")
-    with pytest.raises(mx.MXNetError, match="There are no inputs in computation graph that require gradients."):
+    with pytest.raises(
+        mx.MXNetError, match="There are no inputs in computation graph that require gradients."
+    ):
         square(x).backward()
     with pytest.raises(KeyError, match="foo"):
         variable(grad_req="foo")
@@ -79,7 +81,9 @@ def test_no_graph(how):
         y.backward()
     else:
         y = x * x if how == "outside" else nd.array([1.0])
-    with pytest.raises(mx.MXNetError, match="Cannot differentiate node because it is not in a computational graph"):
+    with pytest.raises(
+        mx.MXNetError, match="Cannot differentiate node because it is not in a computational graph"
+    ):
         y.backward()
 
 

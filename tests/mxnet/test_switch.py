@@ -19,9 +19,7 @@ def switched():
 
 
 def run(*arguments, **kwargs):
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=120, **kwargs
-    )
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, **kwargs)
 
 
 def test_one_module_object_under_both_names(switched):

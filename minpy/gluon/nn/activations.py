@@ -1,6 +1,6 @@
 """Activation functions as layers."""
 
-from minpy import initializer
+from minpy import _core, initializer
 from minpy.gluon.hybrid import HybridBlock
 
 __all__ = ["ELU", "GELU", "SELU", "Activation", "LeakyReLU", "PReLU", "Swish"]
@@ -21,6 +21,11 @@ class Activation(HybridBlock):
 
     def _alias(self):
         return self._act_type
+
+    def fuses(self, x, kinds):
+        """Whether the layer before may apply it in its own pass over the array `x`: nobody watches this one."""
+        watched = self._forward_hooks or self._forward_pre_hooks
+        return self._act_type in kinds and not watched and isinstance(x, _core.ndarray)
 
     def hybrid_forward(self, F, x):
         return F.Activation(x, act_type=self._act_type)

@@ -50,9 +50,10 @@ class Dense(HybridBlock):
             self.act = Activation(activation, prefix=activation + "_") if activation is not None else None
 
     def hybrid_forward(self, F, x, weight, bias=None):
-        out = F.FullyConnected(
-            x, weight, bias, no_bias=bias is None, num_hidden=self._units, flatten=self._flatten, name="fwd"
-        )
+        options = {"no_bias": bias is None, "num_hidden": self._units, "flatten": self._flatten}
+        if self.act is not None and self.act.fuses(x, ("relu", "sigmoid", "tanh")):
+            return F.FullyConnected(x, weight, bias, act_type=self.act._act_type, **options)
+        out = F.FullyConnected(x, weight, bias, name="fwd", **options)
         return out if self.act is None else self.act(out)
 
     def __repr__(self):

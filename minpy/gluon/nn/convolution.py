@@ -86,6 +86,8 @@ class _Conv(HybridBlock):
         return (first, second, *kernel) if self._kwargs["layout"][1] == "C" else (first, *kernel, second)
 
     def hybrid_forward(self, F, x, weight, bias=None):
+        if self.act is not None and self._op_name == "Convolution" and self.act.fuses(x, ("relu",)):
+            return F.Convolution(x, weight, bias, act_type="relu", **self._kwargs)
         out = getattr(F, self._op_name)(x, weight, bias, name="fwd", **self._kwargs)
         return out if self.act is None else self.act(out)
 

@@ -11,6 +11,7 @@ import numpy
 import minpy.numpy as np
 from minpy._operators.reduction import finish
 from minpy._operators.registry import operator
+from minpy._operators.repetition import beside
 
 
 def _linalg(name, inputs=1):
@@ -32,7 +33,7 @@ def _symmetric(a):
 def _vector(result, a):
     """One number for each matrix; outside of NumPy shape semantics a single one has shape (1,)."""
     axes = (np.ndim(a) - 2, np.ndim(a) - 1)
-    return finish(np.reshape(result, (*np.shape(a)[:-2], 1, 1)), a, axes, False)
+    return beside(a, finish(np.reshape(result, (*np.shape(a)[:-2], 1, 1)), a, axes, False))
 
 
 def _square(name, a):

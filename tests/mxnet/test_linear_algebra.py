@@ -28,8 +28,19 @@ def test_factors_give_the_matrix_back():
 def test_numbers_of_one_matrix_have_shape_1():
     a = nd.array([[4, 1], [1, 3]])
     for result in (nd.linalg.det(a), nd.linalg.sumlogdiag(a), *nd.linalg.slogdet(a)):
+        assert type(result) is nd.NDArray
         assert result.shape == (1,)
     assert nd.linalg.det(a).asscalar() == pytest.approx(11)
+
+
+def test_gradients_of_the_numbers_of_one_matrix():
+    a = nd.array([[4, 1], [1, 3]])
+    a.attach_grad()
+    with autograd.record():
+        total = nd.linalg.det(a) + nd.linalg.slogdet(a)[1] * 11
+    assert type(total) is nd.NDArray
+    total.backward()
+    assert a.grad.asnumpy() == pytest.approx(numpy.array([[6, -2], [-2, 8.0]]), rel=1e-5)
 
 
 def test_second_derivatives_exist():

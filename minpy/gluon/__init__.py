@@ -5,10 +5,19 @@ from minpy.gluon.block import Block
 from minpy.gluon.hybrid import HybridBlock
 from minpy.gluon.parameter import Constant, DeferredInitializationError, Parameter
 from minpy.gluon.parameter_dict import ParameterDict
+from minpy.gluon.symbol_block import SymbolBlock
 
 _LAZY = ("contrib", "data", "metric", "model_zoo", "rnn", "utils")
 
-__all__ = ["Block", "Constant", "DeferredInitializationError", "HybridBlock", "Parameter", "ParameterDict"]
+__all__ = [
+    "Block",
+    "Constant",
+    "DeferredInitializationError",
+    "HybridBlock",
+    "Parameter",
+    "ParameterDict",
+    "SymbolBlock",
+]
 
 
 def __getattr__(name):

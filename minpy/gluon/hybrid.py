@@ -26,6 +26,7 @@ class HybridBlock(Block):
         super().__init__(prefix, params)
         self._active = False
         self._flags = {}
+        self._seen_inputs = None  # how the arguments of the first hybridized call were nested
 
     def register_child(self, block, name=None):
         """Add a child, which must be a HybridBlock."""
@@ -51,6 +52,9 @@ class HybridBlock(Block):
         """
         self._active = active
         self._flags = kwargs
+        self._seen_inputs = None
+        if active:
+            self._forward_pre_hooks.append(_note_inputs)
         super().hybridize(active, **kwargs)
 
     def infer_shape(self, *args):
@@ -92,6 +96,82 @@ class HybridBlock(Block):
         with self.name_scope():
             return self.hybrid_forward(symbol, x, *args, **params)
 
+    def export(self, path, epoch=0, remove_amp_cast=True):
+        """Save the computation as a symbol and the parameters, for `SymbolBlock.imports` and the Module API.
+
+        Parameters
+        ----------
+        path : str
+            The files are `path-symbol.json` and `path-NNNN.params`, with `epoch` for the number.
+        epoch : int
+            See `path`.
+
+        Returns
+        -------
+        symbol_filename, params_filename : str
+
+        Raises
+        ------
+        RuntimeError
+            Before the block was hybridized and called.
+        """
+        if self._seen_inputs is None:
+            raise RuntimeError(
+                "Please first call block.hybridize() and then run forward with this block at least once before calling"
+                " export."
+            )
+        graph = self._symbol_graph()
+        graph.save(f"{path}-symbol.json")
+        arguments, auxiliary = set(graph.list_arguments()), set(graph.list_auxiliary_states())
+        values = {}
+        for name, parameter in self.collect_params().items():
+            kind = "arg:" if name in arguments else "aux:" if name in auxiliary else None
+            if kind is not None:
+                values[kind + name] = parameter._reduced()
+        nd.save(f"{path}-{epoch:04d}.params", values)
+        return f"{path}-symbol.json", f"{path}-{epoch:04d}.params"
+
+    def _symbol_graph(self):
+        """The computation as a Symbol of the inputs `data`, or `data0`, `data1` ..."""
+        from minpy import symbol
+
+        count = _count(self._seen_inputs)
+        inputs = iter([symbol.var("data" if count == 1 else f"data{i}") for i in range(count)])
+        outputs = self(*_filled(self._seen_inputs, inputs))
+        flat = list(_flat(outputs))
+        return flat[0] if len(flat) == 1 else symbol.Group(flat)
+
     def hybrid_forward(self, F, x, *args, **kwargs):
         """Compute the outputs with the operators of F; to be defined by the class."""
         raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
+
+
+def _note_inputs(block, args):
+    """A hook for the first hybridized call, which takes itself off."""
+    block._forward_pre_hooks = [hook for hook in block._forward_pre_hooks if hook is not _note_inputs]
+    block._seen_inputs = _nesting(args)
+
+
+def _nesting(value):
+    """The value's lists and tuples, with True for what is no list; None stays."""
+    if isinstance(value, (list, tuple)):
+        return [_nesting(item) for item in value]
+    return None if value is None else True
+
+
+def _count(nesting):
+    return sum(map(_count, nesting)) if isinstance(nesting, list) else int(nesting is not None)
+
+
+def _filled(nesting, values):
+    if isinstance(nesting, list):
+        return [_filled(item, values) for item in nesting]
+    return None if nesting is None else next(values)
+
+
+def _flat(value):
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _flat(item)
+    elif value is not None:
+        yield value

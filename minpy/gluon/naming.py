@@ -41,13 +41,14 @@ class BlockScope:
 
     def __enter__(self):
         if self._block._empty_prefix:
-            self._outer.append(None)
             return self
-        self._outer.append(getattr(_current, "value", None))
+        names = _name.Prefix(self._block.prefix)  # operators on symbols get names below the block's too
+        self._outer.append((getattr(_current, "value", None), names))
+        names.__enter__()
         _current.value = self
         return self
 
     def __exit__(self, *exc_info):
-        before = self._outer.pop()
         if not self._block._empty_prefix:
-            _current.value = before
+            _current.value, names = self._outer.pop()
+            names.__exit__(*exc_info)

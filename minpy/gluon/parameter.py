@@ -370,8 +370,12 @@ class Parameter:
             dtype=self.dtype,
             lr_mult=self.lr_mult,
             wd_mult=self.wd_mult,
-            init=self.init,
+            init=self._symbol_init(),
+            stype=self._stype,
         )
+
+    def _symbol_init(self):
+        return self.init
 
 
 class Constant(Parameter):
@@ -401,3 +405,6 @@ class Constant(Parameter):
             contexts = self._deferred_init[1]
             self._deferred_init = None
             self._set_copies(self.value, contexts)
+
+    def _symbol_init(self):
+        return None  # a Constant's array is no text

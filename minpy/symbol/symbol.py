@@ -419,7 +419,7 @@ def var(name, attr=None, shape=None, lr_mult=None, wd_mult=None, dtype=None, ini
                 " underscores, e.g, __yourattr__"
             )
         attrs[key] = str(value)
-    return Symbol([(Node(None, NameManager._current.value.get(name, name), attrs), 0, 0)])
+    return Symbol([(Node(None, name, attrs), 0, 0)])
 
 
 Variable = var

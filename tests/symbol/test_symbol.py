@@ -118,7 +118,7 @@ def test_methods_are_the_operators():
 def test_names_scopes_and_attributes():
     with mx.name.Prefix("net_"):
         assert sym.FullyConnected(sym.Variable("d"), num_hidden=2, name="f").list_arguments() == [
-            "net_d", "net_f_weight", "net_f_bias",
+            "d", "net_f_weight", "net_f_bias",
         ]  # fmt: skip
     with mx.AttrScope(ctx_group="dev1", __note__="3"):
         w = sym.Variable("w", lr_mult=2, shape=(2, 3), dtype="float16", init=mx.init.Zero())

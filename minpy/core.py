@@ -13,8 +13,17 @@ import functools
 import numpy as _numpy
 
 from minpy import _core
+from minpy._symbol_function import Function
 
-__all__ = ["convert_args", "grad", "grad_and_loss", "minpy_to_numpy", "numpy_to_minpy", "return_numpy"]
+__all__ = [
+    "Function",
+    "convert_args",
+    "grad",
+    "grad_and_loss",
+    "minpy_to_numpy",
+    "numpy_to_minpy",
+    "return_numpy",
+]
 
 
 def _gradient_function(func, argnum, with_loss):

@@ -169,7 +169,7 @@ void Pass::take_results(size_t k) {
 // Whether nobody else can see the array or its bytes.
 bool is_private(const ArrayRef& a) {
   return Py_REFCNT(a.object()) == 1 && a->storage->refs == 1 && !a->base && !a->storage->saved &&
-         !(a->storage->flags & kStorageExported);
+         !(a->storage->flags & kStorageExported) && a->writeable() && !(a->flags & kScalar);
 }
 
 // A gradient that nobody holds takes the place of a buffer that nobody holds; else it is copied.

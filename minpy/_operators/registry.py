@@ -100,6 +100,8 @@ def _write(out, result):
     if isinstance(result, (tuple, list)):
         for target, value in zip(out, result, strict=True):
             target[...] = value
+    elif isinstance(out, (list, tuple)):
+        _write(out, [result])
     else:
         out[...] = result
     return out

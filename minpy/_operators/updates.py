@@ -91,9 +91,10 @@ def adam_update(weight, grad, mean, var, lr, beta1=0.9, beta2=0.999, epsilon=1e-
 def adamw_update(weight, grad, mean, var, rescale_grad, lr, eta, beta1=0.9, beta2=0.999, epsilon=1e-8, wd=0.0,
                  clip_gradient=-1.0):  # fmt: skip
     """Adam with decoupled weight decay: weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight)."""
-    grad = grad * rescale_grad
-    if clip_gradient > 0:
-        grad = np.clip(grad, -clip_gradient, clip_gradient)
+    scale = float(rescale_grad)
+    if scale == 0 or not math.isfinite(scale):  # gradients overflowed: no step
+        return weight + 0
+    grad = _scaled(grad, scale, clip_gradient)
     mean[...] = beta1 * mean + (1 - beta1) * grad
     var[...] = beta2 * var + (1 - beta2) * (grad * grad)
     return weight - eta * (lr * mean / (np.sqrt(var) + epsilon) + wd * weight)

@@ -35,15 +35,27 @@ __all__ = [
 ]
 
 
-class _Switch(ThreadValue):
-    """A flag per thread; the first time that it goes on, a line is logged."""
+def _keep_results_arrays(active):
+    """With array semantics, a result without dimensions is an array and no NumPy scalar."""
+    from minpy import _core
 
-    def __init__(self, notice):
+    if active:
+        import minpy.numpy_extension  # noqa: F401  (members of mx.np.ndarray)
+    _core.set_scalar_arrays(active)
+
+
+class _Switch(ThreadValue):
+    """A flag per thread; the first time that it goes on, a line is logged. `effect` is told each value."""
+
+    def __init__(self, notice, effect=None):
         super().__init__(bool)
         self._notice = notice
+        self._effect = effect
 
     def set(self, active):
         """Returns the value before."""
+        if self._effect is not None:
+            self._effect(bool(active))
         if active and self._notice not in _logged:
             _logged.add(self._notice)
             logging.info(self._notice)
@@ -60,7 +72,8 @@ _shape = _Switch(
 )
 _array = _Switch(
     "NumPy array semantics has been activated in your code. This allows you to use operators from MXNet NumPy "
-    "and NumPy Extension modules as well as MXNet NumPy `ndarray`s."
+    "and NumPy Extension modules as well as MXNet NumPy `ndarray`s.",
+    _keep_results_arrays,
 )
 _default_dtype = _Switch("NumPy array default dtype has been changed from float32 to float64 in your code.")
 

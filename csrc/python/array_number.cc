@@ -158,11 +158,13 @@ PyObject* nb_matmul_inplace(PyObject* a, PyObject* b) {
   return fallback_method(reinterpret_cast<Array*>(a), "__imatmul__", &b, 1, nullptr);
 }
 
-// bool(), int(), float() ... of one element; NumPy words the errors for the rest.
+// bool(), int(), float() ... of one element; NumPy words the errors for the rest. MXNet's arrays
+// take any number of axes, as NumPy's did once.
 template <PyObject* (*Convert)(PyObject*)>
 PyObject* to_number(PyObject* self, const char* method) {
   Array* a = reinterpret_cast<Array*>(self);
-  if (a->ndim) return fallback_method(a, method, nullptr, 0, nullptr);
+  if (a->ndim && !(scalar_arrays && a->size == 1))
+    return fallback_method(a, method, nullptr, 0, nullptr);
   PyObject* scalar = make_python_scalar(a->dtype, a->bytes());
   PyObject* result = scalar ? Convert(scalar) : nullptr;
   Py_XDECREF(scalar);

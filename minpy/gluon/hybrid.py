@@ -77,7 +77,7 @@ class HybridBlock(Block):
             return self.hybrid_forward(nd, x, *args)
         number = _core.context_of(first) if isinstance(first, nd.NDArray) else 0
         params = {name: p._by_number.get(number) for name, p in self._reg_params.items()}
-        if None not in params.values():
+        if all(value is not None for value in params.values()):
             return self.hybrid_forward(nd, x, *args, **params)
         ctx = first.context if isinstance(first, nd.NDArray) else current_context()
         params = {name: self._argument(p, ctx) for name, p in self._reg_params.items()}

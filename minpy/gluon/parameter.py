@@ -7,6 +7,7 @@ import numpy
 from minpy import _core, autograd, initializer, nd
 from minpy.base import MXNetError
 from minpy.context import Context, cpu, current_context
+from minpy.util import is_np_array
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "tensor_types"]
 
@@ -198,6 +199,8 @@ class Parameter:
         self._data = {}
         for context in contexts:
             array = data.copyto(context)
+            if is_np_array():
+                array = _core.plain_array(array)
             self._attach(array)
             self._data[context] = array
         self._number()

@@ -4,6 +4,8 @@ Operators are those of minpy/_operators, by MXNet's names; what an array is and 
 behaviour differs from MXNet 1.9.1 by intention, docs/mxnet_differences.md says so.
 """
 
+import importlib
+
 import minpy.numpy as _np
 from minpy.engine import waitall
 from minpy.nd import _namespace
@@ -44,10 +46,10 @@ _SPARSE = (
 
 
 def __getattr__(name):
-    """Sparse arrays load on first use: dense operators need not look for them before."""
+    """Sparse arrays load on first use; `F.np` and `F.npx` are for hybrid blocks."""
+    if name in ("np", "npx"):
+        return importlib.import_module("minpy.mxnet.numpy" if name == "np" else "minpy.numpy_extension")
     if name == "sparse" or name in _SPARSE:
-        import importlib
-
         module = importlib.import_module("minpy.nd.sparse")
         return module if name == "sparse" else getattr(module, name)
     raise AttributeError(f"module 'minpy.nd' has no attribute {name!r}")

@@ -17,7 +17,8 @@ from minpy.context import (  # noqa: F401
     num_gpus,
 )
 from minpy.engine import waitall  # noqa: F401
-from minpy.numpy_extension import random  # noqa: F401
+from minpy.numpy_extension import array_members, random  # noqa: F401
+from minpy.numpy_extension.mxnet_functions import *  # noqa: F403
 from minpy.util import (  # noqa: F401
     get_cuda_compute_capability,
     is_np_array,

@@ -1,0 +1,75 @@
+"""What MXNet's `mx.np.ndarray` has besides NumPy's array: members of ndarray from the import of `minpy.npx` on.
+
+An `np.ndarray` lies on the CPU; a copy to `cpu(1)` is one more array there, and tells its device as `cpu(0)`.
+"""
+
+import numpy as _numpy
+
+from minpy import _core
+from minpy import numpy as np
+from minpy.context import Context, cpu
+
+__all__ = ["install"]
+
+
+def asnumpy(self):
+    """A numpy.ndarray with a copy of the elements; waits for them."""
+    return _numpy.array(_core.to_numpy(self))
+
+
+def as_np_ndarray(self):
+    """The array itself."""
+    return self
+
+
+def as_nd_ndarray(self):
+    """An nd.NDArray over the same memory; gradients flow through."""
+    from minpy.nd.ndarray import to_nd
+
+    return to_nd(self, cpu(0))
+
+
+def as_in_ctx(self, ctx):
+    """The array itself when it is on that device, else a copy there."""
+    return self if ctx == self.context else self.copyto(ctx)
+
+
+def copyto(self, other):
+    """Copy the elements to an array, which is returned, or to a new one on the device `other`."""
+    from minpy.nd.ndarray import as_context
+
+    if isinstance(other, Context):
+        as_context(other)
+        return np.copy(self)
+    if isinstance(other, _core.ndarray):
+        if other is not self:
+            other[...] = self
+        return other
+    raise TypeError(f"copyto does not support type {type(other)}")
+
+
+def wait_to_read(self):
+    """Wait until the elements are there; errors of their computation are raised here."""
+    _core.to_numpy(self)
+
+
+def _context(self):
+    """The device that holds the array."""
+    return cpu(0)
+
+
+def _stype(self):
+    """The storage format: 'default', dense."""
+    return "default"
+
+
+def install():
+    """Gives ndarray the members."""
+    functions = (asnumpy, as_np_ndarray, as_nd_ndarray, as_in_ctx, copyto, wait_to_read)
+    members = {function.__name__: function for function in functions}
+    members |= {"as_in_context": as_in_ctx, "wait_to_write": wait_to_read, "stype": property(_stype)}
+    members |= {"context": property(_context), "ctx": property(_context)}
+    _core.add_array_members(members)
+
+
+install()

@@ -46,16 +46,46 @@ _NUMPY = {
 }
 
 
+def _is_state(found):
+    """Whether this is a class of what states consist of, or a function that makes arrays from their parts."""
+    from minpy import gluon, lr_scheduler, nd, optimizer
+    from minpy.context import Context
+    from minpy.nd import ndarray
+
+    if not isinstance(found, type):
+        return found in (ndarray._rebuild, nd.sparse.arrays._rebuild)
+    kinds = (
+        optimizer.Optimizer,
+        optimizer.Updater,
+        lr_scheduler.LRScheduler,
+        gluon.Parameter,
+        Context,
+        nd.NDArray,
+    )
+    return issubclass(found, kinds)
+
+
+def _registered(module, name):
+    """An optimizer that a program registered, wherever its class is defined."""
+    from minpy.optimizer import Optimizer
+
+    found = Optimizer.opt_registry.get(name.lower())
+    return found if found is not None and (found.__module__, found.__qualname__) == (module, name) else None
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         module = _MODULES.get(module, module)
         if module.startswith("minpy."):
             found = getattr(importlib.import_module(module), name, None)
-            if found is not None:
+            if found is not None and _is_state(found):
                 return found
         elif (module, name) in _PLAIN or (module.split(".")[0] == "numpy" and name in _NUMPY):
             return super().find_class(module, name)
-        raise MXNetError(f"the file names {module}.{name}, which states and checkpoints do not contain")
+        found = _registered(module, name)
+        if found is None:
+            raise MXNetError(f"the file names {module}.{name}, which states and checkpoints do not contain")
+        return found
 
 
 def restricted_loads(content):

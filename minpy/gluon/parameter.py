@@ -87,6 +87,7 @@ class Parameter:
         self._data = None  # {Context: NDArray}
         self._by_number = {}  # the same by the number of the device
         self._deferred_init = None  # (init, contexts, default_init, data)
+        self._var = None  # (settings, Symbol)
         self._grad_req = None
         self.grad_req = grad_req
 
@@ -364,18 +365,20 @@ class Parameter:
             self._number()
 
     def var(self):
-        """A Symbol that stands for the parameter."""
+        """The Symbol that stands for the parameter: one, so that a graph that uses it twice has one argument."""
         from minpy import symbol
 
-        return symbol.var(
-            self.name,
-            shape=self.shape,
-            dtype=self.dtype,
-            lr_mult=self.lr_mult,
-            wd_mult=self.wd_mult,
-            init=self._symbol_init(),
-            stype=self._stype,
-        )
+        settings = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "lr_mult": self.lr_mult,
+            "wd_mult": self.wd_mult,
+            "init": self._symbol_init(),
+            "stype": self._stype,
+        }
+        if self._var is None or self._var[0] != settings:
+            self._var = (settings, symbol.var(self.name, **settings))
+        return self._var[1]
 
     def _symbol_init(self):
         return self.init

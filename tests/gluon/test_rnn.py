@@ -321,3 +321,30 @@ def test_a_network_learns():
         trainer.step(64)
         losses.append(float(loss.mean().asscalar()))
     assert losses[-1] < 0.02 * losses[0]
+
+
+# --- Symbols ---
+
+
+def test_cells_compose_symbols():
+    """Arguments in the order that MXNet lists them."""
+    from minpy import sym
+
+    own = ["l_i2h_weight", "l_i2h_bias", "l_h2h_weight", "l_h2h_bias"]
+    cell = rnn.GRUCell(4, prefix="l_")
+    outputs, _ = cell.unroll(3, sym.var("x"), merge_outputs=True)
+    assert outputs.list_arguments() == ["x", *own]
+    cell = rnn.LSTMCell(4, prefix="l_")
+    output, states = cell(sym.var("x"), cell.begin_state(func=sym.var))
+    assert output.list_arguments() == ["x", *own[:2], "l_begin_state_0", *own[2:], "l_begin_state_1"]
+    both = rnn.BidirectionalCell(rnn.LSTMCell(4, prefix="l_"), rnn.LSTMCell(4, prefix="r_"))
+    outputs, _ = both.unroll(3, [sym.var(f"t{i}") for i in range(3)])
+    assert [o.name for o in outputs] == ["bi_t0", "bi_t1", "bi_t2"]
+    layer = rnn.LSTM(4, prefix="n_")
+    assert layer(sym.var("x")).list_arguments() == [
+        "x",
+        "n_l0_i2h_weight",
+        "n_l0_h2h_weight",
+        "n_l0_i2h_bias",
+        "n_l0_h2h_bias",
+    ]

@@ -19,8 +19,8 @@ def front_end(value):
 
 
 def as_list(value):
-    """A list of what an operator returned."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    """A list of what an operator returned: of a symbol, its outputs."""
+    return [value] if isinstance(value, _core.ndarray) else list(value)
 
 
 def steps_of(length, inputs, layout):

@@ -372,4 +372,5 @@ class RowSparseNDArray(BaseSparseNDArray):
 def _rebuild(maker, parts, shape):
     from minpy.nd import sparse
 
-    return getattr(sparse, maker)(parts, shape=shape)
+    makers = {"csr_matrix": sparse.csr_matrix, "row_sparse_array": sparse.row_sparse_array}
+    return makers[maker](tuple(parts), shape=shape)

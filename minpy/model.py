@@ -1,0 +1,69 @@
+"""Checkpoints: a symbol and its parameters in files, and what training loops pass to callbacks."""
+
+import collections
+import logging
+
+from minpy import nd, symbol
+
+__all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
+
+BatchEndParam = collections.namedtuple("BatchEndParams", ["epoch", "nbatch", "eval_metric", "locals"])
+
+
+def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True):
+    """Save a symbol and its parameters to `prefix-symbol.json` and `prefix-NNNN.params`.
+
+    Parameters
+    ----------
+    prefix : str
+        Start of the names of the files.
+    epoch : int
+        The number in the name.
+    symbol : Symbol
+        The graph; None: only the parameters are saved.
+    arg_params, aux_params : dict of str to NDArray
+        Arguments and auxiliary states.
+    """
+    if symbol is not None:
+        symbol.save(f"{prefix}-symbol.json")
+    name = f"{prefix}-{epoch:04d}.params"
+    save_params(name, arg_params, aux_params)
+    logging.info('Saved checkpoint to "%s"', name)
+
+
+def save_params(fname, arg_params, aux_params):
+    """Save arguments and auxiliary states under names that tell them apart."""
+    values = {f"arg:{name}": array for name, array in arg_params.items()}
+    nd.save(fname, values | {f"aux:{name}": array for name, array in aux_params.items()})
+
+
+def split_params(values):
+    """The arguments and the auxiliary states of a file's arrays, as dicts; others are ignored."""
+    found = {"arg": {}, "aux": {}}
+    for key, array in values.items():
+        kind, _, name = key.partition(":")
+        if kind in found:
+            found[kind][name] = array
+    return found["arg"], found["aux"]
+
+
+def load_params(prefix, epoch):
+    """The arguments and auxiliary states of a checkpoint, as dicts of NDArray."""
+    values = nd.load(f"{prefix}-{epoch:04d}.params")
+    if not values:
+        logging.warning("Params file '%s' is empty", f"{prefix}-{epoch:04d}.params")
+        return {}, {}
+    return split_params(values)
+
+
+def load_checkpoint(prefix, epoch):
+    """The symbol, arguments and auxiliary states that `save_checkpoint` saved.
+
+    Parameters
+    ----------
+    prefix : str
+        Start of the names of the files.
+    epoch : int
+        The number in the name.
+    """
+    return (symbol.load(f"{prefix}-symbol.json"), *load_params(prefix, epoch))

@@ -1,0 +1,6 @@
+"""Training and prediction with symbols: `mx.mod`."""
+
+from minpy.module.base import BaseModule
+from minpy.module.module import Module
+
+__all__ = ["BaseModule", "Module"]

@@ -51,15 +51,16 @@ def installed():
 
 
 def __getattr__(name):
-    if not name.startswith("_") and public_module(name):
-        return importlib.import_module(public_module(name))
+    module = None if name.startswith("_") else public_module(name)
     try:
-        return getattr(minpy, name)
+        found = importlib.import_module(module) if module else getattr(minpy, name)
     except AttributeError:
         raise AttributeError(
             f"module 'mxnet' has no attribute {name!r}: this is minpy {minpy.__version__}, which stands in for MXNet "
             f"{__version__}"
         ) from None
+    globals()[name] = found
+    return found
 
 
 def __dir__():

@@ -8,12 +8,10 @@ import sys
 
 __all__ = ["Finder", "public_module"]
 
-# MXNet's names for modules that are called otherwise here, and its inner modules, whose contents the package
-# around them has here.
+# MXNet's names for modules that are called otherwise here, and its inner modules where the package around them has
+# their contents here.
 _ALIASES = {
-    "": "",
     "attr": "attribute",
-    "base": "base",
     "contrib.amp": "amp",
     "device": "context",
     "gluon.nn.basic_layers": "gluon.nn",
@@ -58,16 +56,14 @@ _ALIASES = {
 
 def public_module(name):
     """The name of the module that `mxnet.<name>` stands for, or None."""
-    if name in _ALIASES:
-        candidate = "minpy." + _ALIASES[name]
-    elif "." in name:
-        parent, _, last = name.rpartition(".")
-        parent = public_module(parent)
-        if parent is None:
+    parent, _, last = name.rpartition(".")
+    if parent:
+        package = public_module(parent)
+        if package is None:
             return None
-        candidate = f"{parent}.{last}"
-    else:
-        candidate = "minpy." + name
+        if _exists(f"{package}.{last}"):
+            return f"{package}.{last}"
+    candidate = "minpy." + _ALIASES.get(name, name)
     return candidate if _exists(candidate) else None
 
 

@@ -207,11 +207,7 @@ class Trainer:
         if self._update_on_kvstore:
             self._kvstore.save_optimizer_states(fname, dump_optimizer=True)
             return
-        parameters, self._optimizer.param_dict = self._optimizer.param_dict, {}
-        try:
-            write_atomically(fname, self._updaters[0].get_states(dump_optimizer=True))
-        finally:
-            self._optimizer.param_dict = parameters
+        write_atomically(fname, self._updaters[0].get_states(dump_optimizer=True))
 
     def load_states(self, fname):
         """Load the optimizer and its states."""

@@ -216,10 +216,12 @@ class Optimizer:
     def __getstate__(self):
         state = self.__dict__.copy()
         state.pop("_index_update_count", None)
+        state.pop("param_dict", None)  # parameters belong to the network and its own files
         return state
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self.__dict__.setdefault("param_dict", {})
         self.__dict__.setdefault("_all_index_update_counts", {0: state.get("_index_update_count", {})})
         self._set_current_context(0)
 

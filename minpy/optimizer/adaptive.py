@@ -188,6 +188,8 @@ class Ftrl(Optimizer):
         See Optimizer.
     """
 
+    lazy_for_sparse_weights = True  # then only the rows of a row-sparse gradient are updated, as in MXNet
+
     def __init__(self, lamda1=0.01, learning_rate=0.1, beta=1, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.lamda1, self.beta = lamda1, beta

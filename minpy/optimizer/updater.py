@@ -37,7 +37,26 @@ class Updater:
         elif not self.states_synced[index]:
             self.states[index] = self.sync_state_context(self.states[index], weight.context)
             self.states_synced[index] = True
-        self.optimizer.update_multi_precision(index, weight, grad, self.states[index])
+        if _format(grad) == _format(weight) == "default":
+            self.optimizer.update_multi_precision(index, weight, grad, self.states[index])
+        else:
+            self._update_sparse(index, weight, grad, self.states[index])
+
+    def _update_sparse(self, index, weight, grad, state):
+        """With `lazy_update` only the rows that a row-sparse gradient has are updated, of weight and states."""
+        whole = weight.tostype("default") if _format(weight) != "default" else weight
+        lazy = getattr(self.optimizer, "lazy_update", False)
+        if whole is not weight:
+            lazy = lazy or getattr(self.optimizer, "lazy_for_sparse_weights", False)
+        if lazy and _format(grad) == "row_sparse":
+            rows, grad = grad.indices, grad.data
+            parts = _chosen_rows((whole, state), rows)
+            self.optimizer.update_multi_precision(index, parts[0], grad, parts[1])
+            _put_rows((whole, state), parts, rows)
+        else:
+            self.optimizer.update_multi_precision(index, whole, grad.tostype("default"), state)
+        if whole is not weight:
+            weight[:] = whole
 
     def sync_state_context(self, state, context):
         """The state on a device."""
@@ -61,6 +80,25 @@ class Updater:
     def get_states(self, dump_optimizer=False):
         """The states, and the optimizer when asked for, as bytes."""
         return pickle.dumps((self.states, self.optimizer) if dump_optimizer else self.states)
+
+
+def _format(array):
+    return getattr(array, "stype", "default")
+
+
+def _chosen_rows(state, rows):
+    """Copies of the rows of all arrays in a weight's state."""
+    if isinstance(state, (tuple, list)):
+        return type(state)(_chosen_rows(part, rows) for part in state)
+    return nd.take(state, rows) if isinstance(state, nd.NDArray) else state
+
+
+def _put_rows(state, parts, rows):
+    if isinstance(state, (tuple, list)):
+        for whole, part in zip(state, parts):
+            _put_rows(whole, part, rows)
+    elif isinstance(state, nd.NDArray):
+        state[rows] = parts
 
 
 def get_updater(optimizer):

@@ -1,5 +1,6 @@
 """Block: the base of all layers and networks."""
 
+import importlib
 import warnings
 from collections import OrderedDict
 
@@ -322,3 +323,13 @@ class Block:
 def _indent(text):
     lines = text.split("\n")
     return "\n".join([lines[0], *("  " + line for line in lines[1:])])
+
+
+# MXNet has all kinds of blocks in this module.
+_ELSEWHERE = {"HybridBlock": "minpy.gluon.hybrid", "SymbolBlock": "minpy.gluon.symbol_block"}
+
+
+def __getattr__(name):
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module 'minpy.gluon.block' has no attribute {name!r}")

@@ -39,6 +39,9 @@ def _weighted(F, loss, weight, sample_weight):
     return loss * weight
 
 
+_apply_weighting = _weighted  # by this name losses outside of MXNet use it
+
+
 def _same_shape(F, x, like):
     return F.reshape_like(x, like)
 

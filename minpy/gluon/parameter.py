@@ -414,3 +414,11 @@ class Constant(Parameter):
 
     def _symbol_init(self):
         return None  # a Constant's array is no text
+
+
+def __getattr__(name):
+    if name == "ParameterDict":  # MXNet has it in this module
+        from minpy.gluon.parameter_dict import ParameterDict
+
+        return ParameterDict
+    raise AttributeError(f"module 'minpy.gluon.parameter' has no attribute {name!r}")

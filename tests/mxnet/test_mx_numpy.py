@@ -299,3 +299,34 @@ def test_without_the_switch_blocks_take_ndarrays():
     net = nn.Dense(2)
     net.initialize()
     assert type(net(nd.ones((1, 3)))) is nd.NDArray is type(net.weight.data())
+
+
+@pytest.mark.parametrize(
+    ("shape", "codes", "reverse", "expected"),
+    [
+        ((2, 3, 8), (-2, -2, 2, -1), False, (2, 3, 2, 4)),
+        ((8, 3, 3, 3, 4, 4), (-6, 2, -1, -4), False, (2, 4, 3, 3, 3, 4, 4)),
+        ((8, 3, 3, 3, 4, 4), (-5, -4), False, (24, 3, 3, 4, 4)),
+        ((8, 1, 1, 1, 3), (-2, -3, -3, -3, -2), False, (8, 3)),
+        ((8, 3, 3, 3, 3, 8), (-4, -5), True, (8, 3, 3, 3, 24)),
+        ((8, 3, 2, 4, 8), (-4, -1, 2, -6), True, (8, 3, 2, 4, 4, 2)),
+        ((2, 3), -1, False, (6,)),
+    ],
+)
+def test_npx_reshape(shape, codes, reverse, expected):
+    x = np.arange(numpy.prod(shape)).reshape(shape)
+    made = npx.reshape(x, codes, reverse=reverse)
+    assert made.shape == expected and made.ravel().tolist() == x.ravel().tolist()
+
+
+@pytest.mark.parametrize("codes", [(-3, -1), (-2, -2, -2), (-6, 4, 2, -2), (-7, 1), (-6, 2)])
+def test_npx_reshape_refuses(codes):
+    with pytest.raises(ValueError, match="axis|axes|code"):
+        npx.reshape(np.zeros((2, 3)), codes)
+
+
+def test_small_functions_of_npx():
+    x = np.arange(12).reshape(3, 2, 2)
+    assert npx.batch_flatten(x).shape == (3, 4) and npx.cast(x, "int32").dtype == numpy.int32
+    assert npx.slice(x, (1, None), (3, None), (1, -1)).tolist() == x[1:3, ::-1].tolist()
+    assert np.round_(np.array([1.6])).tolist() == [2] and np.product(np.array([2, 3])).item() == 6

@@ -156,3 +156,18 @@ def test_pytest_plugin(tmp_path):
     done = run("-m", "pytest", "-p", "minpy.mxnet.pytest_plugin", "-c", "/dev/null", str(tmp_path))
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
     assert "in MXNet's place" in done.stdout
+
+
+def test_classes_where_mxnet_has_them(switched):
+    from mxnet.gluon.block import Block, HybridBlock, SymbolBlock
+    from mxnet.gluon.loss import _apply_weighting
+    from mxnet.gluon.parameter import Parameter, ParameterDict
+
+    gluon = minpy.gluon
+    assert (Block, HybridBlock, SymbolBlock) == (gluon.Block, gluon.HybridBlock, gluon.SymbolBlock)
+    assert (Parameter, ParameterDict) == (gluon.Parameter, gluon.ParameterDict)
+    ones = minpy.nd.ones((2,))
+    assert _apply_weighting(minpy.nd, ones, 3.0, ones * 2).asnumpy().tolist() == [6, 6]
+    for module in (gluon.block, gluon.parameter):
+        with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+            module.Nothing  # noqa: B018

@@ -103,8 +103,12 @@ def full(shape, fill_value, dtype=None, order="C", ctx=None, device=None, out=No
     return out
 
 
+# NumPy 2 has left these out.
+_FORMER = {"product": "prod", "round_": "round", "sometrue": "any", "alltrue": "all"}
+
+
 def __getattr__(name):
-    return getattr(_np, name)
+    return getattr(_np, _FORMER.get(name, name))
 
 
 def __dir__():

@@ -303,7 +303,7 @@ def _check_ctc(label, length, low, high):
         )
 
 
-@operator("CTCLoss", "ctc_loss", inputs=4)
+@operator("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss", inputs=4)
 def ctc_loss(
     data,
     label,

@@ -46,3 +46,35 @@ def test_random_shapes():
     assert npx.random.bernoulli(logit=100.0, size=(2, 2), dtype="int32").tolist() == [[1, 1], [1, 1]]
     with pytest.raises(ValueError, match="Either `prob` or `logit` must be specified"):
         npx.random.bernoulli(0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "codes", "reverse", "expected"),
+    [
+        ((2, 3, 8), (-2, -2, 2, -1), False, (2, 3, 2, 4)),
+        ((8, 3, 3, 3, 4, 4), (-6, 2, -1, -4), False, (2, 4, 3, 3, 3, 4, 4)),
+        ((8, 3, 3, 3, 4, 4), (-5, -4), False, (24, 3, 3, 4, 4)),
+        ((8, 1, 1, 1, 3), (-2, -3, -3, -3, -2), False, (8, 3)),
+        ((8, 3, 3, 3, 3, 8), (-4, -5), True, (8, 3, 3, 3, 24)),
+        ((8, 3, 2, 4, 8), (-4, -1, 2, -6), True, (8, 3, 2, 4, 4, 2)),
+        ((2, 3), (-2, -2, -2), False, None),
+        ((30, 7), (-6, 2, -1, -1), False, (2, 15, 7)),
+    ],
+)
+def test_reshape_codes(shape, codes, reverse, expected):
+    a = np.arange(int(numpy.prod(shape))).reshape(shape)
+    if expected is None:
+        with pytest.raises((ValueError, IndexError)):
+            npx.reshape(a, codes, reverse=reverse)
+    else:
+        assert npx.reshape(a, codes, reverse=reverse).shape == expected
+
+
+def test_places_and_slices():
+    a = np.array([[0, 1], [2, 0]])
+    assert npx.nonzero(a).tolist() == [[0, 1], [1, 0]]
+    assert npx.slice(a, (0, 1), (None, 2)).tolist() == [[1], [0]]
+    assert npx.batch_flatten(np.ones((2, 3, 4))).shape == (2, 12)
+    assert npx.cast(a, "float16").dtype == "float16"
+    assert npx.reshape_like(np.ones(4), a).shape == (2, 2)
+    assert npx.topk(np.array([3.0, 1.0]), k=1).tolist() == [0]

@@ -67,3 +67,11 @@ def load_checkpoint(prefix, epoch):
         The number in the name.
     """
     return (symbol.load(f"{prefix}-symbol.json"), *load_params(prefix, epoch))
+
+
+def __getattr__(name):
+    if name == "FeedForward":  # it stands on Module, which stands on this module
+        from minpy._feed_forward import FeedForward
+
+        return FeedForward
+    raise AttributeError(f"module 'minpy.model' has no attribute {name!r}")

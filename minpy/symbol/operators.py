@@ -70,10 +70,6 @@ def _eye(N, M=0, k=0, ctx=None, dtype="float32"):
     return _nd("eye")(N, M, k, dtype=dtype)
 
 
-def _copy(data):
-    return data * 1
-
-
 def _row(name, function, inputs):
     parameters = list(inspect.signature(function).parameters.values())
     attributes = {p.name: p.default for p in parameters[inputs:]}
@@ -83,13 +79,6 @@ def _row(name, function, inputs):
 _rows = {name: _row(name, function, 1) for name, function in _SCALAR.items()}
 _rows |= {f"_{name}_scalar": _row(f"_{name}_scalar", _number_function(name), 1) for name in _SCALAR_FUNCTIONS}
 _rows |= {f.__name__: _row(f.__name__, f, 0) for f in (_zeros, _ones, _full, _arange, _linspace, _eye)}
-_rows |= {"_copy": _row("_copy", _copy, 1), "identity": _row("_copy", _copy, 1)}
-_rows |= {
-    name: _row(name, lambda data, name=name: _nd(name)(data), 1) for name in ("zeros_like", "ones_like")
-}
-_rows["zeros_like"].attributes.clear()
-_rows["ones_like"].attributes.clear()
-
 SCALAR_NAMES = frozenset(name for name in _rows if name.endswith("_scalar"))
 
 

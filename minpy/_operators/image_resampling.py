@@ -80,9 +80,7 @@ def _taps(old, new, interp):
         part = centre - base
     part = part.astype(numpy.float32)
     if interp in (LINEAR, AREA):
-        outside = (base < 0) | (base >= old - 1)
-        part = numpy.where(outside, numpy.float32(0), part)
-        weights = numpy.stack([1 - part, part], 1)
+        weights = numpy.stack([1 - part, part], 1)  # at an edge both places are its element
     elif interp == CUBIC:
         weights = _cubic(part)
     else:

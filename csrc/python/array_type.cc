@@ -46,7 +46,26 @@ PyObject* array_concat(PyObject*, PyObject*) {
   return nullptr;
 }
 
-PyObject* array_repr(PyObject* self) { return through_numpy(self, PyObject_Repr); }
+// MXNet's text: float32 goes without saying, all other dtypes but bool are named.
+PyObject* mxnet_repr(const Array* a, PyObject* numpy_text) {
+  std::string text = PyUnicode_AsUTF8(numpy_text);
+  const size_t named = text.rfind("dtype=");
+  if (a->dtype == DType::F32 && named != std::string::npos) {
+    text.erase(text.find_last_not_of(" \n,", named - 1) + 1);
+    text += ")";
+  } else if (a->dtype != DType::F32 && a->dtype != DType::Bool && named == std::string::npos) {
+    text.insert(text.size() - 1, std::string(", dtype=") + kDTypeName[index(a->dtype)]);
+  }
+  return PyUnicode_FromString(text.c_str());
+}
+
+PyObject* array_repr(PyObject* self) {
+  PyObject* text = through_numpy(self, PyObject_Repr);
+  if (!text || !scalar_arrays) return text;
+  PyObject* result = mxnet_repr(as_self(self), text);
+  Py_DECREF(text);
+  return result;
+}
 PyObject* array_str(PyObject* self) { return through_numpy(self, PyObject_Str); }
 
 // A stand-in for a NumPy scalar is hashable, as NumPy scalars are; arrays are not.

@@ -9,6 +9,7 @@
 #include "python/convert.h"
 #include "python/index_advanced.h"
 #include "python/numpy_api.h"
+#include "python/scalar.h"
 
 namespace mp {
 namespace {
@@ -71,8 +72,10 @@ Resolved add_array(Parts& parts, PyObject* o) {
   }
   if (index->dtype == DType::Bool) return add_mask(parts, index.get());
   if (!is_integer(index->dtype)) {
-    if (index->size || array_check(o) || is_numpy_array(o)) return Resolved::NumPy;
-    index = ArrayRef::steal(array_cast(index.get(), DType::I64));  // an empty list indexes nothing
+    // An empty list indexes nothing; MXNet's arrays of positions are float32.
+    const bool positions = scalar_arrays && is_floating(index->dtype) && array_check(o);
+    if (!positions && (index->size || array_check(o) || is_numpy_array(o))) return Resolved::NumPy;
+    index = ArrayRef::steal(array_cast(index.get(), DType::I64));
   } else if (index->dtype != DType::I64) {
     index = ArrayRef::steal(array_cast(index.get(), DType::I64));
   } else if (!(index->flags & kAligned)) {

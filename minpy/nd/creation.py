@@ -105,7 +105,7 @@ def _like(function, data, out):
     if out is not None:
         out[...] = array
         return out
-    return to_nd(array, data.context)
+    return to_nd(array, data.context) if isinstance(data, NDArray) else array
 
 
 def arange(start, stop=None, step=1.0, repeat=1, infer_range=None, ctx=None, dtype=None):

@@ -330,3 +330,66 @@ def test_small_functions_of_npx():
     assert npx.batch_flatten(x).shape == (3, 4) and npx.cast(x, "int32").dtype == numpy.int32
     assert npx.slice(x, (1, None), (3, None), (1, -1)).tolist() == x[1:3, ::-1].tolist()
     assert np.round_(np.array([1.6])).tolist() == [2] and np.product(np.array([2, 3])).item() == 6
+
+
+def test_arrays_of_floats_are_positions():
+    x = np.arange(12).reshape(3, 4)
+    assert x[np.array([0, 2])].tolist() == [[0, 1, 2, 3], [8, 9, 10, 11]]
+    assert x[:, np.array([1, -1])].tolist() == [[1, 3], [5, 7], [9, 11]]
+    assert x[[0, 1], np.array([1, 2])].tolist() == [1, 6]
+    x[np.array([0])] = 5
+    assert x[0].tolist() == [5, 5, 5, 5] and x[np.array(1)].tolist() == [4, 5, 6, 7]
+    with pytest.raises(IndexError):
+        x[np.array([3])]
+    npx.reset_np()
+    with pytest.raises(IndexError, match="must be of integer"):
+        x[np.array([0])]
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: np.array([1, 2]), "array([1., 2.])"),
+        (lambda: np.ones(()), "array(1.)"),
+        (lambda: np.arange(2, dtype="int32"), "array([0, 1], dtype=int32)"),
+        (lambda: np.arange(2, dtype="int64"), "array([0, 1], dtype=int64)"),
+        (lambda: np.ones(2, dtype="float64"), "array([1., 1.], dtype=float64)"),
+        (lambda: np.array([1, 2]) > 1, "array([False,  True])"),
+        (lambda: np.zeros((0, 2)), "array([], shape=(0, 2))"),
+        (
+            lambda: np.arange(0, 1, 0.1),
+            "array([0.        , 0.1       , 0.2       , 0.3       , 0.4       ,\n"
+            "       0.5       , 0.6       , 0.7       , 0.8       , 0.90000004])",
+        ),
+    ],
+)
+def test_repr(make, text):
+    assert repr(make()) == text
+    x = np.ones(2)
+    npx.reset_np()
+    assert repr(x) == "array([1., 1.], dtype=float32)"
+
+
+def test_recurrent_layers():
+    layer = gluon.rnn.LSTM(8)
+    layer.initialize()
+    out, states = layer(np.random.uniform(size=(5, 2, 3)), layer.begin_state(batch_size=2))
+    assert type(out) is np.ndarray and out.shape == (5, 2, 8)
+    assert [type(s) for s in states] == [np.ndarray] * 2
+    assert type(layer(np.ones((5, 2, 3)))) is np.ndarray
+    cell = gluon.rnn.GRUCell(4)
+    cell.initialize()
+    out, _ = cell.unroll(3, np.ones((2, 3, 5)), merge_outputs=True)
+    assert type(out) is np.ndarray and out.shape == (2, 3, 4)
+
+
+def test_metrics_and_losses():
+    accuracy = mx.metric.Accuracy()
+    accuracy.update(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    assert accuracy.get() == ("accuracy", 0.5)
+    x, y = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    values = {"L1Loss": [1.0, 2.5], "L2Loss": [1.0, 3.25], "SigmoidBCELoss": [1.220095, 2.180924]}
+    for name, expected in values.items():
+        value = getattr(gloss, name)()(x, y)
+        assert type(value) is np.ndarray
+        numpy.testing.assert_allclose(value, expected, rtol=1e-5)

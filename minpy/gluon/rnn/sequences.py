@@ -1,6 +1,7 @@
 """Sequences as one array or as a list with an array per step, for arrays and symbols."""
 
 from minpy import _core, nd
+from minpy.util import is_np_array
 
 
 def is_whole(value):
@@ -77,7 +78,8 @@ def made_states(func, names, infos, kwargs):
     for name, info in zip(names, infos):
         arguments = {**info, **kwargs}
         if func.__module__.startswith(("minpy.nd", "minpy.random")):  # arrays have neither name nor layout
-            states.append(func(**{key: v for key, v in arguments.items() if key != "__layout__"}))
+            state = func(**{key: v for key, v in arguments.items() if key != "__layout__"})
+            states.append(state.as_np_ndarray() if is_np_array() else state)
         else:
             states.append(func(name=name, **arguments))
     return states

@@ -1,3 +1,3 @@
 """Gluon's additions by contributors."""
 
-from minpy.gluon.contrib import nn  # noqa: F401
+from minpy.gluon.contrib import nn, rnn  # noqa: F401

@@ -1,0 +1,95 @@
+"""gluon.contrib.nn and gluon.contrib.rnn."""
+
+import numpy
+import pytest
+
+import minpy as mx
+from minpy import autograd, gluon, nd
+from minpy.gluon import contrib, rnn
+
+
+@pytest.mark.parametrize(
+    "make, factors",
+    [
+        (contrib.nn.PixelShuffle1D, (3,)),
+        (contrib.nn.PixelShuffle2D, (2, 3)),
+        (contrib.nn.PixelShuffle3D, (2, 3, 4)),
+    ],
+)
+def test_pixel_shuffle(make, factors):
+    """Channel c * prod(f) + offset of a pixel lands at that offset within the pixel's block."""
+    sizes = (3, 4, 5)[: len(factors)]
+    x = numpy.random.RandomState(0).randn(2, 2 * numpy.prod(factors), *sizes).astype("f")
+    layer = make(factors[0] if len(factors) == 1 else factors)
+    y = layer(nd.array(x)).asnumpy()
+    assert y.shape == (2, 2, *(n * f for n, f in zip(sizes, factors)))
+    for offset in numpy.ndindex(*factors):
+        channel = numpy.ravel_multi_index(offset, factors)
+        strided = tuple(slice(o, None, f) for o, f in zip(offset, factors))
+        assert numpy.array_equal(
+            y[(slice(None), slice(None), *strided)], x[:, channel :: numpy.prod(factors)]
+        )
+
+
+def test_pixel_shuffle_settings():
+    assert repr(contrib.nn.PixelShuffle1D(3)) == "PixelShuffle1D(3)"
+    assert repr(contrib.nn.PixelShuffle2D(2)) == "PixelShuffle2D((2, 2))"
+    with pytest.raises(AssertionError, match="wrong length 3"):
+        contrib.nn.PixelShuffle2D((1, 2, 3))
+
+
+def test_names_of_other_layers():
+    norm = contrib.nn.SyncBatchNorm(in_channels=5, num_devices=2, prefix="b_")
+    plain = gluon.nn.BatchNorm(in_channels=5)
+    x = nd.array(numpy.random.RandomState(0).randn(2, 5, 6))
+    for layer in (norm, plain):
+        layer.initialize()
+    with autograd.record():
+        assert numpy.array_equal(norm(x).asnumpy(), plain(x).asnumpy())
+    assert numpy.array_equal(norm.running_mean.data().asnumpy(), plain.running_mean.data().asnumpy())
+    embedding = contrib.nn.SparseEmbedding(5, 3)
+    embedding.initialize()
+    assert embedding(nd.array([1, 4])).shape == (2, 3)
+    assert repr(embedding) == "SparseEmbedding(5 -> 3, float32)"
+
+
+def test_lstmp_cell_is_the_layer_with_a_projection():
+    cell = contrib.rnn.LSTMPCell(4, 3, prefix="net_l0_")
+    layer = rnn.LSTM(4, projection_size=3, layout="NTC", prefix="net_")
+    x = nd.array(numpy.random.RandomState(0).randn(2, 5, 6))
+    for block in (cell, layer):
+        block.initialize(mx.init.Normal(0.5))
+    cell.unroll(5, x)
+    layer(x)
+    for name, parameter in cell.collect_params().items():
+        layer.collect_params()[name].set_data(parameter.data())
+    outputs, states = cell.unroll(5, x, merge_outputs=True)
+    expected, after = layer(x, layer.begin_state(2))
+    numpy.testing.assert_allclose(outputs.asnumpy(), expected.asnumpy(), rtol=1e-5, atol=1e-6)
+    for state, last in zip(states, after):
+        numpy.testing.assert_allclose(state.asnumpy(), last.asnumpy()[0], rtol=1e-5, atol=1e-6)
+    assert repr(cell) == "LSTMPCell(6 -> 16 -> 3)"
+
+
+def test_variational_dropout_is_the_same_at_all_steps():
+    cell = contrib.rnn.VariationalDropoutCell(rnn.RNNCell(40, input_size=5), drop_outputs=0.5)
+    cell.initialize(mx.init.Normal(1))
+    x = nd.array(numpy.random.RandomState(0).randn(3, 6, 5))
+    with autograd.record():
+        first = cell.unroll(6, x, merge_outputs=True)[0].asnumpy()
+        second = cell.unroll(6, x, merge_outputs=True)[0].asnumpy()
+    dropped = first == 0
+    assert 0.3 < dropped.mean() < 0.7 and (dropped == dropped[:, :1]).all()
+    assert ((second == 0) != dropped).any()
+    assert not (cell.unroll(6, x, merge_outputs=True)[0].asnumpy() == 0).any()
+
+
+def test_variational_dropout_of_inputs_and_states():
+    """The hidden state is dropped before the step, the cell of an LSTM is not."""
+    cell = contrib.rnn.VariationalDropoutCell(rnn.LSTMCell(50, input_size=5), 0.5, 0.5)
+    cell.initialize(mx.init.Normal(1))
+    with autograd.record():
+        cell(nd.ones((1, 5)), [nd.ones((1, 50)), nd.ones((1, 50))])
+    assert set(cell._masks) == {"inputs", "states"}
+    assert set(cell._masks["states"].asnumpy().ravel()) == {0, 2}
+    assert repr(cell) == "VariationalDropoutCell(p_out = 0.0, p_state = 0.5)"

@@ -1,7 +1,8 @@
-"""ImageRecordIter; the numbers were printed by MXNet 1.9.1 for the same images."""
+"""ImageRecordIter and ImageIter; the numbers were printed by MXNet 1.9.1 for the same images."""
 
 import os
 import pathlib
+import random
 
 import numpy
 import pytest
@@ -144,3 +145,62 @@ def test_errors(records, tmp_path):
     with pytest.raises(MXNetError, match="could not be decoded"):
         open_iter({"path_imgrec": str(tmp_path / "bad.rec")}).next()
     assert os.path.exists(records["path_imgidx"])
+
+
+def image_iter(records, indexed=True, **kwargs):
+    paths = records if indexed else {"path_imgrec": records["path_imgrec"]}
+    return mx.image.ImageIter(4, (3, 8, 8), **paths, **kwargs)
+
+
+IMAGE_EPOCHS = {
+    "pad": [[([0, 1, 2, 3], 0), ([4, 5, 6, 7], 0), ([8, 9, 0, 1], 2)]] * 2,
+    "discard": [[([0, 1, 2, 3], 0), ([4, 5, 6, 7], 0)]] * 2,
+    "roll_over": [
+        [([0, 1, 2, 3], 0), ([4, 5, 6, 7], 0)],
+        [([8, 9, 0, 1], 2), ([2, 3, 4, 5], 0), ([6, 7, 8, 9], 0)],
+    ],
+}
+
+
+@pytest.mark.parametrize("how", IMAGE_EPOCHS)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_image_iter(records, how, indexed):
+    it = image_iter(records, indexed, last_batch_handle=how)
+    assert it.provide_data == [("data", (4, 3, 8, 8))] and it.provide_label == [("softmax_label", (4,))]
+    for expected in IMAGE_EPOCHS[how]:
+        found = summary(it)
+        assert [(labels, pad) for _, labels, pad in found] == expected
+        assert found[0][0][0] == 65 + 5 * expected[0][0][0]
+        it.reset()
+
+
+def test_image_iter_order_and_parts(records):
+    random.seed(0)
+    it = image_iter(records, shuffle=True)
+    random.seed(0)
+    order = list(range(10))
+    random.shuffle(order)
+    assert [label for _, labels, pad in summary(it) for label in labels[: 4 - pad]] == order
+    part = image_iter(records, num_parts=2, part_index=1, mean=numpy.array([1.0, 2, 3]))
+    assert summary(part)[0] == ([89, 96, 103], [5, 6, 7, 8], 0)
+
+
+def test_image_iter_of_files(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    for name in ("a.png", "b.png"):
+        pillow.fromarray(picture(0)).save(tmp_path / name)
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    (tmp_path / "list.lst").write_text("0\t5\ta.png\n1\t6\tb.png\n")
+    listed = mx.image.ImageIter(
+        2, (3, 8, 8), path_imglist=str(tmp_path / "list.lst"), path_root=str(tmp_path)
+    )
+    assert summary(listed)[0][1:] == ([5, 6], 0)
+    rows = [[1, 2, "a.png"], [[3, 4], "b.png"]]
+    wide = mx.image.ImageIter(2, (3, 8, 8), label_width=2, imglist=rows, path_root=str(tmp_path))
+    assert summary(wide)[0][1] == [1, 2, 3, 4]
+    with pytest.raises(RuntimeError, match="Broken image filename: bad.png"):
+        mx.image.ImageIter(1, (3, 8, 8), imglist=[[0, "bad.png"]], path_root=str(tmp_path)).next()
+    with pytest.raises(ValueError, match="expects inputs to have 3 channels"):
+        mx.image.ImageIter(1, (1, 8, 8), imglist=rows)
+    with pytest.raises(ValueError, match="should have length 3"):
+        mx.image.ImageIter(1, (8, 8), imglist=rows)

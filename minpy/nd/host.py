@@ -4,6 +4,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
+from minpy._operators.assignment import index_of
 from minpy.nd.ndarray import NDArray, to_nd
 
 __all__ = [
@@ -105,4 +106,11 @@ def _exported(self):
     return to_dlpack_for_read(self)
 
 
+def _slice_assign(self, rhs, begin, end, step):
+    """Write `rhs` to ranges of the leading axes, in place; returns the array."""
+    self[index_of(begin, end, step)] = rhs
+    return self
+
+
+NDArray.slice_assign = NDArray.slice_assign_scalar = _slice_assign
 NDArray.to_dlpack_for_read = NDArray.to_dlpack_for_write = _exported

@@ -36,6 +36,8 @@ def fill(package):
         call = _function(legacy, hint.lower(), row)
         _add(modules[module] if module else home, name, call)
         _add(modules["op"], legacy, call)
+        if not module:  # what a graph computes is dense
+            _add(modules["sparse"], name, call)
         if module == "linalg":
             _add(home, "linalg_" + name, call)
         if module == "_internal":

@@ -260,3 +260,17 @@ def test_short_names_of_network_operators():
     for name in nd.nn.__all__:
         assert callable(getattr(nd.nn, name))
     assert x.zeros_like().asnumpy().tolist() == [0, 0, 0] and x.ones_like().shape == (3,)
+
+
+def test_ranges_are_assigned_in_place_or_in_a_copy():
+    x = nd.array([[1, 2, 3], [4, 5, 6]])
+    assert x.slice_assign_scalar(9, (0, 1), (1, 3), (None, None)) is x
+    assert x.tolist() == [[1, 9, 9], [4, 5, 6]]
+    y = nd.op._slice_assign(x, nd.array([[7], [8]]), begin=(0, 0), end=(2, 1))
+    assert y.tolist() == [[7, 9, 9], [8, 5, 6]]
+    assert x.slice_assign(nd.zeros((1, 3)), (1, 0), (2, 3), ()).tolist() == [[1, 9, 9], [0, 0, 0]]
+
+
+def test_functions_of_mx_sym_sparse_make_nodes():
+    out = mx.sym.sparse.dot(mx.sym.var("a"), mx.sym.var("b"))
+    assert sorted(out.list_arguments()) == ["a", "b"]

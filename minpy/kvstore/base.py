@@ -166,7 +166,7 @@ def create(name="local"):
     if name in KVStoreBase.kv_registry:
         return KVStoreBase.kv_registry[name]()
     if name in _IN_PROCESS:
-        from minpy.kvstore.local import KVStore
+        from minpy.kvstore.kvstore import KVStore
 
         return KVStore(name)
     if name == "nccl":

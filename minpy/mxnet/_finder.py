@@ -27,7 +27,6 @@ _ALIASES = {
     "io.io": "io",
     "io.utils": "io",
     "kv": "kvstore",
-    "kvstore.kvstore": "kvstore",
     "kvstore_server": "kvstore",
     "metric.metric": "metric",
     "mod": "module",

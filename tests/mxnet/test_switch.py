@@ -46,7 +46,7 @@ def test_one_module_object_under_both_names(switched):
         ("mxnet.init", "minpy.initializer"),
         ("mxnet.initializer", "minpy.initializer"),
         ("mxnet.kv", "minpy.kvstore"),
-        ("mxnet.kvstore.kvstore", "minpy.kvstore"),
+        ("mxnet.kvstore.kvstore", "minpy.kvstore.kvstore"),
         ("mxnet.lr_scheduler", "minpy.lr_scheduler"),
         ("mxnet.ndarray.ndarray", "minpy.nd.ndarray"),
         ("mxnet.ndarray.random", "minpy.nd.random"),

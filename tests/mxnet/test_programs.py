@@ -313,6 +313,56 @@ PROGRAMS = {
         [cpu(0)]
         """,
     ),
+    "linear regression with FeedForward": (
+        """
+        import mxnet as mx
+        import numpy as np
+        np.random.seed(0)
+        mx.random.seed(0)
+        x = np.linspace(-1, 1, 100)
+        y = 5 * x + np.random.normal(0, 0.5, 100)
+        net = mx.symbol.FullyConnected(data=mx.symbol.Variable("data"), num_hidden=1, name="pre")
+        loss = mx.symbol.LinearRegressionOutput(data=net, label=mx.symbol.Variable("softmax_label"), name="loss")
+        model = mx.model.FeedForward(ctx=mx.cpu(), symbol=loss, num_epoch=100, learning_rate=0.001,
+                                     numpy_batch_size=1)
+        model.fit(X=x, y=y)
+        prediction = model.predict(x)
+        print(type(prediction).__name__, prediction.shape, prediction.dtype)
+        print("%.4f %.4f" % (model.arg_params["pre_weight"].asscalar(), model.arg_params["pre_bias"].asscalar()))
+        """,
+        """
+        ndarray (100, 1) float32
+        4.7619 0.0296
+        """,
+    ),
+    "an executor with gradients": (
+        """
+        import mxnet as mx
+        a, b, d = (mx.symbol.Variable(name) for name in "ABD")
+        values = {"A": mx.nd.array([1.0]), "B": mx.nd.array([4.0]), "D": mx.nd.array([2.0])}
+        gradients = {name: mx.nd.zeros((1,)) for name in "ABD"}
+        executor = (a * b + d).bind(ctx=mx.cpu(), args=values, args_grad=gradients)
+        print(executor.forward(is_train=True)[0].asscalar())
+        executor.backward(out_grads=mx.nd.ones((1,)))
+        print({name: g.asscalar().item() for name, g in executor.grad_dict.items()})
+        print((b * a + 1).eval(A=mx.nd.ones(2), B=mx.nd.ones(2) * 2)[0].asnumpy())
+        """,
+        """
+        6.0
+        {'A': 4.0, 'B': 1.0, 'D': 1.0}
+        [3. 3.]
+        """,
+    ),
+    "short names of modules": (
+        """
+        import mxnet as mx
+        from mxnet import ndarray, nd
+        pairs = [(nd, ndarray), (mx.sym, mx.symbol), (mx.mod, mx.module), (mx.kv, mx.kvstore)]
+        pairs += [(mx.init, mx.initializer), (mx.opt, mx.optimizer), (mx.nd, nd)]
+        print(all(short is whole for short, whole in pairs))
+        """,
+        "True",
+    ),
 }
 
 

@@ -1,5 +1,7 @@
 """Executor: a graph on arrays, run forward and backward. `Symbol.bind` and `Symbol.simple_bind` make them."""
 
+import inspect
+
 import numpy
 
 from minpy import _core, autograd, nd
@@ -20,7 +22,7 @@ class _Step:
 
     def __init__(self, node, slots):
         self.node = node
-        self.function = node.op.row.function
+        self.function = inspect.unwrap(node.op.row.function)  # without what symbols and unknown shapes need
         self.arguments = node.op.arguments(node.attrs)
         self.sources = [slots[id(n), i] for n, i, _ in node.inputs]
         names = node.op.input_names(node.attrs, len(node.inputs))

@@ -8,6 +8,8 @@ from minpy.name import NameManager
 from minpy.symbol.node import Node, mark_updates
 from minpy.symbol.schema import HIDDEN_KEYS, schema, text
 
+Symbol = None  # the class, which minpy/symbol/symbol.py puts here: it stands on this module
+
 
 def compose(operator, hint, args, kwargs):
     """The Symbol of an operator's call.
@@ -43,15 +45,11 @@ def _counts_itself(op):
 
 def visible(node):
     """The Symbol of a node's visible outputs."""
-    from minpy.symbol.symbol import Symbol
-
     return Symbol([(node, i, 0) for i in range(len(node.output_names()))])
 
 
 def _split(op, args, kwargs):
     """The symbols among the arguments by input name, and the other arguments by attribute name."""
-    from minpy.symbol.symbol import Symbol
-
     inputs, given = {}, {}
     if op.variadic:
         flat = [s for a in args for s in (a if isinstance(a, (list, tuple)) else (a,))]
@@ -140,11 +138,14 @@ def _made_variable(op, node, name, position):
 
 def compose_call(operator, name, args, kwargs):
     """What the operators of minpy/_operators call: a Symbol when an argument is one, else None."""
-    from minpy.symbol.symbol import Symbol
-
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, Symbol) or (
-            isinstance(value, (list, tuple)) and value and isinstance(value[0], Symbol)
-        ):
-            return compose(operator, operator.removeprefix("broadcast_"), args, {"name": name, **kwargs})
+    if _has_symbol(args) or (kwargs and _has_symbol(kwargs.values())):
+        return compose(operator, operator.removeprefix("broadcast_"), args, {"name": name, **kwargs})
     return None
+
+
+def _has_symbol(values):
+    for value in values:  # every call of an operator comes through here
+        kind = type(value)
+        if kind is Symbol or ((kind is list or kind is tuple) and value and type(value[0]) is Symbol):
+            return True
+    return False

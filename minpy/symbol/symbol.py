@@ -7,7 +7,7 @@ import warnings
 from minpy.attribute import AttrScope
 from minpy.base import MXNetError, NotImplementedForSymbol
 from minpy.name import NameManager
-from minpy.symbol import arithmetic, inference, serialization
+from minpy.symbol import arithmetic, compose, inference, serialization
 from minpy.symbol.node import Node, auxiliary_ids, copied, walk
 from minpy.symbol.schema import HIDDEN_KEYS, text
 
@@ -372,6 +372,7 @@ def _refusal(name):
 
 for _name in ("wait_to_read", "asnumpy", "asscalar", "copy", "as_in_context", "detach", "backward"):
     setattr(Symbol, _name, _refusal(_name))
+compose.Symbol = Symbol
 arithmetic.install(Symbol)
 
 

@@ -4,6 +4,17 @@ import minpy.numpy as np
 from minpy import _core
 from minpy._operators.registry import operator
 
+
+def _nearest(data, function):
+    """The function of floating numbers; integers are what they are."""
+    return np.copy(data) if np.dtype(data.dtype).kind in "biu" else function(data)
+
+
+def half_away(data):
+    """The nearest integer, of two equally near the one farther from zero."""
+    return _nearest(data, lambda x: np.trunc(x + np.copysign(0.5, x)))
+
+
 _UNARY = {
     "abs": np.abs,
     "arccos": np.arccos,
@@ -29,8 +40,8 @@ _UNARY = {
     "radians": np.radians,
     "reciprocal": np.reciprocal,
     "rcbrt": lambda data: 1 / np.cbrt(data),
-    "rint": lambda data: np.ceil(data - 0.5),
-    "round": lambda data: np.trunc(data + np.copysign(0.5, data)),
+    "rint": lambda data: _nearest(data, lambda x: np.ceil(x - 0.5)),
+    "round": lambda data: half_away(data),
     "rsqrt": lambda data: 1 / np.sqrt(data),
     "sign": np.sign,
     "sin": np.sin,

@@ -5,6 +5,7 @@ import numpy
 import minpy.numpy as np
 from minpy import _core
 from minpy._gradients.registry import record
+from minpy._operators.elementwise import half_away
 from minpy._operators.registry import operator
 
 
@@ -18,7 +19,7 @@ def _with_gradient(name, out, data, vjp):
 @operator("_contrib_round_ste", npx=False)
 def round_ste(data):
     """The nearest integer, halves away from zero; its gradient is 1."""
-    return _with_gradient("round_ste", np.trunc(data + np.copysign(0.5, data)), data, lambda g: g)
+    return _with_gradient("round_ste", half_away(data), data, lambda g: g)
 
 
 @operator("_contrib_sign_ste", npx=False)
@@ -82,10 +83,10 @@ def allclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=True):
 
 def _test(name, function):
     def call(data):
-        return function(data).astype("float32")
+        return function(data).astype(numpy.dtype(data.dtype))
 
     call.__name__ = name
-    call.__doc__ = f"1 where {name} holds for an element, else 0; float32."
+    call.__doc__ = f"1 where {name} holds for an element, else 0, in the dtype of the data."
     return operator(f"_contrib_{name}", npx=False)(call)
 
 

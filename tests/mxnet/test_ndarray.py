@@ -274,3 +274,25 @@ def test_ranges_are_assigned_in_place_or_in_a_copy():
 def test_functions_of_mx_sym_sparse_make_nodes():
     out = mx.sym.sparse.dot(mx.sym.var("a"), mx.sym.var("b"))
     assert sorted(out.list_arguments()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int32", "uint8"])
+def test_rounding_and_tests_keep_the_dtype(dtype):
+    x = nd.array([1, 2, 3], dtype=dtype)
+    functions = (
+        nd.round,
+        nd.rint,
+        nd.contrib.round_ste,
+        nd.contrib.isnan,
+        nd.contrib.isinf,
+        nd.contrib.isfinite,
+    )
+    for function in functions:
+        assert function(x).dtype is numpy.dtype(dtype).type
+    assert nd.round(x).tolist() == nd.rint(x).tolist() == nd.contrib.round_ste(x).tolist() == [1, 2, 3]
+    assert nd.contrib.isfinite(x).tolist() == [1, 1, 1]
+
+
+def test_rounding_of_bfloat16():
+    x = nd.array([0.5, 1.5, -2.5]).astype("bfloat16")
+    assert nd.round(x).astype("float32").tolist() == [1, 2, -3]

@@ -98,7 +98,7 @@ class FeedForward:
     def _validation_iterator(self, data):
         if isinstance(data, (tuple, list)) and len(data) == 2:
             X, y = (numpy.asarray(part) if isinstance(part, list) else part for part in data)
-            return X if isinstance(X, DataIter) else self._iterator(X, y, False)
+            return X if isinstance(X, DataIter) else self._iterator(X, y, True)  # MXNet shuffles these too
         if data is not None and not isinstance(data, DataIter):
             raise TypeError("Eval data must be DataIter or NDArray/numpy.ndarray/list pair")
         return data

@@ -2,13 +2,14 @@
 
 import logging
 import time
+import warnings
 
 import numpy
 
 from minpy import metric as _metric
 from minpy import model, nd
 from minpy.initializer import Uniform
-from minpy.io import DataBatch
+from minpy.io import DataBatch, DataIter
 
 __all__ = ["BaseModule"]
 
@@ -74,6 +75,11 @@ class BaseModule:
 
     def set_params(self, arg_params, aux_params, allow_missing=False, force_init=True, allow_extra=False):
         """Take over values; see `init_params`."""
+        if allow_missing and self.params_initialized and not force_init:
+            warnings.warn(
+                "Parameters already initialized and force_init=False. set_params call ignored.", stacklevel=2
+            )
+            return
         self.init_params(None, arg_params, aux_params, allow_missing, force_init, allow_extra)
 
     # --- Evaluation ---
@@ -157,6 +163,8 @@ class BaseModule:
             assert self.binded and self.params_initialized
             self.forward(DataBatch([nd.array(eval_data)]), is_train=False)
             return self.get_outputs()[0]
+        if not isinstance(eval_data, DataIter):
+            raise ValueError("eval_data must be of type NDArray or DataIter")
         outputs = [
             [out.copy() for out in _unpadded(self.get_outputs(), batch.pad)]
             for _, batch in self._batches(eval_data, num_batch, reset)

@@ -1,6 +1,7 @@
 """Executors of one graph on several devices, each for its part of the batch."""
 
 from minpy import nd
+from minpy.base import MXNetError
 from minpy.io import DataDesc
 
 
@@ -60,6 +61,10 @@ class ExecutorGroup:
     def _describe(self, data, labels):
         self.data, self.labels = data, labels
         self.batch_size = data[0].shape[_axis(data[0])]
+        for d in (*data, *labels):
+            assert d.shape[_axis(d)] == self.batch_size, (
+                f"all data must have the same batch size: batch_size = {self.batch_size}, but {d.name} has shape {d.shape}"
+            )
         self.parts = batch_parts(self.batch_size, self._loads)
 
     def _shapes_of(self, part):
@@ -72,12 +77,26 @@ class ExecutorGroup:
         return shapes
 
     def reshape(self, data, labels):
-        """Go on with batches of other shapes."""
-        self._describe(data, labels)
-        self.executors = [
-            executor.reshape(allow_up_sizing=True, partial_shaping=True, **self._shapes_of(part))
-            for executor, part in zip(self.executors, self.parts)
-        ]
+        """Go on with batches of other shapes; MXNetError where these need other parameters."""
+        before = self.data, self.labels
+        try:
+            self._describe(data, labels)
+            self.executors = [
+                executor.reshape(allow_up_sizing=True, **self._input_shapes(part))
+                for executor, part in zip(self.executors, self.parts)
+            ]
+        except AssertionError as error:
+            self._describe(*before)
+            raise MXNetError(str(error)) from None
+
+    def _input_shapes(self, part):
+        """The shapes of all arguments that are no parameters: also of labels that a batch lacks, and of states."""
+        shapes = self._shapes_of(part)
+        found = self.symbol.infer_shape(**shapes)[0]
+        if found is None:
+            return shapes
+        names = zip(self.symbol.list_arguments(), found)
+        return {name: shape for name, shape in names if name not in self.param_names}
 
     # --- Arrays by parameter: a list over the devices for each ---
 

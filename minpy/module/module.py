@@ -6,6 +6,7 @@ import warnings
 from minpy import kvstore as _kvstore
 from minpy import model, nd
 from minpy import optimizer as _optimizer
+from minpy.base import MXNetError
 from minpy.context import Context, cpu
 from minpy.initializer import InitDesc
 from minpy.io import DataDesc
@@ -235,10 +236,17 @@ class Module(BaseModule):
             )
             return
         assert self.binded, "call bind before initializing the parameters"
+        if self.params_initialized:
+            self.get_params()  # what is not given keeps the value that training has brought it to
         attributes = self._symbol.attr_dict()
         for params, values in ((self._arg_params, arg_params), (self._aux_params, aux_params)):
             for name, array in sorted(params.items()):
                 if values is not None and name in values:
+                    if values[name].shape != array.shape:
+                        raise MXNetError(
+                            f"Incompatible attr in node {name} at 0-th output: expected {list(values[name].shape)}, got"
+                            f" {list(array.shape)}"
+                        )
                     if values[name] is not array:
                         array[...] = values[name].as_in_context(array.context)
                 elif values is not None and not allow_missing:

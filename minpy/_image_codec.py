@@ -1,5 +1,6 @@
 """Image files in memory, by OpenCV where it is installed and by Pillow else; channels are blue, green, red."""
 
+import functools
 import io
 
 import numpy as np
@@ -9,6 +10,7 @@ from minpy.base import MXNetError
 _GREY, _COLOUR = 0, 1
 
 
+@functools.cache  # a search for a module that is missing takes as long as decoding a small image
 def _library():
     try:
         import cv2
@@ -56,7 +58,7 @@ def encode(image, quality, file_format):
     return data.getvalue()
 
 
-def decode(data, colour):
+def decode(data, colour, rgb=False):
     """The image in the bytes of a file, as numpy.ndarray of uint8.
 
     Parameters
@@ -64,6 +66,8 @@ def decode(data, colour):
     data : bytes
     colour : int
         1: three channels, 0: grey, -1: as in the file.
+    rgb : bool
+        Whether channels are red, green, blue; else blue, green, red.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def decode(data, colour):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), colour) if data else None
         if image is None:
             raise MXNetError(f"{len(data)} bytes could not be decoded as an image")
-        return image
+        return _swapped(image) if rgb else image
     try:
         image = pillow.open(io.BytesIO(data))
         image.load()
@@ -86,4 +90,9 @@ def decode(data, colour):
     if colour == _COLOUR or image.mode not in ("L", "RGBA"):
         image = image.convert("RGB")
     pixels = np.array(image)
+    return pixels if rgb else _swapped(pixels)
+
+
+def _swapped(pixels):
+    """Red and blue exchanged, where there are colours."""
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]])

@@ -13,6 +13,7 @@ NEAREST, LINEAR, CUBIC, AREA, _LANCZOS = range(5)
 _BITS = 11
 
 
+@functools.cache
 def _opencv():
     try:
         import cv2

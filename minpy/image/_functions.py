@@ -101,12 +101,8 @@ def imdecode(buf, flag=1, to_rgb=True):
     data = (
         buf if isinstance(buf, (bytes, bytearray, memoryview)) else numpy.asarray(buf, numpy.uint8).tobytes()
     )
-    pixels = _image_codec.decode(bytes(data), int(flag))
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    elif to_rgb:
-        pixels = numpy.ascontiguousarray(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]])
-    return _new(pixels)
+    pixels = _image_codec.decode(bytes(data), int(flag), bool(to_rgb))
+    return _new(pixels[:, :, None] if pixels.ndim == 2 else pixels)
 
 
 def imresize(src, w, h, interp=1):

@@ -75,8 +75,8 @@ class _Augmentation:
 
     def __call__(self, data, seed):
         draw = random.Random(seed)
-        image = _image_codec.decode(data, {1: 0, 3: 1}.get(self.channels, -1))
-        image = image[:, :, None] if image.ndim == 2 else image[:, :, [2, 1, 0, 3][: image.shape[2]]]
+        image = _image_codec.decode(data, {1: 0, 3: 1}.get(self.channels, -1), rgb=True)
+        image = image[:, :, None] if image.ndim == 2 else image
         image = self._cut(self._enlarged(self._resized(image)), draw)
         if self.mirror or (self.rand_mirror and draw.random() < 0.5):
             image = image[:, ::-1]

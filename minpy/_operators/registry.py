@@ -99,12 +99,21 @@ serve_sparse = None
 def _write(out, result):
     if isinstance(result, (tuple, list)):
         for target, value in zip(out, result, strict=True):
-            target[...] = value
+            _assign(target, value)
     elif isinstance(out, (list, tuple)):
         _write(out, [result])
     else:
-        out[...] = result
+        _assign(out, result)
     return out
+
+
+def _assign(out, result):
+    if numpy.shape(out) != numpy.shape(result) and numpy.size(out) != numpy.size(result):
+        from minpy.base import MXNetError
+
+        provided, inferred = list(numpy.shape(out)), list(numpy.shape(result))
+        raise MXNetError(f"Shape inconsistent, Provided = {provided}, inferred shape={inferred}")
+    out[...] = result
 
 
 def composite(kernel: str):

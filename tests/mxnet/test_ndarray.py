@@ -296,3 +296,11 @@ def test_rounding_and_tests_keep_the_dtype(dtype):
 def test_rounding_of_bfloat16():
     x = nd.array([0.5, 1.5, -2.5]).astype("bfloat16")
     assert nd.round(x).astype("float32").tolist() == [1, 2, -3]
+
+
+def test_results_are_not_broadcast_to_out():
+    out = nd.zeros((2, 3))
+    with pytest.raises(mx.MXNetError, match=r"Provided = \[2, 3\], inferred shape=\[3\]"):
+        nd.relu(nd.ones((3,)), out=out)
+    assert nd.relu(nd.ones((2, 3)), out=out) is out
+    assert out.tolist() == [[1, 1, 1]] * 2

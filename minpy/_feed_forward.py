@@ -100,7 +100,9 @@ class FeedForward:
             X, y = (numpy.asarray(part) if isinstance(part, list) else part for part in data)
             return X if isinstance(X, DataIter) else self._iterator(X, y, True)  # MXNet shuffles these too
         if data is not None and not isinstance(data, DataIter):
-            raise TypeError("Eval data must be DataIter or NDArray/numpy.ndarray/list pair")
+            raise TypeError(
+                "Eval data must be DataIter, or NDArray/numpy.ndarray/list pair (i.e. tuple/list of length 2)"
+            )
         return data
 
     # --- Parameters ---

@@ -2,6 +2,10 @@
 
 import logging
 
+import numpy
+
+from minpy import model, nd
+from minpy import symbol as _symbol
 from minpy.module.base import DEFAULT_INITIALIZER, BaseModule
 from minpy.module.module import Module
 
@@ -41,6 +45,7 @@ class BucketingModule(BaseModule):
         self._curr_bucket_key = None
         self._bind_options = {}
         self._monitor = None
+        self._loaded = None  # parameters to begin with
         self._made(default_bucket_key)  # wrong names are refused at once
 
     def _made(self, key):
@@ -103,6 +108,8 @@ class BucketingModule(BaseModule):
         }
         module = self._made(self._default_bucket_key)
         module.bind(data_shapes, label_shapes, **self._bind_options)
+        if self.optimizer_initialized:
+            module.borrow_optimizer(self._curr_module)
         self._buckets = {self._default_bucket_key: module}
         self._curr_module, self._curr_bucket_key = module, self._default_bucket_key
         self.binded = True
@@ -127,6 +134,9 @@ class BucketingModule(BaseModule):
         if self.params_initialized and not force_init:
             return
         assert self.binded, "call bind before initializing the parameters"
+        if self._curr_module.params_initialized:
+            self.get_params()  # what is not given keeps the value that training has brought it to
+        self._loaded = None
         self._curr_module.init_params(
             initializer, arg_params, aux_params, allow_missing, force_init, allow_extra
         )
@@ -135,6 +145,8 @@ class BucketingModule(BaseModule):
     def get_params(self):
         """The arguments and the auxiliary states, as dicts of NDArray."""
         assert self.params_initialized
+        if self._loaded is not None:
+            return self._loaded
         default = self._buckets[self._default_bucket_key]
         default._params_dirty = any(module._params_dirty for module in self._buckets.values())
         for module in self._buckets.values():
@@ -204,8 +216,75 @@ class BucketingModule(BaseModule):
         for module in self._buckets.values():
             module.install_monitor(mon)
 
+    # --- Files ---
+
     def save_checkpoint(self, prefix, epoch, save_optimizer_states=False, remove_amp_cast=True):
-        """Save the default bucket's symbol and the parameters; see `Module.save_checkpoint`."""
+        """Save the parameters and the symbols.
+
+        The files are those of `Module.save_checkpoint`, with the symbol of the default bucket; and where the keys are
+        integers ``prefix-KEY-symbol.json`` for each bucket and ``prefix.buckets``, the keys, for `load`.
+        """
+        assert self._buckets, "Empty BucketingModule cannot be saved"
         self.get_params()
-        default = self._buckets[self._default_bucket_key]
-        default.save_checkpoint(prefix, epoch, save_optimizer_states)
+        self._buckets[self._default_bucket_key].save_checkpoint(
+            prefix, epoch, save_optimizer_states, remove_amp_cast
+        )
+        if all(isinstance(key, (int, numpy.integer)) for key in self._buckets):
+            for key, module in self._buckets.items():
+                module.symbol.save(f"{prefix}-{key}-symbol.json", remove_amp_cast=remove_amp_cast)
+            nd.save(f"{prefix}.buckets", nd.array(list(self._buckets), dtype=numpy.int32))
+
+    @staticmethod
+    def load(prefix, epoch, sym_gen=None, default_bucket_key=None, **kwargs):
+        """A module of a checkpoint whose bucket keys are integers.
+
+        Parameters
+        ----------
+        prefix : str
+            Start of the names of the files.
+        epoch : int
+            The number in the name.
+        sym_gen, default_bucket_key, **kwargs
+            As for the constructor; the symbols are those of the files where these have them.
+
+        Returns
+        -------
+        BucketingModule
+        """
+        assert sym_gen is not None, "sym_gen is required for loading BucketingModule"
+        assert default_bucket_key is not None, "default_bucket_key is required for loading BucketingModule"
+        keys = nd.load(f"{prefix}.buckets")[0].asnumpy().tolist()
+        symbols = {key: _symbol.load(f"{prefix}-{key}-symbol.json") for key in keys}
+        params = model.load_params(prefix, epoch)
+        return BucketingModule.load_dict(symbols, sym_gen, default_bucket_key, *params, **kwargs)
+
+    @staticmethod
+    def load_dict(
+        sym_dict=None, sym_gen=None, default_bucket_key=None, arg_params=None, aux_params=None, **kwargs
+    ):
+        """A module of symbols and parameters.
+
+        Parameters
+        ----------
+        sym_dict : dict of object to Symbol
+            Symbols by bucket key, which are used in place of those that `sym_gen` makes.
+        sym_gen, default_bucket_key, **kwargs
+            As for the constructor.
+        arg_params, aux_params : dict of str to NDArray
+            What the module begins with.
+
+        Returns
+        -------
+        BucketingModule
+        """
+        for name, value in (("sym_dict", sym_dict), ("arg_params", arg_params), ("aux_params", aux_params)):
+            assert value is not None, f"{name} is required for BucketingModule.load_dict"
+
+        def generate(key):
+            made, data_names, label_names = sym_gen(key)
+            return sym_dict.get(key, made), data_names, label_names
+
+        module = BucketingModule(generate, default_bucket_key, **kwargs)
+        module._loaded = arg_params, aux_params
+        module.params_initialized = True
+        return module

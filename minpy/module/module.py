@@ -159,6 +159,8 @@ class Module(BaseModule):
             self.logger.warning("Already bound, ignoring bind()")
             return
         assert for_training or not inputs_need_grad
+        if self.binded and self.params_initialized:
+            self.get_params()  # the new executors begin with what the old ones have learnt
         self.for_training, self.inputs_need_grad = for_training, inputs_need_grad
         data = _descriptions(data_shapes, self._data_names, "data")
         labels = _descriptions(label_shapes, self._label_names, "label")

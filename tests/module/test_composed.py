@@ -21,12 +21,59 @@ def compare(params, expected):
         numpy.testing.assert_allclose(value.asnumpy(), expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_buckets_share_parameters_and_optimizer():
-    def generate(length):
-        words = sym.Embedding(sym.Variable("data"), input_dim=7, output_dim=4, name="emb")
-        net = sym.FullyConnected(sym.sum(words, axis=1), num_hidden=3, name="fc")
-        return sym.SoftmaxOutput(net, name="softmax"), ("data",), ("softmax_label",)
+def generate(length):
+    words = sym.Embedding(sym.Variable("data"), input_dim=7, output_dim=4, name="emb")
+    net = sym.FullyConnected(sym.sum(words, axis=1), num_hidden=3, name="fc")
+    return sym.SoftmaxOutput(net, name="softmax"), ("data",), ("softmax_label",)
 
+
+def sentences(length):
+    shapes = {"provide_data": [("data", (4, length))], "provide_label": [("softmax_label", (4,))]}
+    return mx.io.DataBatch([nd.ones((4, length))], [nd.ones(4)], bucket_key=length, **shapes)
+
+
+def bucketed():
+    module = mx.mod.BucketingModule(generate, default_bucket_key=5)
+    module.bind([("data", (4, 5))], [("softmax_label", (4,))])
+    module.init_params()
+    module.init_optimizer()
+    module.forward_backward(sentences(3))
+    module.update()
+    return module
+
+
+def test_checkpoints_of_buckets(tmp_path):
+    module = bucketed()
+    prefix = str(tmp_path / "b")
+    module.save_checkpoint(prefix, 1)
+    names = ["b-0001.params", "b-3-symbol.json", "b-5-symbol.json", "b-symbol.json", "b.buckets"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    again = mx.mod.BucketingModule.load(prefix, 1, generate, 5)
+    compare(again.get_params()[0], {k: v.asnumpy() for k, v in module.get_params()[0].items()})
+    again.bind([("data", (4, 5))], [("softmax_label", (4,))])
+    for each in (module, again):
+        each.forward(sentences(2), is_train=False)
+    assert (module.get_outputs()[0].asnumpy() == again.get_outputs()[0].asnumpy()).all()
+    again.init_optimizer()
+    again.backward()
+    again.update()
+    before, after = (m.get_params()[0]["fc_bias"].asnumpy() for m in (module, again))
+    assert (before != after).any()
+    with pytest.raises(AssertionError, match="sym_gen is required"):
+        mx.mod.BucketingModule.load(prefix, 1)
+
+
+def test_buckets_bound_again_keep_parameters_and_optimizer():
+    module = bucketed()
+    learnt = {name: value.asnumpy().copy() for name, value in module.get_params()[0].items()}
+    module.bind([("data", (4, 5))], [("softmax_label", (4,))], force_rebind=True)
+    compare(module.get_params()[0], learnt)
+    module.forward_backward(sentences(2))
+    module.update()
+    assert (module.get_params()[0]["fc_bias"].asnumpy() != learnt["fc_bias"]).any()
+
+
+def test_buckets_share_parameters_and_optimizer():
     state = numpy.random.RandomState(5)
     params = {"emb_weight": state.randn(7, 4), "fc_weight": state.randn(3, 4), "fc_bias": state.randn(3)}
     module = mx.mod.BucketingModule(generate, default_bucket_key=5)

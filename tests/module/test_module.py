@@ -378,6 +378,19 @@ def test_parameters_that_are_not_given_keep_their_trained_values():
     assert (params["fc_bias"].asnumpy() == bias).all() and (params["fc_weight"].asnumpy() == 1).all()
 
 
+def test_binding_again_keeps_what_was_learnt():
+    module = trained()
+    module.forward_backward(batch((2, 4)))
+    module.update()
+    bias = module._exec_group.param_arrays[1][0].asnumpy().copy()
+    assert (bias != 0).any()
+    module.bind([("data", (3, 4))], [("softmax_label", (3,))], force_rebind=True)
+    assert (module._exec_group.param_arrays[1][0].asnumpy() == bias).all()
+    module.forward_backward(batch((3, 4)))
+    module.update()
+    assert (module.get_params()[0]["fc_bias"].asnumpy() != bias).any()
+
+
 def test_parameter_files(tmp_path, caplog):
     module = trained()
     module.save_params(str(tmp_path / "p.params"))

@@ -8,6 +8,9 @@ from minpy.io._ndarray_iter import NDArrayIter
 from minpy.io._text import CSVIter, LibSVMIter
 from minpy.io._wrappers import PrefetchingIter, ResizeIter
 
+ImageRecordIter_v1 = ImageRecordIter  # noqa: N816  (names of MXNet's first version of them)
+ImageRecordUInt8Iter_v1 = ImageRecordUInt8Iter  # noqa: N816
+
 __all__ = [
     "CSVIter",
     "DataBatch",
@@ -15,7 +18,9 @@ __all__ = [
     "DataIter",
     "ImageRecordInt8Iter",
     "ImageRecordIter",
+    "ImageRecordIter_v1",
     "ImageRecordUInt8Iter",
+    "ImageRecordUInt8Iter_v1",
     "LibSVMIter",
     "MNISTIter",
     "MXDataIter",

@@ -83,6 +83,11 @@ def test_dtypes(records):
     assert grey.shape == (4, 1, 12, 10) and abs(grey[0, 0, 0, 0] - 23) <= 1
 
 
+def test_first_versions():
+    assert mx.io.ImageRecordIter_v1 is mx.io.ImageRecordIter
+    assert mx.io.ImageRecordUInt8Iter_v1 is mx.io.ImageRecordUInt8Iter
+
+
 def test_order_and_parts(records):
     it = open_iter(records, shuffle=True, seed=5)
     first = [label for _, labels, pad in summary(it) for label in labels[: 4 - pad]]

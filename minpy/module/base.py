@@ -10,6 +10,7 @@ from minpy import metric as _metric
 from minpy import model, nd
 from minpy.initializer import Uniform
 from minpy.io import DataBatch, DataIter
+from minpy.module.progress import Progress
 
 __all__ = ["BaseModule"]
 
@@ -219,9 +220,16 @@ class BaseModule:
         validation_metric = validation_metric or eval_metric
         if not isinstance(eval_metric, _metric.EvalMetric):
             eval_metric = _metric.create(eval_metric)
+        progress = Progress()
         for epoch in range(begin_epoch, num_epoch):
             started = time.time()
-            self._train_epoch(train_data, epoch, eval_metric, batch_end_callback, monitor, sparse_row_id_fn)
+            try:
+                found = self._train_epoch(train_data, epoch, eval_metric, batch_end_callback, monitor,
+                                          sparse_row_id_fn, progress)  # fmt: skip
+            finally:
+                progress.end_epoch()
+            for name, value in found:
+                self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
             self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - started)
             params = self.get_params()
             self.set_params(*params)
@@ -239,7 +247,9 @@ class BaseModule:
                     self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
             train_data.reset()
 
-    def _train_epoch(self, train_data, epoch, eval_metric, batch_end_callback, monitor, sparse_row_id_fn):
+    def _train_epoch(self, train_data, epoch, eval_metric, batch_end_callback, monitor, sparse_row_id_fn,
+                     progress):  # fmt: skip
+        """Trains on all batches; names and values of the metric."""
         eval_metric.reset()
         batches = iter(train_data)
         data_batch, nbatch, found = next(batches), 0, []
@@ -254,14 +264,16 @@ class BaseModule:
             following = next(batches, None)
             if following is not None:
                 self.prepare(following, sparse_row_id_fn=sparse_row_id_fn)
+            if monitor is not None or batch_end_callback is not None:
+                progress.clear()  # they may write
             if monitor is not None:
                 monitor.toc_print()
             if following is None:
                 found = eval_metric.get_global_name_value()  # callbacks may reset the metric
             _call(batch_end_callback, epoch, nbatch, eval_metric, locals())
+            progress.step(epoch)
             data_batch, nbatch = following, nbatch + 1
-        for name, value in found:
-            self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+        return found
 
 
 def _call(callbacks, epoch, nbatch, eval_metric, values):

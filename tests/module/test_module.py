@@ -1,5 +1,6 @@
 """Modules: values, files, log lines and errors as real MXNet 1.9.1 gives them."""
 
+import io
 import json
 import logging
 import pathlib
@@ -296,6 +297,24 @@ def test_fit_calls_back_and_watches(caplog):
     assert epochs == [(0, ["softmax_output"], ["fc_bias", "fc_weight"], {})]
     watched = [r.message for r in caplog.records if r.message.startswith("Batch:")]
     assert len(watched) == 2 and all("fc_bias" in line for line in watched)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_shows_the_progress_on_a_terminal_only(monkeypatch):
+    batches = mx.io.NDArrayIter(numpy.zeros((8, 4)), numpy.zeros(8), 2)
+    monkeypatch.setattr("minpy.module.progress._INTERVAL", 0)
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", stream)
+        mx.mod.Module(classifier()).fit(batches, num_epoch=2)
+        text = stream.getvalue()
+        assert ("Epoch[0] batch 3" in text) is shown
+        assert (f"Epoch[1] batch 2/4 [{'=' * 15}{' ' * 15}]" in text) is shown
+        assert not shown or text.endswith("\r\033[K")
+        batches.reset()
 
 
 # --- Errors and warnings ---

@@ -170,6 +170,16 @@ def test_early_stopping(capsys):
         assert E.EarlyStoppingHandler(est.train_metrics[0]).monitor_op is numpy.greater
 
 
+def test_evaluation_starts_anew():
+    est, loader = make()
+    est.evaluate(loader)
+    with pytest.raises(ValueError, match="Event handler LoggingHandler refers"):
+        est.evaluate(loader, event_handlers=E.LoggingHandler(metrics=[mx.metric.Accuracy()]))
+    handler = E.EarlyStoppingHandler(est.val_metrics[0], mode="max")
+    with pytest.warns(RuntimeWarning, match="validation accuracy"):
+        est.fit(loader, epochs=1, event_handlers=handler)
+
+
 def test_names_of_metrics():
     est, _ = make(train_metrics=[mx.metric.Accuracy(name="a")], val_metrics=mx.metric.MSE())
     assert [m.name for m in est.train_metrics + est.val_metrics] == ["training a", "validation mse"]

@@ -172,6 +172,8 @@ class Estimator:
             Told of the events.
         """
         self._check_loader(val_data, "gluon.data.DataLoader")
+        for metric in self._val_metrics:
+            metric.reset()
         handlers = self._by_event(self._prepare_default_validation_handlers(event_handlers))
         self._tell(handlers, "epoch_begin")
         for batch in val_data:

@@ -171,7 +171,7 @@ def test_table_and_its_order():
 
 
 def test_deferred_operators_and_the_segments_that_compute_them(tmp_path):
-    a = mnp.ones((1000, 1000))
+    a = mnp.array(np.ones((1000, 1000)))  # not deferred itself
     profiler.start()
     b = np.asarray(mnp.exp(a) * 2 + a)
     profiler.dump()

@@ -5,7 +5,7 @@ import itertools
 import ml_dtypes
 import numpy
 import pytest
-from derivatives import check_gradients
+from finite_differences import check_gradients
 
 import minpy.numpy as np
 from minpy import _core, autograd, config, npx

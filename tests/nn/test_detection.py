@@ -2,7 +2,7 @@
 
 import numpy
 import pytest
-from derivatives import check_gradients
+from finite_differences import check_gradients
 
 import minpy.numpy as np
 from minpy import autograd, npx

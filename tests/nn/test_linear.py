@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy
 import pytest
-from derivatives import check_gradients, gradients
+from finite_differences import check_gradients, gradients
 
 import minpy.numpy as np
 from minpy import config, npx

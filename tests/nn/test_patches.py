@@ -4,7 +4,7 @@ import itertools
 
 import numpy
 import pytest
-from derivatives import check_gradients
+from finite_differences import check_gradients
 
 import minpy.numpy as np
 from minpy import npx

@@ -6,7 +6,7 @@ import math
 import ml_dtypes
 import numpy
 import pytest
-from derivatives import check_gradients
+from finite_differences import check_gradients
 from threads import assert_same_bits
 
 import minpy.numpy as np

@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy
 import pytest
-from derivatives import check_gradients
+from finite_differences import check_gradients
 
 import minpy
 import minpy.numpy as np

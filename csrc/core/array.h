@@ -37,7 +37,7 @@ struct Array {
   DType dtype;
   uint8_t ndim;
   uint16_t flags;
-  uint32_t context;   // nd.NDArray only: its device (python/nd_array.h)
+  uint32_t context;  // nd.NDArray only: its device (python/nd_array.h)
   int64_t size;      // number of elements
   int64_t* shape;    // ndim entries
   int64_t* strides;  // ndim entries, in bytes

@@ -26,7 +26,7 @@ ArrayRef full(DType dtype, std::span<const int64_t> shape, double value);
 ArrayRef astype(const ArrayRef& a, DType dtype);  // differentiable
 ArrayRef reshape(const ArrayRef& a,
                  std::span<const int64_t> shape);  // a view where possible; differentiable
-ArrayRef view_like(const ArrayRef& a);  // a view of all of it; differentiable
+ArrayRef view_like(const ArrayRef& a);             // a view of all of it; differentiable
 ArrayRef transpose(const ArrayRef& a, std::span<const int> axes);  // empty: reverse
 ArrayRef broadcast_to(const ArrayRef& a, std::span<const int64_t> shape);
 ArrayRef sum(const ArrayRef& a, std::span<const int> axes,

@@ -178,9 +178,7 @@ PyObject* array_of(PyObject* const* v) {
   Array* a = reinterpret_cast<Array*>(v[0]);
   return tape::should_record(a) ? nullptr : reinterpret_cast<PyObject*>(array_copy(a, 'K'));
 }
-PyObject* asarray(PyObject* const* v) {
-  return array_check(v[0]) ? Py_NewRef(v[0]) : nullptr;
-}
+PyObject* asarray(PyObject* const* v) { return array_check(v[0]) ? Py_NewRef(v[0]) : nullptr; }
 
 constexpr Signature kZeros = {"zeros", {"shape", "dtype", "order"}, 3, 1, 0, 3};
 constexpr Signature kOnes = {"ones", {"shape", "dtype", "order"}, 3, 1, 0, 3};

@@ -1,45 +1,7 @@
 """`nd.random`: what `mx.random` has, but for the seed."""
 
-from minpy.random import (
-    bernoulli,
-    exponential,
-    exponential_like,
-    gamma,
-    gamma_like,
-    generalized_negative_binomial,
-    generalized_negative_binomial_like,
-    multinomial,
-    negative_binomial,
-    negative_binomial_like,
-    normal,
-    normal_like,
-    poisson,
-    poisson_like,
-    randint,
-    randn,
-    shuffle,
-    uniform,
-    uniform_like,
-)
+from minpy import random as _random
+from minpy.random import *  # noqa: F403
 
-__all__ = [
-    "bernoulli",
-    "exponential",
-    "exponential_like",
-    "gamma",
-    "gamma_like",
-    "generalized_negative_binomial",
-    "generalized_negative_binomial_like",
-    "multinomial",
-    "negative_binomial",
-    "negative_binomial_like",
-    "normal",
-    "normal_like",
-    "poisson",
-    "poisson_like",
-    "randint",
-    "randn",
-    "shuffle",
-    "uniform",
-    "uniform_like",
-]
+__all__ = [name for name in _random.__all__ if name != "seed"]
+del seed  # noqa: F821

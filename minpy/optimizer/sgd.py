@@ -8,8 +8,29 @@ from minpy.optimizer.base import Optimizer, _zeros, register
 __all__ = ["DCASGD", "LARS", "LBSGD", "NAG", "SGD", "SGLD", "Signum", "ccSGD"]
 
 
+class _WithMomentum(Optimizer):
+    """What optimizers share whose state is a momentum, or nothing when that is 0."""
+
+    def __init__(self, momentum, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def create_state(self, index, weight):
+        return _zeros(weight) if self.momentum else None
+
+    def _sgd_step(self, weight, grad, state, lr, wd, momentum=None):
+        """One step of SGD in place; `momentum` overrides the optimizer's own."""
+        if state is None:
+            nd.sgd_update(weight, grad, out=weight, lr=lr, wd=wd, **self._scaling)
+        else:
+            momentum = self.momentum if momentum is None else momentum
+            nd.sgd_mom_update(
+                weight, grad, state, out=weight, lr=lr, momentum=momentum, wd=wd, **self._scaling
+            )
+
+
 @register
-class SGD(Optimizer):
+class SGD(_WithMomentum):
     """Stochastic gradient descent, with momentum when it is not 0.
 
     Parameters
@@ -23,20 +44,12 @@ class SGD(Optimizer):
     """
 
     def __init__(self, momentum=0.0, lazy_update=True, **kwargs):
-        super().__init__(**kwargs)
-        self.momentum, self.lazy_update = momentum, lazy_update
-
-    def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
+        super().__init__(momentum, **kwargs)
+        self.lazy_update = lazy_update
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
-        if state is None:
-            nd.sgd_update(weight, grad, out=weight, lr=lr, wd=wd, **self._scaling)
-        else:
-            nd.sgd_mom_update(
-                weight, grad, state, out=weight, lr=lr, momentum=self.momentum, wd=wd, **self._scaling
-            )
+        self._sgd_step(weight, grad, state, lr, wd)
 
 
 @register
@@ -45,7 +58,7 @@ class ccSGD(SGD):
 
 
 @register
-class NAG(Optimizer):
+class NAG(_WithMomentum):
     """Nesterov's accelerated gradient.
 
     Parameters
@@ -57,11 +70,7 @@ class NAG(Optimizer):
     """
 
     def __init__(self, momentum=0.0, **kwargs):
-        super().__init__(**kwargs)
-        self.momentum = momentum
-
-    def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
+        super().__init__(momentum, **kwargs)
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
@@ -84,7 +93,7 @@ class SGLD(Optimizer):
 
 
 @register
-class Signum(Optimizer):
+class Signum(_WithMomentum):
     """Steps by the sign of the momentum (Bernstein et al., arXiv:1802.04434).
 
     Parameters
@@ -100,11 +109,8 @@ class Signum(Optimizer):
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.9, wd_lh=0.0, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
-        self.momentum, self.wd_lh = momentum, wd_lh
-
-    def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
+        super().__init__(momentum, learning_rate=learning_rate, **kwargs)
+        self.wd_lh = wd_lh
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
@@ -163,7 +169,7 @@ def _norm(array):
 
 
 @register
-class LARS(Optimizer):
+class LARS(_WithMomentum):
     """SGD with a rate per layer by the ratio of the norms of weight and gradient (You et al., arXiv:1708.03888).
 
     Parameters
@@ -183,13 +189,10 @@ class LARS(Optimizer):
     """
 
     def __init__(self, momentum=0.0, lazy_update=True, eta=0.001, eps=0, momentum_correction=True, **kwargs):
-        super().__init__(**kwargs)
-        self.momentum, self.lazy_update = momentum, lazy_update
+        super().__init__(momentum, **kwargs)
+        self.lazy_update = lazy_update
         self.eta, self.eps, self.momentum_correction = eta, eps, momentum_correction
         self.last_lr = None
-
-    def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
 
     def _trust(self, index, weight, grad, wd):
         name = self.idx2name.get(index, str(index))
@@ -208,16 +211,11 @@ class LARS(Optimizer):
             corrected *= base / self.last_lr
         self.last_lr = base
         lr *= self._trust(index, weight, grad, wd)
-        if state is None:
-            nd.sgd_update(weight, grad, out=weight, lr=lr, wd=wd, **self._scaling)
-        else:
-            nd.sgd_mom_update(
-                weight, grad, state, out=weight, lr=lr, momentum=corrected, wd=wd, **self._scaling
-            )
+        self._sgd_step(weight, grad, state, lr, wd, corrected)
 
 
 @register
-class LBSGD(Optimizer):
+class LBSGD(_WithMomentum):
     """SGD for large batches: warm-up of the learning rate and, with 'lars', a rate per layer.
 
     Parameters
@@ -242,16 +240,12 @@ class LBSGD(Optimizer):
 
     def __init__(self, momentum=0.0, multi_precision=False, warmup_strategy="linear", warmup_epochs=5, batch_scale=1,
                  updates_per_epoch=32, begin_epoch=0, num_epochs=60, **kwargs):  # fmt: skip
-        super().__init__(multi_precision=multi_precision, **kwargs)
-        self.momentum = momentum
+        super().__init__(momentum, multi_precision=multi_precision, **kwargs)
         self.warmup_strategy, self.warmup_epochs = warmup_strategy, warmup_epochs
         self.batch_scale, self.updates_per_epoch = batch_scale, updates_per_epoch
         self.init_updates, self.num_epochs = begin_epoch * updates_per_epoch, num_epochs
         self.lbmult = 1.0
         self.cumgrads = {}
-
-    def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
 
     def _warmup_factor(self, updates):
         length = self.warmup_epochs * self.updates_per_epoch
@@ -281,9 +275,4 @@ class LBSGD(Optimizer):
         else:
             factor = self._warmup_factor(self.num_update + self.init_updates)
         lr *= factor
-        if state is None:
-            nd.sgd_update(weight, grad, out=weight, lr=lr, wd=wd, **self._scaling)
-        else:
-            nd.sgd_mom_update(
-                weight, grad, state, out=weight, lr=lr, momentum=self.momentum, wd=wd, **self._scaling
-            )
+        self._sgd_step(weight, grad, state, lr, wd)

@@ -12,7 +12,8 @@ def stats():
     -------
     dict
         "live": in arrays that exist. "peak": the highest that "live" has been since the start or `reset_peak`.
-        "cached": kept for reuse. "reserved": taken from the system.
+        "cached": kept for reuse. "reserved": taken from the system. "packed": convolutions' weights in the order
+        that their kernels read, kept for the next call; beside the others.
     """
     return _engine.memory_stats()
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/stamp.h"
 #include "core/storage.h"
 
 namespace mp {
@@ -328,6 +329,7 @@ void storage_materialise(Storage* s) {
 }
 
 void storage_free_slow(Storage* s) {
+  stamp_freed(s);
   if (Storage* block = s->block) {
     s->block = nullptr;
     s->nbytes = 0;

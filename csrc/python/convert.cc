@@ -85,7 +85,10 @@ struct Export {
 void export_dealloc(PyObject* self) {
   Array* a = reinterpret_cast<Export*>(self)->array;
   Storage* s = a->storage;
-  if (s->exports != kExportedForEver && --s->exports == 0) s->flags &= ~kStorageExported;
+  if (s->exports != kExportedForEver && --s->exports == 0) {
+    s->flags &= ~kStorageExported;
+    ++s->version;  // foreign code may have written
+  }
   PyObject_Free(self);
   Py_DECREF(reinterpret_cast<PyObject*>(a));
 }

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include "core/allocator.h"
+#include "cpu/conv/packed.h"
 #include "engine/jit/jit.h"
 #include "engine/pool.h"
 #include "python/engine_parts.h"
@@ -34,10 +35,20 @@ void define_memory(py::module_& m) {
     d["peak"] = s.peak;
     d["cached"] = s.cached;
     d["reserved"] = s.reserved;
+    d["packed"] = cpu::conv::packed_statistics().bytes;
     return d;
   });
   m.def("reset_peak_memory", &reset_peak_memory);
-  m.def("empty_cache", &empty_cache);
+  m.def("empty_cache", [] { return cpu::conv::forget_all_packed() + empty_cache(); });
+  m.def("packed_weights", [] {
+    const cpu::conv::PackedStatistics s = cpu::conv::packed_statistics();
+    py::dict d;
+    d["entries"] = s.entries;
+    d["bytes"] = s.bytes;
+    d["found"] = s.found;
+    d["made"] = s.made;
+    return d;
+  });
 }
 
 void define_jit(py::module_& m) {

@@ -127,7 +127,7 @@ bool gather_all(const std::vector<Gather>& parts, DType dtype, const Tensor& in,
 
 }  // namespace
 
-bool forward(const Shape& given, DType dtype, const void* data, const void* weight,
+bool forward(const Shape& given, DType dtype, const void* data, const Filter& weight,
              const Epilogue& epilogue, void* out, const char* algorithm) {
   const Shape s = simplified(given);
   return gather_all({forward_gather(s)}, dtype,
@@ -136,7 +136,7 @@ bool forward(const Shape& given, DType dtype, const void* data, const void* weig
                     tensor_of(out, dtype, s.out, s.out_channels, s.channels_last), algorithm);
 }
 
-bool data_gradient(const Shape& given, DType dtype, const void* grad, const void* weight,
+bool data_gradient(const Shape& given, DType dtype, const void* grad, const Filter& weight,
                    const Epilogue& epilogue, void* data_grad, const char* algorithm) {
   const Shape s = simplified(given);
   return gather_all(data_gradient_gathers(s), dtype,
@@ -154,7 +154,7 @@ bool weight_gradient(const Shape& given, DType dtype, const void* data, const vo
     const Algorithm<T>* algorithm =
         choose<T>(name, [&](const Algorithm<T>& a) { return a.accepts_weights(g); });
     if (!algorithm) return false;
-    const Weights w = forward_weights(s, dtype, weight_grad);
+    const Weights w = forward_weights(s, dtype, {weight_grad});
     if (g.batch == 0 || g.results() == 0)
       std::memset(weight_grad, 0, g.groups * g.m * g.depth() * itemsize(dtype));
     else if (g.m * g.depth() > 0)

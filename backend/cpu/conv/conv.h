@@ -7,9 +7,9 @@
 // - Results do not depend on the number of threads. Nothing here needs Python or throws anything
 //   but std::bad_alloc.
 // - Workspace: the weights once more (16/9 times for 3x3 kernels), and for each thread a padded
-// copy
-//   of the data that it works on and its results, of one image or 4 MiB at most; for weight
+//   copy of the data that it works on and its results, of one image or 4 MiB at most; for weight
 //   gradients also up to 16 MiB of partial sums, or one set. A thread keeps up to 32 MiB of it.
+//   Weights with a stamp stay packed for later calls, 256 MiB of all weights at most (packed.h).
 #pragma once
 #include <array>
 #include <cstdint>
@@ -34,6 +34,12 @@ struct Shape {
   }
 };
 
+// Weights, and the stamp (core/stamp.h) by which what is made of them may be kept; 0: it may not.
+struct Filter {
+  const void* data;
+  uint64_t stamp = 0;
+};
+
 // What follows the sum before it is rounded and stored.
 struct Epilogue {
   const void* bias = nullptr;  // one element a result channel, of the arrays' dtype
@@ -42,10 +48,10 @@ struct Epilogue {
 
 // `algorithm` names the one to use instead of the first that takes the shape, for tests; false when
 // it does not take it, and nothing was computed.
-bool forward(const Shape& shape, DType dtype, const void* data, const void* weight,
+bool forward(const Shape& shape, DType dtype, const void* data, const Filter& weight,
              const Epilogue& epilogue, void* out, const char* algorithm = nullptr);
 // Also the forward of a transposed convolution, whose result is the `data` of this shape.
-bool data_gradient(const Shape& shape, DType dtype, const void* grad, const void* weight,
+bool data_gradient(const Shape& shape, DType dtype, const void* grad, const Filter& weight,
                    const Epilogue& epilogue, void* data_grad, const char* algorithm = nullptr);
 bool weight_gradient(const Shape& shape, DType dtype, const void* data, const void* grad,
                      void* weight_grad, const char* algorithm = nullptr);

@@ -14,13 +14,14 @@ Tensor tensor_of(const void* data, DType type, const Extents& extents, int64_t c
   return t;
 }
 
-Weights forward_weights(const Shape& s, DType type, const void* weight) {
+Weights forward_weights(const Shape& s, DType type, const Filter& weight) {
   const int64_t c = s.in_channels / s.groups;
-  const Tensor t = tensor_of(weight, type, s.kernel, c, s.channels_last);
-  return {t.data, type, s.out_channels / s.groups * t.image, t.image, t.channel, t.step};
+  const Tensor t = tensor_of(weight.data, type, s.kernel, c, s.channels_last);
+  return {t.data, type,        s.out_channels / s.groups * t.image, t.image, t.channel,
+          t.step, weight.stamp};
 }
 
-Weights transposed_weights(const Shape& s, DType type, const void* weight) {
+Weights transposed_weights(const Shape& s, DType type, const Filter& weight) {
   Weights w = forward_weights(s, type, weight);
   std::swap(w.row, w.channel);
   return w;

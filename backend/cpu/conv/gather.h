@@ -46,12 +46,13 @@ struct Weights {
   DType type;
   int64_t group, row, channel;  // row: of one output channel of the gather
   Extents step;
+  uint64_t stamp = 0;  // what names the bytes at `data`; 0: nothing does
 };
 
 Tensor tensor_of(const void* data, DType type, const Extents& extents, int64_t channels,
                  bool channels_last);
-Weights forward_weights(const Shape& shape, DType type, const void* weight);
-Weights transposed_weights(const Shape& shape, DType type, const void* weight);
+Weights forward_weights(const Shape& shape, DType type, const Filter& weight);
+Weights transposed_weights(const Shape& shape, DType type, const Filter& weight);
 Gather forward_gather(const Shape& shape);
 std::vector<Gather> data_gradient_gathers(const Shape& shape);
 

@@ -36,6 +36,9 @@ thread_local Block block;
 
 }  // namespace
 
+AlignedBytes::AlignedBytes(size_t size) : data_(take(size)), size_(size) {}
+AlignedBytes::~AlignedBytes() { give(data_, size_); }
+
 Scratch::Scratch(size_t bytes) : bytes_((bytes + 63) / 64 * 64 + 64), own_(false) {
   Block& b = block;
   if (b.used == 0 && b.outside == 0 && b.wanted > b.size && b.size < kKept) {

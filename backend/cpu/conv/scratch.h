@@ -5,6 +5,21 @@
 
 namespace mp::cpu::conv {
 
+// Bytes for as long as one likes, 64-byte aligned, in huge pages where they fill some.
+class AlignedBytes {
+ public:
+  explicit AlignedBytes(size_t size);
+  ~AlignedBytes();
+  AlignedBytes(const AlignedBytes&) = delete;
+  AlignedBytes& operator=(const AlignedBytes&) = delete;
+  void* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void* data_;
+  size_t size_;
+};
+
 class Scratch {
  public:
   static constexpr size_t kKept = size_t{32} << 20;

@@ -3,6 +3,7 @@
 
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/kernels.h"
+#include "cpu/conv/packed.h"
 #include "cpu/conv/row_tiles.h"
 #include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
@@ -268,15 +269,16 @@ class Tiles {
 template <class T>
 void gather_by_tiles(const Gather& g, Panels panels, const Tensor& in, const Weights& weights,
                      const Epilogue& epilogue, const Tensor& out) {
-  const RowTiles tiles(g.m);
-  const DepthParts parts(g.depth());
-  Scratch scratch(sizeof(T) * g.groups * g.m * (g.depth() + 1));
-  T *packed = scratch.as<T>(), *bias = packed + g.groups * g.m * g.depth();
-  pack_weights(g, weights, tiles, parts, packed);
+  const Packed<T> packed('t', g, weights, g.groups * g.m * g.depth(), [&](T* to) {
+    pack_weights(g, weights, RowTiles(g.m), DepthParts(g.depth()), to);
+  });
+  const Scratch scratch(sizeof(T) * g.groups * g.m);
+  T* bias = scratch.as<T>();
   if (epilogue.bias) rows<T>().load(out.type, epilogue.bias, 1, bias, g.groups * g.m);
   const Loops<T>& loops =
       panels == Panels::kInPlace ? loops_for_rows<T>(g.axis[2].out) : wide_loops<T>();
-  Tiles<T>(g, panels, loops, in, out, epilogue.bias ? bias : nullptr, epilogue.relu).run(packed);
+  Tiles<T>(g, panels, loops, in, out, epilogue.bias ? bias : nullptr, epilogue.relu)
+      .run(packed.data());
 }
 
 template void gather_by_tiles<float>(const Gather&, Panels, const Tensor&, const Weights&,

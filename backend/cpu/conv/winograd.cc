@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cpu/conv/algorithms.h"
+#include "cpu/conv/packed.h"
 #include "cpu/conv/row_tiles.h"
 #include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
@@ -356,11 +357,13 @@ class WeightSums {
 template <class T>
 void gather_by_winograd(const Gather& g, const Tensor& in, const Weights& weights,
                         const Epilogue& epilogue, const Tensor& out) {
-  Scratch scratch(sizeof(T) * g.groups * g.m * (kPatch * g.c + 1));
-  T *packed = scratch.as<T>(), *bias = packed + g.groups * g.m * kPatch * g.c;
-  pack_kernels(g, weights, RowTiles(g.m), DepthParts(g.c), packed);
+  const Packed<T> packed('w', g, weights, g.groups * g.m * kPatch * g.c, [&](T* to) {
+    pack_kernels(g, weights, RowTiles(g.m), DepthParts(g.c), to);
+  });
+  const Scratch scratch(sizeof(T) * g.groups * g.m);
+  T* bias = scratch.as<T>();
   if (epilogue.bias) rows<T>().load(out.type, epilogue.bias, 1, bias, g.groups * g.m);
-  Results<T>(g, in, out, epilogue.bias ? bias : nullptr, epilogue.relu).run(packed);
+  Results<T>(g, in, out, epilogue.bias ? bias : nullptr, epilogue.relu).run(packed.data());
 }
 
 template <class T>

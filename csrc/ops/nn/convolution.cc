@@ -4,7 +4,9 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/stamp.h"
 #include "cpu/conv/conv.h"
+#include "cpu/conv/packed.h"
 #include "ops/api.h"
 #include "ops/kernel_op.h"
 
@@ -12,6 +14,7 @@ namespace mp {
 namespace {
 
 using cpu::conv::Extents;
+using cpu::conv::Filter;
 using cpu::conv::Shape;
 using Ints = std::vector<int64_t>;
 using Span = std::span<const int64_t>;
@@ -159,6 +162,12 @@ cpu::conv::Epilogue epilogue(const ArrayRef& bias, bool relu = false) {
   return {bias ? bias->bytes() : nullptr, relu};
 }
 
+// The weights that `dense` made of input i, which may be a copy.
+Filter filter(const KernelCall& call, int i, const ArrayRef& weight) {
+  const bool copied = weight.get() != call.in(i).get();
+  return {weight->bytes(), copied ? 0 : storage_stamp(weight->storage)};
+}
+
 void convolve(KernelCall& call, bool relu) {
   ArrayRef data = call.dense(0), weight = call.dense(1),
            bias = call.has(2) ? call.dense(2) : ArrayRef();
@@ -181,8 +190,9 @@ void convolve(KernelCall& call, bool relu) {
   g.spatial(data, s.in);
   if (!g.read(call.attrs, "size", 1, 0, s.out)) g.infer_out();
   Array* out = call.make(data->dtype, g.array_shape(s.out_channels, s.out, s.batch));
+  const Filter packable = filter(call, 1, weight);
   compute("convolution", s, call.attrs, [&](const char* algorithm) {
-    return cpu::conv::forward(s, data->dtype, data->bytes(), weight->bytes(), epilogue(bias, relu),
+    return cpu::conv::forward(s, data->dtype, data->bytes(), packable, epilogue(bias, relu),
                               out->bytes(), algorithm);
   });
 }
@@ -211,8 +221,9 @@ void deconvolution_forward(KernelCall& call) {
   g.spatial(data, s.out);
   g.read(call.attrs, "size", 0, 0, s.in);
   Array* out = call.make(data->dtype, g.array_shape(s.in_channels, s.in, s.batch));
+  const Filter packable = filter(call, 1, weight);
   compute("deconvolution", s, call.attrs, [&](const char* algorithm) {
-    return cpu::conv::data_gradient(s, data->dtype, data->bytes(), weight->bytes(), epilogue(bias),
+    return cpu::conv::data_gradient(s, data->dtype, data->bytes(), packable, epilogue(bias),
                                     out->bytes(), algorithm);
   });
 }
@@ -368,6 +379,7 @@ const KernelOp conv_weight_gradient{
 }  // namespace
 
 KernelChapter convolution_kernels() {
+  stamp_forget = cpu::conv::forget_packed;
   static const KernelOp* const ops[] = {&convolution, &convolution_relu, &deconvolution,
                                         &conv_weight_gradient};
   return ops;

@@ -3,10 +3,12 @@
 #include <cstring>
 #include <functional>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "check.h"
 #include "cpu/conv/conv.h"
+#include "cpu/conv/packed.h"
 #include "cpu/nn/attention.h"
 #include "cpu/nn/embedding.h"
 #include "cpu/nn/norm.h"
@@ -58,15 +60,40 @@ void convolutions() {
         const Floats x = numbers(data), w = numbers(weight), g = numbers(out), b = numbers(18);
         const conv::Epilogue epilogue{b.data(), true};
         same_on_all_threads(out, [&](Floats& y) {
-          conv::forward(s, DType::F32, x.data(), w.data(), epilogue, y.data());
+          conv::forward(s, DType::F32, x.data(), {w.data()}, epilogue, y.data());
         });
         same_on_all_threads(data, [&](Floats& dx) {
-          conv::data_gradient(s, DType::F32, g.data(), w.data(), {}, dx.data());
+          conv::data_gradient(s, DType::F32, g.data(), {w.data()}, {}, dx.data());
         });
         same_on_all_threads(weight, [&](Floats& dw) {
           conv::weight_gradient(s, DType::F32, x.data(), g.data(), dw.data());
         });
       }
+}
+
+// Threads that find, replace and drop the packed weights of each other.
+void packed_weights() {
+  conv::Shape s;
+  s.batch = 2, s.in_channels = 5, s.out_channels = 7;
+  s.in = {1, 9, 9}, s.kernel = {1, 3, 3}, s.out = {1, 7, 7};
+  const Floats x = numbers(2 * 5 * 81), w = numbers(7 * 5 * 9);
+  Floats expected(2 * 7 * 49);
+  conv::forward(s, DType::F32, x.data(), {w.data()}, {}, expected.data());
+  std::vector<std::thread> threads;
+  for (uint64_t owner = 1; owner <= 3; ++owner)
+    threads.emplace_back([&, owner] {
+      Floats y(expected.size());
+      for (uint64_t i = 0; i < 300; ++i) {
+        const uint64_t stamp = (owner % 2 + 1) << 32 | i / 3;
+        conv::forward(s, DType::F32, x.data(), {w.data(), stamp}, {}, y.data());
+        CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+        if (i % 7 == 0) conv::forget_packed(owner % 2 + 1);
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  CHECK(conv::packed_statistics().found > 0);
+  conv::forget_all_packed();
+  CHECK(conv::packed_statistics().bytes == 0);
 }
 
 void softmaxes() {
@@ -182,6 +209,7 @@ void tables() {
 
 int main() {
   convolutions();
+  packed_weights();
   softmaxes();
   normalisations();
   pools();

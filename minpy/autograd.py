@@ -112,7 +112,12 @@ def mark_variables(variables, gradients, grad_reqs="write"):
         grad_reqs = [grad_reqs] * len(variables)
     if not len(variables) == len(gradients) == len(grad_reqs):
         raise ValueError("mark_variables needs as many gradients and requests as variables")
-    _core.mark_variables(variables, gradients, list(grad_reqs))
+    triples = list(zip(variables, gradients, grad_reqs))
+    for variable, gradient, req in triples:
+        if not isinstance(gradient, _core.ndarray) and hasattr(gradient, "stype"):
+            _core.attach_sparse_grad(variable, gradient, req)
+        else:
+            _core.mark_variables([variable], [gradient], [req])
 
 
 def backward(heads, head_grads=None, retain_graph=False, train_mode=True):
@@ -163,8 +168,18 @@ def grad(heads, variables, head_grads=None, retain_graph=None, create_graph=Fals
         raise AssertionError("variables cannot be an empty list.")
     if retain_graph is None:
         retain_graph = create_graph
+    formats = [_grad_format(v) for v in variables]
+    variables = [getattr(v, "_variable", v) for v in variables]
     with _StateScope(None, train_mode):
-        return _core.grad(heads, variables, head_grads, retain_graph, create_graph)
+        found = _core.grad(heads, variables, head_grads, retain_graph, create_graph)
+    if create_graph:
+        return found
+    return [g if f == "default" else g.tostype(f) for f, g in zip(formats, found)]
+
+
+def _grad_format(variable):
+    """The storage format that a variable asked for its gradient."""
+    return getattr(getattr(variable, "grad", None), "stype", "default")
 
 
 def get_symbol(x):

@@ -45,6 +45,7 @@ class Pass {
   void resolve();
   bool wanted(const Node* n) const;
   void take_results(size_t k);
+  void store_sparse(Node* n, const ArrayRef& dense);
   void run_rule(size_t k);
   bool add_view(size_t k, Node* n);
   void consume(Node* n);
@@ -64,6 +65,7 @@ class Pass {
       arena_.get()};  // per sum: a buffer made here, that may be added to in place
   ArenaVector<size_t> head_sum_{arena_.get()}, target_sum_{arena_.get()};
   std::vector<ArrayRef> results_;
+  SparseParts sparse_;
 };
 
 void sort_newest_first(ArenaVector<Node*>& nodes) {
@@ -187,6 +189,20 @@ void store_leaf(LeafExtra& leaf, ArrayRef& g) {
     api::assign(leaf.grad, g);
 }
 
+// Gives a sparse gradient what the pass found for it: parts by rows, and a dense sum or None.
+void Pass::store_sparse(Node* n, const ArrayRef& dense) {
+  auto& leaf = static_cast<LeafExtra&>(*n->extra);
+  PyRef parts(PyList_New(0));
+  for (auto& [node, part] : sparse_)
+    if (node == n && PyList_Append(parts.get(), part.get()) < 0) throw PythonError{};
+  if (!dense && PyList_GET_SIZE(parts.get()) == 0) return;
+  RecordingScope off(false);
+  leaf.fresh = true;
+  PyRef(PyObject_CallMethod(leaf.sparse.get(), "_receive", "OOO", parts.get(),
+                            dense ? dense.object() : Py_None,
+                            leaf.req == kReqAdd ? Py_True : Py_False));
+}
+
 // Gradients of many slices of one array add up in one buffer instead of one array of zeros each.
 bool Pass::add_view(size_t k, Node* n) {
   if (n->op != &op_view || options_.create_graph) return false;
@@ -210,7 +226,8 @@ void Pass::run_rule(size_t k) {
   if (add_view(k, n)) return;
   const int64_t* edge_sums = edge_sum_.data() + first_edge_[k];
   const bool fresh_view = n->op == &op_view && !sums_[edge_sums[0]];
-  Vjp v(*n, sums_.data() + first_sum_[k], edge_sums, sums_);
+  const bool arrays_only = !targets_.empty() || options_.create_graph;
+  Vjp v(*n, sums_.data() + first_sum_[k], edge_sums, sums_, arrays_only ? nullptr : &sparse_);
   n->op->vjp(v);
   // The first slice's gradient is a fresh block, unless the view was the whole array (then it may
   // be g itself).
@@ -232,6 +249,11 @@ void Pass::sweep() {
     Node* n = order_[k];
     if (!useful_[k]) continue;
     auto sums = std::span(sums_).subspan(first_sum_[k], n->nout);
+    if (n->op == &op_leaf && targets_.empty() && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
+      store_sparse(n, sums[0]);
+      sums[0] = {};
+      continue;
+    }
     if (std::none_of(sums.begin(), sums.end(), [](const ArrayRef& a) { return bool(a); })) continue;
     if (targets_.empty()) {
       if (n->op == &op_leaf) store_leaf(static_cast<LeafExtra&>(*n->extra), sums[0]);

@@ -60,6 +60,12 @@ PyObject* revive_saved(Vjp& v, size_t i) {
 // Reads what the rule returned for input i.
 void take_gradient(Vjp& v, int i, PyObject* value) {
   if (value == Py_None || !v.needs(i)) return;
+  PyRef dense;
+  if (!array_check(value) && PyObject_HasAttrString(value, "stype")) {
+    if (v.grad_sparse(i, value)) return;
+    dense = PyRef(PyObject_CallMethod(value, "tostype", "s", "default"));
+    value = dense.get();
+  }
   ArrayRef g = as_array(value);
   if (!g) {
     if (!PyErr_Occurred())

@@ -115,8 +115,24 @@ PyObject* mark_variables(PyObject*, PyObject* args) {
   });
 }
 
+// attach_sparse_grad(array, gradient, grad_req): backward() calls gradient._receive(parts, dense,
+// add)
+PyObject* attach_sparse_grad(PyObject*, PyObject* args) {
+  PyObject *array, *gradient, *name;
+  int req;
+  if (!PyArg_ParseTuple(args, "OOO", &array, &gradient, &name) || !parse_req(name, &req))
+    return nullptr;
+  return guarded([&]() -> PyObject* {
+    Array* a = array_argument(array, "variables");
+    check(attach_grad(a, {}, req));
+    leaf_of(a)->sparse = PyRef(Py_NewRef(gradient));
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* get_grad(PyObject* self, void*) {
   LeafExtra* leaf = leaf_of(as_self(self));
+  if (leaf && leaf->sparse.get()) return Py_NewRef(leaf->sparse.get());
   if (!leaf || !leaf->grad) Py_RETURN_NONE;
   return Py_NewRef(leaf->grad.object());
 }
@@ -277,6 +293,11 @@ PyMethodDef functions[] = {
     {"is_recording", is_recording, METH_NOARGS, "Whether operations are recorded in this thread."},
     {"is_training", is_training, METH_NOARGS, "Whether this thread is in training mode."},
     {"mark_variables", mark_variables, METH_VARARGS, "See minpy.autograd.mark_variables."},
+    {"attach_sparse_grad", attach_sparse_grad, METH_VARARGS,
+     "attach_sparse_grad(array, gradient, grad_req)\n--\n\nMakes the array a variable whose "
+     "gradient goes to gradient._receive(parts, dense, add):\nsparse arrays that rules gave, a "
+     "dense "
+     "array or None, and whether to add."},
     {"backward", backward_function, METH_VARARGS, "See minpy.autograd.backward."},
     {"grad", grad_function, METH_VARARGS, "See minpy.autograd.grad."},
     {"record_custom", with_keywords(record_custom), METH_VARARGS | METH_KEYWORDS,

@@ -16,6 +16,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "core/pyref.h"
 #include "graph/node.h"
 #include "ops/op.h"
 
@@ -102,6 +103,7 @@ struct LeafExtra final : NodeExtra {
   ArrayRef grad;
   int req = kReqWrite;
   bool fresh = false;  // filled by a backward pass since the flag was cleared
+  PyRef sparse;        // instead of grad: a sparse array (Note [Gradients by rows])
 };
 extern const OpDef op_leaf;
 LeafExtra* leaf_of(Array* a);  // null unless attach_grad made `a` a leaf

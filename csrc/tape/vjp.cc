@@ -38,6 +38,14 @@ ArrayRef Vjp::out(int i) {
                 {NodeRef::borrow(&node_), static_cast<uint32_t>(i)});
 }
 
+bool Vjp::grad_sparse(int i, PyObject* value) {
+  Node* target = node_.edges[i].node.get();
+  if (!sparse_ || target->op != &tape::op_leaf) return false;
+  if (!static_cast<const tape::LeafExtra&>(*target->extra).sparse.get()) return false;
+  sparse_->emplace_back(target, PyRef(Py_NewRef(value)));
+  return true;
+}
+
 void Vjp::grad(int i, ArrayRef value) {
   if (!needs(i)) return;
   const Meta& meta = in_meta(i);

@@ -5,18 +5,26 @@
 // of a holomorphic f multiplies by f'(z), without conjugation.
 #pragma once
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
+#include "core/pyref.h"
 #include "graph/node.h"
 
 namespace mp {
+
+// Sparse gradients of leaves that a pass has found so far.
+using SparseParts = std::vector<std::pair<Node*, PyRef>>;
 
 class Vjp {
  public:
   // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the
   // gradient.
-  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::span<ArrayRef> sums)
-      : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums) {}
+  // sparse: where rules put gradients by rows, or null where only arrays will do.
+  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::span<ArrayRef> sums,
+      SparseParts* sparse = nullptr)
+      : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums), sparse_(sparse) {}
 
   const char* name() const { return node_.op->name; }
   int nin() const { return static_cast<int>(node_.nin); }
@@ -37,6 +45,9 @@ class Vjp {
   // part for a real operand). Does nothing when the gradient is not needed.
   void grad(int i, ArrayRef value);
 
+  // The same for a gradient that is a sparse array of Python; false when input i takes none.
+  bool grad_sparse(int i, PyObject* value);
+
   // A saved array with the history it had: what in() and out() return.
   static ArrayRef revive(Array* saved, const Edge& edge);
 
@@ -45,6 +56,7 @@ class Vjp {
   ArrayRef* cotangents_;
   const int64_t* targets_;
   std::span<ArrayRef> sums_;
+  SparseParts* sparse_;
 };
 
 }  // namespace mp

@@ -29,6 +29,12 @@ class DeferredInitializationError(MXNetError):
     """A parameter was asked for before a first batch told its shape."""
 
 
+def _row_context(row_id):
+    if not isinstance(row_id, nd.NDArray):
+        raise TypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
+    return row_id.context
+
+
 def _known(shape):
     return shape is not None and all(n > 0 for n in shape)
 
@@ -210,7 +216,7 @@ class Parameter:
         self._by_number = {_core.context_of(array): array for array in self._data.values()}
 
     def _attach(self, array):
-        array.attach_grad(self._grad_req)
+        array.attach_grad(self._grad_req, self._grad_stype)
 
     def _load_init(self, data, ctx, cast_dtype=False, dtype_source="current"):
         """Takes over values from a file."""
@@ -219,6 +225,7 @@ class Parameter:
                 self.cast(data.dtype)
             data = data.astype(self.dtype)
         self._check_loaded(data)
+        data = data.tostype("default") if isinstance(data, nd.sparse.BaseSparseNDArray) else data
         self._shape = tuple(data.shape)
         contexts = None if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
         if self._data is None:
@@ -276,10 +283,24 @@ class Parameter:
         RuntimeError
             When it was not initialised, or not on that device.
         """
+        if self._stype != "default":
+            raise RuntimeError(
+                f"Cannot return a copy of Parameter '{self.name}' on ctx {ctx} via data() because its storage type is"
+                f" {self._stype}. Please use row_sparse_data() instead."
+            )
         return self._checked(ctx)
 
     def list_data(self):
         """The data on all devices."""
+        if self._stype != "default":
+            raise RuntimeError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via list_data() because its storage"
+                f" type is {self._stype}. Please use row_sparse_data() instead."
+            )
+        return self._copies()
+
+    def _copies(self):
+        """The dense arrays on all devices, whatever the storage format."""
         return [self._checked(ctx) for ctx in self.list_ctx()]
 
     def grad(self, ctx=None):
@@ -320,25 +341,45 @@ class Parameter:
             return
         with autograd.pause():
             for array in self._data.values():
-                array[:] = data
+                array[:] = data.tostype("default") if hasattr(data, "tostype") else data
 
     def row_sparse_data(self, row_id):
-        """The rows of a parameter with row-sparse storage."""
+        """The rows of a parameter with row-sparse storage, as a RowSparseNDArray that belongs to the parameter.
+
+        Parameters
+        ----------
+        row_id : NDArray
+            Numbers of rows; the rows come from the copy on its device.
+        """
         if self._stype != "row_sparse":
             raise RuntimeError(
                 f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its storage type is"
                 f" {self._stype}. Please use data() instead."
             )
-        return self.data(row_id.context)
+        return self._rows(row_id, _row_context(row_id))
 
-    list_row_sparse_data = row_sparse_data
+    def list_row_sparse_data(self, row_id):
+        """The same from the copies on all devices, as a list."""
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via list_row_sparse_data() because"
+                f" its storage type is {self._stype}. Please use data() instead."
+            )
+        _row_context(row_id)
+        return [self._rows(row_id, ctx) for ctx in self.list_ctx()]
+
+    def _rows(self, row_id, ctx):
+        whole = self._checked(ctx)
+        with autograd.pause():
+            rows = nd.array(numpy.unique(row_id.asnumpy()), ctx=ctx, dtype=numpy.int64)
+            return nd.sparse.RowSparseNDArray(nd.take(whole, rows), rows, whole.shape)._standing_for(whole)
 
     def reset_ctx(self, ctx):
         """Move the parameter to other devices."""
         contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
         if self._data is not None:
             with autograd.pause():
-                self._set_copies(self._reduced(), contexts)
+                self._set_copies(self._reduced().tostype("default"), contexts)
         elif self._deferred_init is not None:
             self._deferred_init = (self._deferred_init[0], contexts, self._deferred_init[2])
         else:
@@ -350,8 +391,9 @@ class Parameter:
 
     def _reduced(self):
         """The mean over the devices, on the CPU."""
-        copies = [array.copyto(cpu()) for array in self.list_data()]
-        return copies[0] if len(copies) == 1 else sum(copies[1:], copies[0]) / len(copies)
+        copies = [array.copyto(cpu()) for array in self._copies()]
+        mean = copies[0] if len(copies) == 1 else sum(copies[1:], copies[0]) / len(copies)
+        return mean.tostype(self._stype)
 
     def cast(self, dtype):
         """Change the dtype of data and gradient."""

@@ -90,6 +90,10 @@ class Trainer:
         self._contexts = self._check_contexts()
         store, on_store = self._kvstore_params["kvstore"], self._kvstore_params["update_on_kvstore"]
         several = len(self._contexts) > 1
+        sparse = [i for i, p in enumerate(self._params) if p.stype != "default"]
+        by_rows = not sparse and any(p.grad_stype != "default" for p in self._params)
+        if sparse and on_store is False:
+            raise ValueError("Cannot set update_on_kvstore=False when sparse weights are present.")
         distributed = "dist" in (store if isinstance(store, str) else getattr(store, "type", ""))
         if store and (several or distributed or not isinstance(store, str)):
             from minpy import kvstore as kv
@@ -97,9 +101,9 @@ class Trainer:
             self._kvstore = kv.create(store) if isinstance(store, str) else store
             if self._compression_params:
                 self._kvstore.set_gradient_compression(self._compression_params)
-            on_store = True if on_store is None else on_store
+            on_store = not by_rows if on_store is None else on_store
             for i, parameter in enumerate(self._params):
-                self._kvstore.init(i, parameter.list_data()[0])
+                self._kvstore.init(i, parameter._copies()[0])
             if on_store:
                 self._kvstore.set_optimizer(self._optimizer)
         elif on_store:
@@ -107,6 +111,8 @@ class Trainer:
         self._update_on_kvstore = bool(on_store) and self._kvstore is not None
         if not self._update_on_kvstore and self._updaters is None:
             self._updaters = [opt.get_updater(self._optimizer) for _ in self._contexts]
+            for updater in self._updaters:
+                updater.sparse_weights = frozenset(sparse)
         self._kv_initialized = True
 
     # --- Settings ---
@@ -175,13 +181,13 @@ class Trainer:
         for i, parameter in self._trained():
             self._kvstore.push(i, parameter.list_grad(), priority=-i)
             if not self._update_on_kvstore:
-                self._kvstore.pull(i, parameter.list_grad(), priority=-i)
+                self._kvstore.pull(i, parameter.list_grad(), priority=-i, ignore_sparse=False)
 
     def _update(self, ignore_stale_grad):
         for i, parameter in self._trained():
-            fresh = [d for d in parameter.list_data() if d._fresh_grad]
-            if len(fresh) < len(parameter.list_data()) and not ignore_stale_grad:
-                stale = next(d for d in parameter.list_data() if not d._fresh_grad)
+            fresh = [d for d in parameter._copies() if d._fresh_grad]
+            if len(fresh) < len(parameter._copies()) and not ignore_stale_grad:
+                stale = next(d for d in parameter._copies() if not d._fresh_grad)
                 raise UserWarning(
                     f"Gradient of Parameter `{parameter.name}` on context {stale.context} has not been updated by"
                     " backward since last `step`. This could mean a bug in your model that made it only use a subset"
@@ -190,11 +196,11 @@ class Trainer:
                     " with stale gradient"
                 )
             if self._update_on_kvstore:
-                self._kvstore.pull(i, parameter.list_data(), priority=-i)
-                for data in parameter.list_data():
+                self._kvstore.pull(i, parameter._copies(), priority=-i)
+                for data in parameter._copies():
                     data._fresh_grad = False
                 continue
-            for updater, data in zip(self._updaters, parameter.list_data()):
+            for updater, data in zip(self._updaters, parameter._copies()):
                 if data._fresh_grad:
                     updater(i, data.grad, data)
                     data._fresh_grad = False

@@ -45,10 +45,10 @@ def init_data(data, allow_empty, default_name):
 
 
 def _as_nd(name, array):
-    if isinstance(array, nd.NDArray):
+    if isinstance(array, (nd.NDArray, nd.sparse.CSRNDArray)):
         return array
     try:
-        return nd.array(array.toarray() if hasattr(array, "toarray") else array)
+        return nd.array(array)
     except Exception as error:
         raise TypeError(
             f"Invalid type '{type(array)}' for {name}, should be NDArray, numpy.ndarray or h5py.Dataset"
@@ -61,7 +61,7 @@ class NDArrayIter(DataIter):
     Parameters
     ----------
     data : array_like, list of array_like, or dict from str to array_like
-        NDArrays keep their dtype, all else becomes float32.
+        NDArrays keep their dtype, all else becomes float32. Batches of csr matrices are csr.
     label : the same, or None
     batch_size : int
     shuffle : bool
@@ -166,7 +166,7 @@ class NDArrayIter(DataIter):
         for source in (self.data, self.label):
             for i, (name, array) in enumerate(source):
                 values = numpy.take(array.asnumpy(), self.idx, axis=self._axis_of(array))
-                source[i] = name, nd.array(values, array.context, array.dtype)
+                source[i] = name, nd.array(values, array.context, array.dtype).tostype(array.stype)
 
     def iter_next(self):
         if self._ended:
@@ -222,7 +222,10 @@ class NDArrayIter(DataIter):
             while at < end:
                 first = at % self.num_data
                 last = min(self.num_data, first + end - at)
-                pieces.append(array.slice_axis(axis=axis, begin=first, end=last))
+                csr = array.stype == "csr"
+                pieces.append(
+                    array[first:last] if csr else array.slice_axis(axis=axis, begin=first, end=last)
+                )
                 at += last - first
             found.append(pieces[0] if len(pieces) == 1 else nd.concat(*pieces, dim=axis))
         return found

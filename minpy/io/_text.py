@@ -110,32 +110,57 @@ class CSVIter(RowIter):
         )
 
 
+class _SparseRows:
+    """The rows of a matrix in compressed rows: a slice of them is another, an array of numbers gives a CSRNDArray."""
+
+    def __init__(self, values, columns, pointers, width):
+        self._values, self._columns, self._pointers = values, columns, pointers
+        self.shape, self.dtype = (len(pointers) - 1, width), values.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, key):
+        rows = numpy.arange(len(self))[key]
+        counts = numpy.diff(self._pointers)[rows]
+        pointers = numpy.concatenate([[0], numpy.cumsum(counts)])
+        places = numpy.repeat(self._pointers[rows] - pointers[:-1], counts) + numpy.arange(pointers[-1])
+        parts = self._values[places], self._columns[places], pointers
+        if isinstance(key, slice):
+            return _SparseRows(*parts, self.shape[1])
+        from minpy import nd
+
+        return nd.sparse.csr_matrix(parts, shape=(len(rows), self.shape[1]), dtype=self.dtype)
+
+
 def _read_libsvm(path, shape, dtype):
-    """The first number of each line, and the others as dense rows."""
+    """The first number of each line, and the others as sparse rows."""
     width = int(numpy.prod(shape, dtype=int))
-    labels, rows, columns, values = [], [], [], []
+    labels, pointers, columns, values = [], [0], [], []
     for name, number, line in _lines(path):
         try:
-            first, *pairs = line.split("#")[0].split()
-            labels.append(float(first.split(":")[0]))
+            pairs = line.split("#")[0].split()
+            if pairs and ":" not in pairs[0]:
+                labels.append(float(pairs.pop(0)))
             for pair in pairs:
                 column, _, value = pair.partition(":")
                 columns.append(int(column))
                 values.append(float(value) if value else 1.0)
-                rows.append(len(labels) - 1)
         except ValueError as error:
             raise MXNetError(f"{name} has no LibSVM row in line {number}: {line.strip()!r}") from error
-        if columns and not 0 <= columns[-1] < width:
-            raise MXNetError(
-                f"{name} has column {columns[-1]} in line {number}; data_shape says {width} columns"
-            )
-    dense = numpy.zeros((len(labels), width), dtype)
-    dense[rows, columns] = values
-    return numpy.array(labels, dtype), dense.reshape(len(labels), *shape)
+        pointers.append(len(values))
+        found = columns[pointers[-2] :]
+        if found and not 0 <= min(found) <= max(found) < width:
+            wrong = next(c for c in found if not 0 <= c < width)
+            raise MXNetError(f"{name} has column {wrong} in line {number}; data_shape says {width} columns")
+    rows = _SparseRows(
+        numpy.array(values, dtype), numpy.array(columns, numpy.int64), numpy.array(pointers), width
+    )
+    return numpy.array(labels, dtype), rows
 
 
 class LibSVMIter(RowIter):
-    """The rows of a LibSVM file, ``label column:value column:value ...``, as dense arrays.
+    """The rows of a LibSVM file, ``label column:value column:value ...``, as csr matrices.
 
     Parameters
     ----------
@@ -182,6 +207,6 @@ class LibSVMIter(RowIter):
         dtype, label_shape = _dtype(dtype), _shape(label_shape)
         label, data = _read_libsvm(data_libsvm, _shape(data_shape), dtype)
         if label_libsvm not in (None, "NULL"):
-            label = _label_rows(_read_libsvm(label_libsvm, label_shape, dtype)[1], label_shape)
+            label = _read_libsvm(label_libsvm, label_shape, dtype)[1]
         part = rows_of_part(len(data), num_parts, part_index)
         super().__init__(data[part], label[part], batch_size, True, data_name, label_name)

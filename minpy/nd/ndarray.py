@@ -232,7 +232,7 @@ class NDArray:
     def grad(self):
         """The gradient that backward() fills, or None before attach_grad()."""
         found = _base.grad.__get__(self)
-        return None if found is None else _retyped(self, found)
+        return _retyped(self, found) if isinstance(found, _core.ndarray) else found
 
     def detach(self):
         """The array without its history, over the same memory."""
@@ -245,10 +245,16 @@ class NDArray:
         ----------
         grad_req : {'write', 'add', 'null'}
             Whether a gradient overwrites or adds.
-        stype : str
-            Storage format of the gradient: None or 'default'.
+        stype : {'default', 'row_sparse', 'csr'}
+            Storage format of the gradient; None: dense.
         """
-        _base.attach_grad(self, grad_req)
+        if stype in (None, "default"):
+            _base.attach_grad(self, grad_req)
+            return
+        from minpy.nd import sparse
+
+        gradient = sparse.zeros(stype, self.shape, self.context, self.dtype)
+        _core.attach_sparse_grad(self, gradient, grad_req)
 
 
 def _rebuild(values):

@@ -20,6 +20,7 @@ class Updater:
         self.optimizer = optimizer
         self.states = {}
         self.states_synced = {}
+        self.sparse_weights = ()  # indices of parameters with sparse storage, whose weights are dense here
         self.aggregate_updates = optimizer.aggregate_num > 0
 
     def __call__(self, index, grad, weight):
@@ -37,6 +38,8 @@ class Updater:
         elif not self.states_synced[index]:
             self.states[index] = self.sync_state_context(self.states[index], weight.context)
             self.states_synced[index] = True
+        context = getattr(weight, "context", None)  # updates are counted for each device
+        self.optimizer._set_current_context(0 if context is None else context.device_id)
         if _format(grad) == _format(weight) == "default":
             self.optimizer.update_multi_precision(index, weight, grad, self.states[index])
         else:
@@ -46,7 +49,7 @@ class Updater:
         """With `lazy_update` only the rows that a row-sparse gradient has are updated, of weight and states."""
         whole = weight.tostype("default") if _format(weight) != "default" else weight
         lazy = getattr(self.optimizer, "lazy_update", False)
-        if whole is not weight:
+        if whole is not weight or index in self.sparse_weights:
             lazy = lazy or getattr(self.optimizer, "lazy_for_sparse_weights", False)
         if lazy and _format(grad) == "row_sparse":
             rows, grad = grad.indices, grad.data

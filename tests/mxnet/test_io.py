@@ -233,6 +233,8 @@ def test_libsvm_iter(tmp_path):
     it.reset()
     batch = it.next()
     assert batch.data[0].asnumpy().tolist() == numpy.float32([[0, 3, 0], [0.6, 2.4, 1.2]]).tolist()
+    assert batch.data[0].stype == "csr" and batch.data[0].indptr.asnumpy().tolist() == [0, 1, 4]
+    batch.data[0].check_format()
     part = mx.io.LibSVMIter(data_libsvm=str(path), data_shape=(3,), batch_size=2, num_parts=2, part_index=1)
     assert labels(part) == [([-3, 4], 0)]
     path.write_text("1 3:1\n")
@@ -241,6 +243,29 @@ def test_libsvm_iter(tmp_path):
     path.write_text("1 0:1\n2 x:1\n")
     with pytest.raises(MXNetError, match="no LibSVM row in line 2"):
         mx.io.LibSVMIter(data_libsvm=str(path), data_shape=(3,), batch_size=2)
+
+
+def test_libsvm_labels(tmp_path):
+    (tmp_path / "x").write_text("1 0:1.5 2:2\n0 1:3\n1\n0 2:1\n2 0:4 \n")
+    (tmp_path / "y").write_text("0:1\n1:3\n0:1\n1:1\n0:4\n")
+    it = mx.io.LibSVMIter(data_libsvm=str(tmp_path / "x"), data_shape=(3,), label_libsvm=str(tmp_path / "y"),
+                          label_shape=(2,), batch_size=2)  # fmt: skip
+    batches = list(it)
+    assert [b.data[0].indptr.asnumpy().tolist() for b in batches] == [[0, 2, 3], [0, 0, 1], [0, 1, 3]]
+    assert {b.label[0].stype for b in batches} == {"csr"}
+    assert batches[0].label[0].asnumpy().tolist() == [[1, 0], [0, 3]]
+
+
+def test_ndarray_iter_of_csr_matrices():
+    rows = numpy.float32([[0, 1], [2, 0], [0, 3], [4, 0], [5, 6]])
+    it = mx.io.NDArrayIter(nd.array(rows).tostype("csr"), numpy.arange(5), batch_size=2)
+    batches = list(it)
+    assert {b.data[0].stype for b in batches} == {"csr"}
+    assert numpy.array_equal(batches[2].data[0].asnumpy(), rows[[4, 0]])
+    shuffled = mx.io.NDArrayIter(
+        nd.array(rows).tostype("csr"), nd.array(rows), batch_size=5, shuffle=True
+    ).next()
+    assert numpy.array_equal(shuffled.data[0].asnumpy(), shuffled.label[0].asnumpy())
 
 
 def write_idx(path, array, opener=open):

@@ -17,7 +17,7 @@ __all__ = [
 
 
 class SparseEmbedding(Embedding):
-    """`gluon.nn.Embedding`, whose gradient is dense.
+    """`gluon.nn.Embedding`, whose table and gradient are stored by rows.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ class SparseEmbedding(Embedding):
     """
 
     def __init__(self, input_dim, output_dim, dtype="float32", weight_initializer=None, **kwargs):
-        super().__init__(input_dim, output_dim, dtype, weight_initializer, **kwargs)
+        super().__init__(input_dim, output_dim, dtype, weight_initializer, sparse_grad=True, **kwargs)
+        self.weight._stype = "row_sparse"
 
     def __repr__(self):
         return "Sparse" + super().__repr__()

@@ -6,7 +6,7 @@ replaced, never written to in place, so that copies may share them.
 
 import numpy
 
-from minpy import nd
+from minpy import _core, autograd, nd
 from minpy.base import MXNetError
 from minpy.context import Context
 
@@ -57,6 +57,9 @@ class BaseSparseNDArray:
     __array_ufunc__ = None  # dense arrays leave operators to this class
     stype = None
 
+    _variable = None  # the dense array that stands for this one in recorded computations
+    _owns_variable = False
+
     def __init__(self, data, indices, shape):
         self.data, self.indices = data, indices
         self.shape = tuple(int(n) for n in shape)
@@ -87,8 +90,8 @@ class BaseSparseNDArray:
 
     @property
     def grad(self):
-        """None: gradients belong to dense arrays."""
-        return None
+        """The gradient that backward() fills, or None before attach_grad()."""
+        return None if self._variable is None else self._variable.grad
 
     @property
     def T(self):
@@ -96,8 +99,18 @@ class BaseSparseNDArray:
         return self.tostype("default").T
 
     def attach_grad(self, grad_req="write", stype=None):
-        """Sparse arrays have no gradient; make the dense array the variable."""
-        raise NotSupportedForSparseNDArray("attach_grad", None)
+        """Make the array a variable: backward() fills `grad`, which is as sparse, or as `stype` says.
+
+        What is computed from it while recording is dense.
+        """
+        variable = self.tostype("default")
+        variable.attach_grad(grad_req, stype or self.stype)
+        self._variable, self._owns_variable = variable, True
+
+    def _standing_for(self, whole):
+        """The array, with gradients that go to `whole`, of which it has a part."""
+        self._variable, self._owns_variable = whole, False
+        return self
 
     def __len__(self):
         return self.shape[0]
@@ -141,7 +154,25 @@ class BaseSparseNDArray:
                 f"Incompatible attr in node  at 0-th output: expected {list(other.shape)}, got {list(self.shape)}"
             )
         moved = other.as_in_context(self.context).astype(self.dtype, copy=False)
-        self.__dict__.update(vars(moved))
+        self.__dict__.update({name: v for name, v in vars(moved).items() if not name.startswith("_")})
+        if self._owns_variable:
+            with autograd.pause():
+                self._variable[:] = self.tostype("default")
+
+    # --- As a gradient ---
+
+    def _receive(self, parts, dense, add):
+        """Takes over what a backward pass found: sparse arrays and a dense array or None, whose sum it becomes."""
+        if add:
+            parts = [*parts, self]
+        if dense is None and self.stype == "row_sparse":
+            self._assign(_operators().sum_of_rows(parts, self.shape, self.context))
+            return
+        total = nd.zeros(self.shape, ctx=self.context, dtype=self.dtype) if dense is None else dense
+        total = _core.to_nd_array(total, _core.context_of(self.data))
+        for part in parts:
+            total = total + part.tostype("default")
+        self._assign(nd.sparse.cast_storage(total, self.stype))
 
     def asnumpy(self):
         """A numpy.ndarray with all elements, zeros included."""
@@ -228,6 +259,9 @@ class BaseSparseNDArray:
             raise TypeError(f"{type(self).__name__} only supports [:] for assignment")
         if isinstance(value, BaseSparseNDArray):
             value.copyto(self)
+            return
+        if isinstance(value, (int, float)) and value == 0:
+            self._assign(nd.sparse.zeros(self.stype, self.shape, self.context, self.dtype))
             return
         if isinstance(value, (int, float)):
             value = numpy.full(self.shape, value, self.dtype)

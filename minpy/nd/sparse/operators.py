@@ -8,11 +8,11 @@ import operator as python_operator
 
 import numpy
 
-from minpy import autograd, nd
+from minpy import _core, autograd, nd
 from minpy._operators import registry
 from minpy.base import MXNetError
 from minpy.nd.sparse.arrays import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
-from minpy.nd.sparse.creation import _places, csr_matrix, row_sparse_array, zeros
+from minpy.nd.sparse.creation import _host, _places, csr_matrix, row_sparse_array, zeros
 
 __all__ = [
     "add",
@@ -39,11 +39,17 @@ _KEPT_BY_NUMBERS = ("mul", "truediv", "lt", "gt", "le", "ge", "ne", "eq")
 
 
 def _dense(value):
+    if _is_variable(value):
+        return value._variable
     if isinstance(value, BaseSparseNDArray):
         return value.tostype("default")
     if isinstance(value, (list, tuple)) and any(isinstance(v, BaseSparseNDArray) for v in value):
         return type(value)(map(_dense, value))
     return value
+
+
+def _is_variable(value):
+    return isinstance(value, BaseSparseNDArray) and value._variable is not None and autograd.is_recording()
 
 
 def _is_number(value):
@@ -56,6 +62,8 @@ def _is_number(value):
 def binary(name, left, right):
     """`left` and `right` under the operator `name` of Python's module operator; one of them is sparse."""
     compute = getattr(python_operator, name)
+    if _is_variable(left) or _is_variable(right):
+        return compute(_dense(left), _dense(right))
     same = type(left) is type(right)
     if same and isinstance(left, BaseSparseNDArray) and name in ("add", "sub", "mul"):
         if left.shape != right.shape:
@@ -137,12 +145,19 @@ class _Product(autograd.Function):
     def __init__(self, parts, width, transpose):
         super().__init__()
         self._parts, self._width, self._transpose = parts, width, transpose
+        self._by_rows = False
 
     def forward(self, dense):
+        self._by_rows = not self._transpose and isinstance(dense.grad, RowSparseNDArray)
         parts = _transposed(*self._parts, self._width) if self._transpose else self._parts
         return nd.array(_product(*parts, dense.asnumpy()), ctx=dense.context, dtype=dense.dtype)
 
     def backward(self, grad):
+        if self._by_rows and not autograd.is_recording():
+            values, columns, pointers = self._parts
+            rows, numbers = numpy.unique(columns, return_inverse=True)
+            sums = _product(*_transposed(values, numbers, pointers, len(rows)), grad.asnumpy())
+            return row_sparse_array((sums, rows), shape=(self._width, grad.shape[1]), ctx=grad.context)
         return _Product(self._parts, self._width, not self._transpose)(grad)
 
 
@@ -181,6 +196,7 @@ def dot(lhs, rhs, transpose_a=False, transpose_b=False, forward_stype=None, out=
         Storage format of the result. None, and not recording: row_sparse for a transposed csr `lhs`, csr for a csr
         `rhs` of a dense matrix; else dense.
     """
+    lhs, rhs = (_dense(side) if _is_variable(side) else side for side in (lhs, rhs))
     if isinstance(lhs, CSRNDArray) == isinstance(rhs, CSRNDArray):
         result = nd.dot(_dense(lhs), _dense(rhs), transpose_a=transpose_a, transpose_b=transpose_b)
         wanted = "default"
@@ -231,6 +247,11 @@ def retain(data, indices, out=None, name=None):
     IndexError
         When a number is negative or too large.
     """
+    data = _dense(data) if _is_variable(data) else data
+    if autograd.is_recording() and isinstance(data, nd.NDArray):
+        return data * nd.array(numpy.isin(numpy.arange(len(data)), _host(indices))).reshape(
+            (-1, *[1] * (data.ndim - 1))
+        )
     if not isinstance(data, RowSparseNDArray):
         raise MXNetError("retain: a row_sparse array is required")
     wanted = _places(indices, data.context).asnumpy()
@@ -247,6 +268,49 @@ def retain(data, indices, out=None, name=None):
         values[hit] = data.data.asnumpy()[places[hit]]
     result = row_sparse_array((values, wanted), shape=data.shape, ctx=data.context)
     return result if out is None else result.copyto(out)
+
+
+def sum_of_rows(arrays, shape, ctx):
+    """The sum of row-sparse arrays of one shape."""
+    if len(arrays) == 1:
+        return arrays[0].as_in_context(ctx)
+    if not arrays:
+        return zeros("row_sparse", shape, ctx)
+    rows = numpy.concatenate([a.indices.asnumpy() for a in arrays])
+    values = numpy.concatenate([a.data.asnumpy() for a in arrays])
+    return _rows_with_sums(nd.array(values, ctx=ctx, dtype=values.dtype), rows, shape, ctx)
+
+
+def _rows_with_sums(values, rows, shape, ctx):
+    """The row-sparse array that has `values[i]` added to row `rows[i]`, for all i."""
+    found, sums = _core.kernels.take_grad_rows(values, rows, mode="raise", size=shape[0])
+    return RowSparseNDArray(sums, found, shape).as_in_context(ctx)
+
+
+def embedding(function, data, weight, *args, sparse_grad=False, **kwargs):
+    """Rows of a table; with `sparse_grad` the gradient of a variable has the rows that were looked up."""
+    weight = _dense(weight)
+    if not (sparse_grad and autograd.is_recording() and isinstance(weight.grad, RowSparseNDArray)):
+        return function(data, weight, *args, sparse_grad=sparse_grad, **kwargs)
+    data = nd.array(data) if not isinstance(data, nd.NDArray) else data
+    return _Rows(function, data, args, kwargs)(weight)
+
+
+class _Rows(autograd.Function):
+    def __init__(self, function, numbers, args, kwargs):
+        super().__init__()
+        self._forward = lambda weight: function(numbers, weight, *args, **kwargs)
+        self._numbers = numbers.detach().copy()
+        self._shape = self._context = None
+
+    def forward(self, weight):
+        self._shape, self._context = weight.shape, weight.context
+        return self._forward(weight)
+
+    def backward(self, grad):
+        if autograd.is_recording():
+            return _core.kernels.take_grad(grad, self._numbers, axis=0, mode="raise", size=self._shape[0])
+        return _rows_with_sums(grad, self._numbers, self._shape, self._context)
 
 
 def zeros_like(data, out=None, name=None):
@@ -331,8 +395,14 @@ def _is_sparse(value):
 
 def serve(name, function, args, kwargs):
     """The result of an operator when an argument is sparse, else NotImplemented."""
+    if name == "embedding" and (
+        kwargs.get("sparse_grad") or any(map(_is_sparse, args)) or _is_sparse(kwargs.get("weight"))
+    ):
+        return embedding(function, *args, **kwargs)
     if not (any(map(_is_sparse, args)) or any(map(_is_sparse, kwargs.values()))):
         return NotImplemented
+    if any(map(_is_variable, args)) and name != "dot":
+        return function(*map(_dense, args), **{key: _dense(value) for key, value in kwargs.items()})
     if name in _RULES:
         return _RULES[name](*args, **kwargs)
     first = args[0] if args else None

@@ -143,9 +143,25 @@ struct ArgColumns {
   static void find(char* out, int64_t os, const char* p, int64_t s0, int64_t s1, int64_t n0,
                    int64_t n1) {
     const FpFlags before = fp_flags();
-    for (int64_t j = 0; j < n1; j += kTile)
-      tile(out + j * os, os, p + j * s1, s0, s1, n0, smaller(kTile, n1 - j));
+    for (int64_t j = 0; j < n1; j += kTile) {
+      const int64_t m = smaller(kTile, n1 - j);
+      V best[kTile];
+      At at[kTile];
+      advance(best, at, p + j * s1, s0, s1, 0, n0, m);
+      write(out + j * os, os, at, m);
+    }
     if (Kind<V>::is_float) restore_fp_flags(before);
+  }
+  // The state: the extremes so far, then their rows.
+  static void part(char* state, const char* p, int64_t s0, int64_t s1, int64_t row, int64_t n0,
+                   int64_t n1) {
+    const FpFlags before = fp_flags();
+    advance(reinterpret_cast<V*>(state), reinterpret_cast<At*>(state + 8 * n1), p, s0, s1, row, n0,
+            n1);
+    if (Kind<V>::is_float) restore_fp_flags(before);
+  }
+  static void end(char* out, int64_t os, const char* state, int64_t n1) {
+    write(out, os, reinterpret_cast<const At*>(state + 8 * n1), n1);
   }
 
  private:
@@ -160,28 +176,33 @@ struct ArgColumns {
     else
       return x < best;
   }
-  static MP_INLINE void tile(char* out, int64_t os, const char* p, int64_t s0, int64_t s1,
-                             int64_t n0, int64_t m) {
-    V best[kTile];
-    At at[kTile];
-    for (int64_t j = 0; j < m; ++j) best[j] = value(load<S>(p + j * s1)), at[j] = 0;
-    for (int64_t i = 1; i < n0;) {
+  static MP_INLINE void write(char* out, int64_t os, const At* at, int64_t m) {
+    for (int64_t j = 0; j < m; ++j) store<int64_t>(out + j * os, static_cast<int64_t>(at[j]));
+  }
+  // Rows `row` to row + n0, the first of which is at p.
+  static MP_INLINE void advance(V* best, At* at, const char* p, int64_t s0, int64_t s1, int64_t row,
+                                int64_t n0, int64_t m) {
+    if (row == 0)
+      for (int64_t j = 0; j < m; ++j) best[j] = value(load<S>(p + j * s1)), at[j] = 0;
+    for (int64_t i = row == 0; i < n0;) {
       int64_t j = 0;
       const int64_t rows = n0 - i >= 4 ? 4 : 1;
+      const char* q = p + i * s0;
       if constexpr (kSame<S, V> && sizeof(V) == sizeof(At))
-        if (s1 == kSize) j = rows == 4 ? lanes<4>(best, at, p, s0, i, m) : 0;
+        if (s1 == kSize)
+          j = rows == 4 ? lanes<4>(best, at, q, s0, row + i, m)
+                        : lanes<1>(best, at, q, s0, row + i, m);
       for (; j < m; ++j)
-        for (int64_t r = i; r < i + rows; ++r) {
-          const V x = value(load<S>(p + r * s0 + j * s1));
+        for (int64_t r = 0; r < rows; ++r) {
+          const V x = value(load<S>(q + r * s0 + j * s1));
           const bool take = takes(x, best[j]);
           best[j] = take ? x : best[j];
-          at[j] = take ? static_cast<At>(r) : at[j];
+          at[j] = take ? static_cast<At>(row + i + r) : at[j];
         }
       i += rows;
     }
-    for (int64_t j = 0; j < m; ++j) store<int64_t>(out + j * os, static_cast<int64_t>(at[j]));
   }
-  // Rows i to i + kRows of the columns that fill vectors; returns their number.
+  // kRows rows from number i on, of the columns that fill vectors; returns their number.
   template <int kRows>
   static MP_INLINE int64_t lanes(V* best, At* at, const char* p, int64_t s0, int64_t i, int64_t m) {
     constexpr int kLanes = 32 / sizeof(V);
@@ -192,7 +213,7 @@ struct ArgColumns {
       W b = load<W>(reinterpret_cast<const char*>(best + j));
       A a = load<A>(reinterpret_cast<const char*>(at + j));
       for (int r = 0; r < kRows; ++r) {
-        const W x = load<W>(p + (i + r) * s0 + j * kSize);
+        const W x = load<W>(p + r * s0 + j * kSize);
         const auto take = takes(x, b);
         b = take ? x : b;
         a = take ? A{} + static_cast<At>(i + r) : a;
@@ -347,7 +368,8 @@ constexpr AlongLoops::ArgEntry arg_entry() {
   if constexpr (Kind<S>::is_complex)
     return {nullptr, nullptr};
   else
-    return {Arg<S, kMax>::find, ArgColumns<S, kMax>::find};
+    return {Arg<S, kMax>::find, ArgColumns<S, kMax>::find, ArgColumns<S, kMax>::part,
+            ArgColumns<S, kMax>::end};
 }
 template <class S>
 constexpr AlongLoops::Search search_entry() {

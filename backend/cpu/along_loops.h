@@ -15,9 +15,16 @@ struct AlongLoops {
   // (s0, s1).
   using ArgColumns = void (*)(char* out, int64_t os, const char* p, int64_t s0, int64_t s1,
                               int64_t n0, int64_t n1);
+  // The same in parts of n0 rows from number `row` on, with what is known of each column in `state`
+  // (16 bytes a column), and the positions at the end.
+  using ArgPart = void (*)(char* state, const char* p, int64_t s0, int64_t s1, int64_t row,
+                           int64_t n0, int64_t n1);
+  using ArgEnd = void (*)(char* out, int64_t os, const char* state, int64_t n1);
   struct ArgEntry {
     Arg row;
     ArgColumns columns;
+    ArgPart part;
+    ArgEnd end;
   };
   // Running totals down n0 rows of n1 columns: out[i, j] = out[i - 1, j] op in[i, j]. Strides (o0,
   // o1), (s0, s1).

@@ -2,7 +2,6 @@
 
 #include <bit>
 
-#include "cpu/along_loops.h"
 #include "cpu/copy_loops.h"
 
 namespace mp::cpu {
@@ -34,6 +33,11 @@ BoundLoop copy_loop(DType from, DType to) {
 
 BoundLoop select_loop(int itemsize) {
   return {run_select, reinterpret_cast<void*>(along.select[log_size(itemsize)])};
+}
+
+const AlongLoops::ArgEntry* search_loops(bool largest, DType in) {
+  const AlongLoops::ArgEntry& entry = along.arg[largest][index(in)];
+  return entry.row ? &entry : nullptr;
 }
 
 void copy_block(char* dst, int64_t d0, int64_t d1, const char* src, int64_t s0, int64_t s1,

@@ -33,7 +33,8 @@ struct Arg {
 struct Op {
   const Instruction* code;
   int index;          // of the instruction in the program
-  bool whole = true;  // one call does a block of several rows
+  bool whole = true;     // one call does a block of several rows
+  bool per_row = false;  // has one element for each row
   int run = -1;       // the emitted code that stands for this operator and those after it
   Arg args[kProgramArgs];
 };
@@ -113,6 +114,7 @@ class Kernel {
 
   void add_op(int index) {
     Op op{&p_.code[index], index};
+    op.per_row = op.code->ndim < s_.ndim;
     for (int k = 0; k < op.code->nargs(); ++k) {
       const Operand& from = op.code->args[k];
       Arg& a = op.args[k];
@@ -140,11 +142,11 @@ class Kernel {
         a.dense &= a.outer[d] == expect;
         expect *= shape_[d];
       }
-      if (a.constant && k >= op.code->nin && !op.code->reduce) {  // a single element
+      if (a.constant && k >= op.code->nin && !op.code->reduces()) {  // a single element
         a.constant = false;
         a.dense = true;
       }
-      op.whole &= a.dense || a.constant;
+      op.whole &= a.dense || a.constant || op.per_row;
     }
     ops_.push_back(op);
   }
@@ -164,7 +166,9 @@ class Kernel {
   jit::Argument reach(const Op& op, const Arg& a) const {
     jit::Argument to;
     to.scratch = a.scratch >= 0;
-    if (a.constant)
+    if (op.per_row)
+      to.reach = jit::Reach::Unfit;
+    else if (a.constant)
       to.reach = jit::Reach::Repeated;
     else if (a.dense)
       to.reach = jit::Reach::Vector;
@@ -206,7 +210,7 @@ class Kernel {
       Op& op = ops_[i];
       const int nin = op.code->nin, nargs = op.code->nargs();
       std::vector<int> dying, packed;
-      if (!op.code->reduce && !op.whole && cols_ < kShortRow && rows_ > 1) {
+      if (!op.code->reduces() && !op.whole && cols_ < kShortRow && rows_ > 1) {
         for (int k = 0; k < nargs; ++k) {
           Arg& a = op.args[k];
           if (a.scratch < 0 && !a.dense && !a.constant) packed.push_back(a.packed = take());
@@ -265,6 +269,12 @@ class Kernel {
   int64_t bytes_ = 0, block_ = 0, grain_ = 0;
 };
 
+// The result of a reduction over a part.
+struct Partial {
+  alignas(16) char value[16];
+  int64_t position;  // of a search: where the value is
+};
+
 // One thread's share: its scratch and the flags that it saw.
 class Kernel::Worker {
  public:
@@ -287,17 +297,21 @@ class Kernel::Worker {
   }
 
   // Runs all operators over the block; reductions go to their outputs, or to partial[] in a tree.
-  void run(const Block& b, char (*partial)[16] = nullptr) {
+  void run(const Block& b, Partial* partial = nullptr) {
     for (size_t i = 0; i < k_.ops_.size(); ++i) {
       const Op& op = k_.ops_[i];
       if (op.run >= 0 && run_emitted(k_.runs_[op.run], b)) {
         i += k_.runs_[op.run].count - 1;
         continue;
       }
-      if (!op.code->reduce)
+      if (op.per_row)
+        run_per_row(op, b);
+      else if (!op.code->reduces())
         run_loop(op, b);
       else if (partial)
-        op.code->reduce->inner(partial[i], 0, input(op, b), 0, op.args[0].item, 1, b.cols, true);
+        reduce_part(op, b, partial[i]);
+      else if (op.code->place)
+        run_search(i, b);
       else
         run_reduction(op, b);
       if (op.code->raises) note_flags(i);
@@ -366,6 +380,19 @@ class Kernel::Worker {
       }
       code.fn(data, &n, steps, code.data);
     }
+  }
+
+  void run_per_row(const Op& op, const Block& b) {
+    for_row_runs(op.args[0], b, [&](char*, int64_t r, int64_t run) {
+      char* data[kProgramArgs];
+      intptr_t steps[kProgramArgs], n = run;
+      for (int k = 0; k < op.code->nargs(); ++k) {
+        const Arg& a = op.args[k];
+        data[k] = a.constant ? a.base : address(a, b.row + r, 0);
+        steps[k] = a.constant ? 0 : row_step(a);
+      }
+      op.code->fn(data, &n, steps, op.code->data);
+    });
   }
 
   // Runs emitted code over the block. False when the operators are to run instead: the code is not
@@ -443,18 +470,52 @@ class Kernel::Worker {
     return a.scratch >= 0 ? buffer(a.scratch) : address(a, b.row, b.col);
   }
 
-  void run_reduction(const Op& op, const Block& b) {
+  int64_t row_bytes(const Arg& in, const Block& b) const {
+    return (in.scratch >= 0 ? b.cols : k_.cols_) * in.item;
+  }
+
+  void reduce_part(const Op& op, const Block& b, Partial& to) {
+    const char* from = input(op, b);
+    const int item = op.args[0].item;
+    if (!op.code->place) return op.code->reduce->inner(to.value, 0, from, 0, item, 1, b.cols, true);
+    const int64_t at = op.code->place->row(from, item, b.cols);
+    std::memcpy(to.value, from + at * item, item);
+    to.position = b.col + at;
+  }
+
+  void run_search(size_t i, const Block& b) {
+    const Op& op = k_.ops_[i];
     const Arg &in = op.args[0], &out = op.args[1];
     const char* from = input(op, b);
-    const int64_t row_bytes = (in.scratch >= 0 ? b.cols : k_.cols_) * in.item;
+    const int64_t step = row_bytes(in, b);
     if (k_.s_.pass == Pass::Columns) {
-      op.code->reduce->outer(address(out, 0, b.col), out.inner, from, row_bytes, in.item, b.rows,
-                             b.cols, b.row == 0);
+      states_.resize(k_.ops_.size());
+      if (states_[i].size() < 2 * static_cast<size_t>(b.cols)) states_[i].resize(2 * b.cols);
+      char* state = reinterpret_cast<char*>(states_[i].data());
+      op.code->place->part(state, from, step, in.item, b.row, b.rows, b.cols);
+      if (b.row + b.rows == k_.rows_)
+        op.code->place->end(address(out, 0, b.col), out.inner, state, b.cols);
       return;
     }
     for_row_runs(out, b, [&](char* p, int64_t r, int64_t run) {
-      op.code->reduce->inner(p, row_step(out), from + r * row_bytes, row_bytes, in.item, run,
-                             b.cols, true);
+      for (int64_t k = 0; k < run; ++k) {
+        const int64_t at = op.code->place->row(from + (r + k) * step, in.item, b.cols);
+        std::memcpy(p + k * row_step(out), &at, sizeof at);
+      }
+    });
+  }
+
+  void run_reduction(const Op& op, const Block& b) {
+    const Arg &in = op.args[0], &out = op.args[1];
+    const char* from = input(op, b);
+    const int64_t step = row_bytes(in, b);
+    if (k_.s_.pass == Pass::Columns) {
+      op.code->reduce->outer(address(out, 0, b.col), out.inner, from, step, in.item, b.rows, b.cols,
+                             b.row == 0);
+      return;
+    }
+    for_row_runs(out, b, [&](char* p, int64_t r, int64_t run) {
+      op.code->reduce->inner(p, row_step(out), from + r * step, step, in.item, run, b.cols, true);
     });
   }
 
@@ -463,6 +524,7 @@ class Kernel::Worker {
   int64_t stride_;
   int* raised_;
   std::vector<int> flags_;
+  std::vector<std::vector<int64_t>> states_;  // of searches down columns
   char* scratch_;
   char* pointers_[jit::kMostPointers];
   int64_t recoveries_ = 0, blocks_ = 0;
@@ -503,11 +565,18 @@ void Kernel::run_columns(int* raised) {
 }
 
 // The results of the reductions over a range, one per operator.
-using Partials = std::unique_ptr<char[][16]>;
+using Partials = std::unique_ptr<Partial[]>;
 
 int64_t first_half(int64_t n) { return n / 2 - n / 2 % 8; }
 
 // left = left combined with right.
+void combine_places(const Instruction& code, Partial& left, const Partial& right) {
+  const int item = itemsize(code.args[0].dtype);
+  char both[32];
+  std::memcpy(both, left.value, item);
+  std::memcpy(both + item, right.value, item);
+  if (code.place->row(both, item, 2) == 1) left = right;
+}
 void combine(const Instruction& code, char* left, const char* right) {
   const DType in = code.args[0].dtype, out = code.args[1].dtype;
   if (in == out && out != DType::Bool) {
@@ -526,17 +595,21 @@ void combine(const Instruction& code, char* left, const char* right) {
 void Kernel::run_tree(int* raised) {
   const int64_t total = cols_;
   const size_t count = ops_.size();
-  auto merge = [&](Worker& w, char (*left)[16], char (*right)[16]) {
+  auto merge = [&](Worker& w, Partial* left, const Partial* right) {
     for (size_t i = 0; i < count; ++i) {
-      if (!ops_[i].code->reduce) continue;
-      combine(*ops_[i].code, left[i], right[i]);
-      if (ops_[i].code->raises) w.note_flags(i);
+      const Instruction& code = *ops_[i].code;
+      if (!code.reduces()) continue;
+      if (code.place)
+        combine_places(code, left[i], right[i]);
+      else
+        combine(code, left[i].value, right[i].value);
+      if (code.raises) w.note_flags(i);
     }
   };
-  auto leaf_range = [&](auto&& self, Worker& w, int64_t low, int64_t n, char (*out)[16]) -> void {
+  auto leaf_range = [&](auto&& self, Worker& w, int64_t low, int64_t n, Partial* out) -> void {
     if (n <= block_) return w.run({0, 1, low, n}, out);
     const int64_t half = first_half(n);
-    Partials right(new char[count][16]);
+    Partials right(new Partial[count]);
     self(self, w, low, half, out);
     self(self, w, low + half, n - half, right.get());
     merge(w, out, right.get());
@@ -549,7 +622,7 @@ void Kernel::run_tree(int* raised) {
     self(self, low + first_half(n), n - first_half(n));
   };
   cut(cut, 0, total);
-  Partials partials(new char[parts.size() * count][16]);
+  Partials partials(new Partial[parts.size() * count]);
   pool::parallel_for(
       static_cast<int64_t>(parts.size()), 1, estimate(), [&](int64_t begin, int64_t end) {
         Worker w(*this, block_, raised);
@@ -558,21 +631,49 @@ void Kernel::run_tree(int* raised) {
       });
   size_t next = 0;
   Worker top(*this, block_, raised);
-  auto join = [&](auto&& self, int64_t n) -> char (*)[16] {
+  auto join = [&](auto&& self, int64_t n) -> Partial* {
     if (n <= kTaskElements) return partials.get() + count * next++;
-    char (*left)[16] = self(self, first_half(n));
+    Partial* left = self(self, first_half(n));
     merge(top, left, self(self, n - first_half(n)));
     return left;
   };
-  char (*results)[16] = join(join, total);
-  for (size_t i = 0; i < count; ++i)
-    if (ops_[i].code->reduce)
-      std::memcpy(ops_[i].args[1].base, results[i], itemsize(ops_[i].code->args[1].dtype));
+  const Partial* results = join(join, total);
+  for (size_t i = 0; i < count; ++i) {
+    const Instruction& code = *ops_[i].code;
+    if (!code.reduces()) continue;
+    const void* from = code.place ? static_cast<const void*>(&results[i].position) : results[i].value;
+    std::memcpy(ops_[i].args[1].base, from, itemsize(code.args[1].dtype));
+  }
+}
+
+// Searches along the one axis, or in everything, which is dense then.
+void search_alone(const Program& p, const Instruction& op) {
+  auto bytes = [&](const Operand& a) { return p.slots[a.slot].storage->data + a.offset; };
+  const bool largest = op.reduction == cpu::Reduce::Max;
+  const Operand &in = op.args[0], &out = op.args[1];
+  int axis = 0, reduced = 0, kept = 0;
+  int64_t shape[kProgramDims], strides[kProgramDims];
+  for (int d = 0; d < op.ndim; ++d) {
+    if (out.strides[d] == 0) {
+      axis = d;
+      ++reduced;
+    } else {
+      shape[kept] = op.shape[d];
+      strides[kept++] = out.strides[d];
+    }
+  }
+  const cpu::View to{out.dtype, kept, shape, strides, bytes(out)};
+  const int64_t size = op.size(), item = itemsize(in.dtype);
+  if (reduced == 1)
+    cpu::arg_reduce(largest, axis, to, {in.dtype, op.ndim, op.shape, in.strides, bytes(in)});
+  else
+    cpu::arg_reduce(largest, 0, to, {in.dtype, 1, &size, &item, bytes(in)});
 }
 
 void run_alone(const Program& p, const Segment& s, int* raised) {
   const int index = s.code[0];
   const Instruction& op = p.code[index];
+  if (op.place) return search_alone(p, op);
   int64_t shape[kProgramDims];
   for (int d = 0; d < op.ndim; ++d) shape[d] = op.args[1].strides[d] ? op.shape[d] : 1;
   auto view = [&](const Operand& a, const int64_t* dims) {

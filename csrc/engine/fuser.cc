@@ -47,7 +47,7 @@ bool is_linear(const Operand& a, const Instruction& op) {
 }
 
 bool all_linear(const Instruction& op) {
-  if (op.reduce) return is_linear(op.args[0], op);
+  if (op.reduces()) return is_linear(op.args[0], op);
   return std::all_of(op.args, op.args + op.nargs(), [&](auto& a) { return is_linear(a, op); });
 }
 
@@ -60,6 +60,7 @@ struct ReductionForm {
 // Whether partial results over parts of the pairwise tree combine to the same bits.
 bool tree_splits(const Instruction& op) {
   const DType t = op.args[0].dtype;
+  if (op.place) return true;
   if (op.reduction == cpu::Reduce::Sum) return t == DType::F32 || t == DType::F64 || !is_inexact(t);
   if (op.reduction == cpu::Reduce::Prod) return !is_inexact(t);
   return !is_complex(t);
@@ -153,21 +154,41 @@ class Fuser {
   // Whether two conflicting accesses may be in one segment, in program order.
   bool may_share(const Instruction& op, const Operand& mine, const Instruction& other,
                  const Operand& theirs, const Access& a) const {
-    if (!same_shape(op, other.ndim, other.shape) || !same_view(mine, theirs, op.ndim)) return false;
+    const Segment& s = result_.segments[a.segment];
+    if (!same_shape(op, s.ndim, s.shape) && !per_row(op, s)) return false;
+    if (!same_view(mine, theirs, s.ndim)) return false;
     // The result of a reduction is complete only after its row.
-    if (other.reduce && a.write) return result_.segments[a.segment].pass == Pass::Rows;
+    if (other.reduces() && a.write) return s.pass == Pass::Rows;
     return true;
   }
 
   bool joins(const Instruction& op, const Segment& s, const ReductionForm& form) const {
+    if (per_row(op, s)) return reads_row_value(op, s);
     if (s.pass == Pass::Alone || !same_shape(op, s.ndim, s.shape)) return false;
-    if (!op.reduce) return s.pass == Pass::Flat || walks(op, s.pass, s.reduced_from);
+    if (!op.reduces()) return s.pass == Pass::Flat || walks(op, s.pass, s.reduced_from);
     if (form.pass == Pass::Alone || !touches(s, op.args[0])) return false;
     if (s.pass != Pass::Flat && (s.pass != form.pass || s.reduced_from != form.reduced_from))
       return false;
     return walks(op, form.pass, form.reduced_from) &&
            std::all_of(s.code.begin(), s.code.end(),
                        [&](int i) { return walks(p_.code[i], form.pass, form.reduced_from); });
+  }
+
+  // Whether the instruction has one element for each row of a row pass: it runs between the
+  // reductions and what uses them.
+  static bool per_row(const Instruction& op, const Segment& s) {
+    return s.pass == Pass::Rows && !op.reduces() && op.ndim == s.reduced_from &&
+           op.ndim < s.ndim && std::equal(op.shape, op.shape + op.ndim, s.shape);
+  }
+  // Whether it reads what the segment computes; others of that shape are better off in one call.
+  bool reads_row_value(const Instruction& op, const Segment& s) const {
+    const int segment = static_cast<int>(&s - result_.segments.data());
+    for (int k = 0; k < op.nin; ++k) {
+      if (op.args[k].slot < 0) continue;
+      for (int at = latest_[op.args[k].slot]; at >= 0; at = accesses_[at].before)
+        if (accesses_[at].write && accesses_[at].segment == segment) return true;
+    }
+    return false;
   }
 
   // Whether the instruction can run in such a pass: its operands step through the columns evenly.
@@ -194,7 +215,7 @@ class Fuser {
   void place(int i) {
     const Instruction& op = p_.code[i];
     ReductionForm form;
-    if (op.reduce && is_dense_input(op)) form = form_of(op);
+    if (op.reduces() && is_dense_input(op)) form = form_of(op);
     size_t at = earliest(i);
     while (at < result_.segments.size() && !joins(op, result_.segments[at], form)) ++at;
     if (at == result_.segments.size()) {
@@ -203,11 +224,11 @@ class Fuser {
       std::copy(op.shape, op.shape + op.ndim, s.shape);
       // What follows may use the row that a row pass has just reduced; the other reductions have
       // faster kernels of their own.
-      if (op.reduce && form.pass != Pass::Rows) s.pass = Pass::Alone;
+      if (op.reduces() && form.pass != Pass::Rows) s.pass = Pass::Alone;
       result_.segments.push_back(std::move(s));
     }
     Segment& s = result_.segments[at];
-    if (op.reduce && s.pass != Pass::Alone) {
+    if (op.reduces() && s.pass != Pass::Alone) {
       s.pass = form.pass;
       s.reduced_from = form.reduced_from;
     }
@@ -239,7 +260,8 @@ class Fuser {
       Home& home = result_.homes[arg.slot];
       if (home.kind == Home::Unused) {
         const Slot& slot = p_.slots[arg.slot];
-        const bool fresh = !slot.live && !slot.storage->data && a.write && !op.reduce;
+        const bool fresh = !slot.live && !slot.storage->data && a.write && !op.reduces() &&
+                           op.ndim == result_.segments[a.segment].ndim;
         home = {fresh ? Home::Scratch : Home::Memory, a.segment};
         first[arg.slot] = &a;
         continue;
@@ -247,7 +269,7 @@ class Fuser {
       if (home.kind != Home::Scratch) continue;
       const Instruction& before = p_.code[first[arg.slot]->instruction];
       if (a.segment != home.segment ||
-          !same_view(arg, before.args[first[arg.slot]->arg], op.ndim) || (op.reduce && a.write))
+          !same_view(arg, before.args[first[arg.slot]->arg], before.ndim) || (op.reduces() && a.write))
         home.kind = Home::Memory;
     }
   }

@@ -155,7 +155,7 @@ std::vector<int> postponable(const Program& p, int32_t wanted) {
     const int i = writer[s];
     if (std::find(found.begin(), found.end(), i) != found.end()) continue;
     const Instruction& op = p.code[i];
-    if (!once[s] || op.reduce || op.nout != 1 || p.slots[s].storage->data) return {};
+    if (!once[s] || op.reduces() || op.nout != 1 || p.slots[s].storage->data) return {};
     found.push_back(i);
     for (int k = 0; k < op.nin; ++k) {
       const int32_t in = op.args[k].slot;
@@ -260,17 +260,33 @@ void append_loop(const char* name, cpu::LoopFn fn, void* data, bool raises, int 
   }
 }
 
-void append_reduction(const char* name, cpu::Reduce reduction, const Array* in, const Array* out,
-                      const int64_t* out_strides) {
+namespace {
+
+Instruction& append_reducing(const char* name, cpu::Reduce reduction, const Array* in,
+                             const Array* out, const int64_t* out_strides) {
   Instruction& op = append(name);
-  op.reduce = cpu::reduce_loops(reduction, in->dtype, out->dtype);
   op.reduction = reduction;
-  op.raises = is_inexact(in->dtype);
   op.nin = 1;
   const Axes axes(in->ndim, in->shape, nullptr);
   set_shape(op, axes, in->shape);
   set_operand(op.args[0], in, in->strides, axes, kStorageRead);
   set_operand(op.args[1], out, out_strides, axes, kStorageWritten);
+  return op;
+}
+
+}  // namespace
+
+void append_reduction(const char* name, cpu::Reduce reduction, const Array* in, const Array* out,
+                      const int64_t* out_strides) {
+  Instruction& op = append_reducing(name, reduction, in, out, out_strides);
+  op.reduce = cpu::reduce_loops(reduction, in->dtype, out->dtype);
+  op.raises = is_inexact(in->dtype);
+}
+
+void append_search(const char* name, bool largest, const Array* in, const Array* out,
+                   const int64_t* out_strides) {
+  const cpu::Reduce what = largest ? cpu::Reduce::Max : cpu::Reduce::Min;
+  append_reducing(name, what, in, out, out_strides).place = cpu::search_loops(largest, in->dtype);
 }
 
 void append_copy(const Array* dst, const Array* src, const int64_t* src_strides) {

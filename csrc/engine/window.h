@@ -45,6 +45,10 @@ void append_loop(const char* name, cpu::LoopFn fn, void* data, bool raises, int 
 // out = the reduction of `in`; `out_strides` has an entry per axis of `in`, 0 where it is reduced.
 void append_reduction(const char* name, cpu::Reduce op, const Array* in, const Array* out,
                       const int64_t* out_strides);
+// out = where the largest or smallest element of `in` is, along one axis or in all of a C-order
+// array; the axis is longer than 1, and cpu::search_loops() knows the dtype.
+void append_search(const char* name, bool largest, const Array* in, const Array* out,
+                   const int64_t* out_strides);
 // dst = src with `src_strides` over dst's axes, cast to dst's dtype.
 void append_copy(const Array* dst, const Array* src, const int64_t* src_strides);
 void append_fill(const Array* dst, const char* value);

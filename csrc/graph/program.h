@@ -11,6 +11,7 @@
 
 #include "core/dtype.h"
 #include "core/storage.h"
+#include "cpu/along_loops.h"
 #include "cpu/kernels.h"
 #include "cpu/loops.h"
 #include "cpu/reduce_loops.h"
@@ -35,13 +36,16 @@ struct Instruction {
   // A reduction has no loop but this: args[0] is reduced to args[1], whose strides are 0 along the
   // reduced axes.
   const cpu::ReduceEntry* reduce = nullptr;
-  cpu::Reduce reduction{};
+  // Nor has a search for the place of the first extreme along one axis, or in everything.
+  const cpu::AlongLoops::ArgEntry* place = nullptr;
+  cpu::Reduce reduction{};  // Min or Max for a search
   bool raises = false;  // may raise floating-point flags that NumPy reports
   uint8_t nin = 0, nout = 1, ndim = 0;
   int64_t shape[kProgramDims];
   Operand args[kProgramArgs];  // inputs, then outputs
 
   int nargs() const { return nin + nout; }
+  bool reduces() const { return reduce || place; }
   int64_t size() const {
     int64_t n = 1;
     for (int i = 0; i < ndim; ++i) n *= shape[i];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <vector>
 
 #include "core/error.h"
@@ -100,6 +101,55 @@ PyObject* mean(PyObject* const* v) {
   return finish_result(out.release());
 }
 
+// An operator on arrays, unrecorded; `into` may be null.
+ArrayRef apply(Ufunc* f, std::initializer_list<PyObject*> operands, Array* into = nullptr) {
+  PyObject* inputs[2];
+  std::copy(operands.begin(), operands.end(), inputs);
+  tape::RecordingScope off(false);
+  return ArrayRef::steal(
+      reinterpret_cast<Array*>(ufunc_call(f, inputs, into ? &into : nullptr)));
+}
+
+// The sum of squared distances from the mean as operators of the window, in the order of NumPy's
+// and with the bits of moments().
+ArrayRef deferred_moments(Array* a, DType result, const Plan& p) {
+  static Ufunc *add = find_ufunc("add"), *subtract = find_ufunc("subtract"),
+               *multiply = find_ufunc("multiply");
+  ArrayRef source = ArrayRef::borrow(a);
+  if (a->dtype != result) {
+    source = ArrayRef::steal(window::new_array(result, a->ndim, a->shape));
+    if (!source) return {};
+    window::append_copy(source.get(), a, a->strides);
+  }
+  ArrayRef center = ArrayRef::steal(
+      ufunc_reduce(add, source.get(), {.axes = p.axes, .keepdims = true, .dtype = result}));
+  if (!center || !divide_in_place(center.get(), static_cast<double>(p.count))) return {};
+  ArrayRef distance = apply(subtract, {source.object(), center.object()});
+  if (!distance) return {};
+  ArrayRef square = apply(multiply, {distance.object(), distance.object()});
+  if (!square) return {};
+  return ArrayRef::steal(
+      ufunc_reduce(add, square.get(), {.axes = p.axes, .keepdims = p.keepdims, .dtype = result}));
+}
+
+ArrayRef moments_at_once(Array* a, DType result, const Plan& p) {
+  ArrayRef source =
+      a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
+  ArrayRef center = ArrayRef::steal(array_new(result, p.ndim, p.kept));
+  ArrayRef out = ArrayRef::steal(array_new(result, p.ndim, p.kept));
+  if (!source || !center || !out) return {};
+  fp_clear();
+  {
+    ReleaseGil gil(a->size);
+    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->bytes()},
+                      {result, a->ndim, p.ones, p.strides, out->bytes()}, cpu_view(source.get()))) {
+      return {};
+    }
+  }
+  if (fp_report("reduce") < 0) return {};
+  return out;
+}
+
 // v: a, axis, dtype, out, ddof, keepdims (the methods' order; functions add more that NumPy
 // handles)
 template <bool kRoot>
@@ -115,29 +165,16 @@ PyObject* variance(PyObject* const* v) {
   Plan p;
   if (!make_plan(a, v[1], v[5], itemsize(result), &p) || p.count - ddof <= 0 || a->size == 0)
     return nullptr;
-  ArrayRef source =
-      a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
-  ArrayRef center = ArrayRef::steal(array_new(result, p.ndim, p.kept));
-  ArrayRef out = ArrayRef::steal(array_new(result, p.ndim, p.kept));
-  if (!source || !center || !out) return nullptr;
-  fp_clear();
-  {
-    ReleaseGil gil(a->size);
-    if (!cpu::moments({result, a->ndim, p.ones, p.strides, center->bytes()},
-                      {result, a->ndim, p.ones, p.strides, out->bytes()}, cpu_view(source.get()))) {
-      return nullptr;
-    }
-  }
-  if (fp_report("reduce") < 0 || !divide_in_place(out.get(), static_cast<double>(p.count - ddof)))
-    return nullptr;
+  const bool deferred = a->c_contiguous() && a->flags & kAligned &&
+                        window::fits(a->ndim, a->shape) &&
+                        window::defers(a->size, std::array<const Array*, 1>{a});
+  ArrayRef out = deferred ? deferred_moments(a, result, p) : moments_at_once(a, result, p);
+  if (!out || !divide_in_place(out.get(), static_cast<double>(p.count - ddof))) return nullptr;
   if (kRoot) {
     static Ufunc* root = find_ufunc("sqrt");
-    PyObject* input = out.object();
-    Array* target = out.get();
-    PyObject* done = ufunc_call(root, &input, &target);
-    Py_XDECREF(done);
-    if (!done) return nullptr;
+    if (!apply(root, {out.object()}, out.get())) return nullptr;
   }
+  if (out->ndim == 0) window::flush_sparing(a);
   return finish_result(out.release());
 }
 

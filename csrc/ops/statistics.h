@@ -9,6 +9,8 @@ extern PyMethodDef statistics_functions[];
 extern PyMethodDef statistics_methods[];
 extern PyMethodDef sorting_functions[];
 extern PyMethodDef sorting_methods[];
+extern PyMethodDef position_functions[];  // argmax, argmin
+extern PyMethodDef position_methods[];
 extern PyMethodDef nan_functions[];  // nansum and the like
 
 // Bodies (python/signature.h) that other functions call. v: a, axis, dtype, out, then as named.

@@ -303,6 +303,7 @@ void array_tables_init() {
   append(*methods, reduce_methods);
   append(*methods, linalg_methods);
   append(*methods, statistics_methods);
+  append(*methods, position_methods);
   append(*methods, sorting_methods);
   append(*methods, tape_methods);
   methods->push_back({});

@@ -1,3 +1,4 @@
+#include "ops/statistics.h"
 #include "python/array_type.h"
 
 #include <cstddef>
@@ -147,7 +148,8 @@ bool add_numpy_methods() {
 
 // Native methods that stand for NumPy's are NativeFunctions: counted and subject to the policy.
 bool add_native_methods() {
-  for (const PyMethodDef* table : {manip_methods, reduce_methods, linalg_methods}) {
+  for (const PyMethodDef* table :
+       {manip_methods, reduce_methods, position_methods, linalg_methods}) {
     for (; table->ml_name; ++table) {
       if (table->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;
       PyObject* f = native_function_new(table, true);

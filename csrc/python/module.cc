@@ -75,7 +75,7 @@ PYBIND11_MODULE(_core, m) {
   py::dict functions;
   for (PyMethodDef* table :
        {creation_functions, manip_functions, reduce_functions, linalg_functions,
-        statistics_functions, sorting_functions, nan_functions})
+        statistics_functions, position_functions, sorting_functions, nan_functions})
     add_functions(m, functions, table);
   m.attr("functions") = functions;
   m.attr("ufunc") = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&UfuncType));

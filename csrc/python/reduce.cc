@@ -79,48 +79,6 @@ PyObject* reduce_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
   return fallback_call(row.name, args, nargs, kwnames);
 }
 
-template <bool kMax, bool kMethod>
-PyObject* arg_entry(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  const char* name = kMax ? "argmax" : "argmin";
-  PyObject* o = kMethod ? self : nargs ? args[0] : nullptr;
-  Py_ssize_t rest = nargs - (kMethod ? 0 : 1);
-  if (o && array_check(o) && !kwnames && rest <= 1) {
-    Array* a = reinterpret_cast<Array*>(o);
-    PyObject* axis_object = rest == 1 ? args[nargs - 1] : Py_None;
-    int64_t axis = 0;
-    ArrayRef flat;
-    bool ok = a->size > 0;
-    if (axis_object == Py_None) {
-      // The flattened array: a view when contiguous.
-      int64_t n = a->size, step = itemsize(a->dtype);
-      if (ok && !a->c_contiguous()) flat = ArrayRef::steal(array_copy(a, 'C'));
-      if (ok && !a->c_contiguous() && !flat) return nullptr;
-      Array* source = flat ? flat.get() : a;
-      int64_t result;
-      cpu::View out{DType::I64, 0, nullptr, nullptr, reinterpret_cast<char*>(&result)};
-      if (ok && cpu::arg_reduce(kMax, 0, out, {a->dtype, 1, &n, &step, source->bytes()}))
-        return make_element(DType::I64, reinterpret_cast<char*>(&result));
-    } else if (ok && PyLong_CheckExact(axis_object)) {
-      axis = PyLong_AsLongLong(axis_object);
-      if (axis < 0) axis += a->ndim;
-      if (axis >= 0 && axis < a->ndim) {
-        int64_t shape[kMaxDims];
-        for (int i = 0, k = 0; i < a->ndim; ++i)
-          if (i != axis) shape[k++] = a->shape[i];
-        ArrayRef out = ArrayRef::steal(array_new(DType::I64, a->ndim - 1, shape));
-        if (!out) return nullptr;
-        if (cpu::arg_reduce(kMax, static_cast<int>(axis),
-                            {DType::I64, out->ndim, out->shape, out->strides, out->bytes()},
-                            {a->dtype, a->ndim, a->shape, a->strides, a->bytes()}))
-          return finish_result(out.release());
-      }
-      PyErr_Clear();
-    }
-  }
-  if (kMethod) return fallback_method(reinterpret_cast<Array*>(self), name, args, nargs, kwnames);
-  return fallback_call(name, args, nargs, kwnames);
-}
-
 template <PyObject* (*F)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)>
 constexpr PyMethodDef entry(const char* name) {
   return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(F)),
@@ -214,8 +172,6 @@ PyMethodDef reduce_functions[] = {entry<reduce_entry<0, false>>("sum"),
                                   entry<reduce_entry<5, false>>("amin"),
                                   entry<reduce_entry<6, false>>("any"),
                                   entry<reduce_entry<7, false>>("all"),
-                                  entry<arg_entry<true, false>>("argmax"),
-                                  entry<arg_entry<false, false>>("argmin"),
                                   {}};
 PyMethodDef reduce_methods[] = {entry<reduce_entry<0, true>>("sum"),
                                 entry<reduce_entry<1, true>>("prod"),
@@ -223,8 +179,6 @@ PyMethodDef reduce_methods[] = {entry<reduce_entry<0, true>>("sum"),
                                 entry<reduce_entry<3, true>>("min"),
                                 entry<reduce_entry<6, true>>("any"),
                                 entry<reduce_entry<7, true>>("all"),
-                                entry<arg_entry<true, true>>("argmax"),
-                                entry<arg_entry<false, true>>("argmin"),
                                 {}};
 
 }  // namespace mp

@@ -107,7 +107,7 @@ Rule by_name(const char* name) {
 }  // namespace
 
 Rule rule_of(const Instruction& op) {
-  if (op.reduce || op.nout != 1 || op.nin > 3) return Rule::None;
+  if (op.reduces() || op.nout != 1 || op.nin > 3) return Rule::None;
   const Rule rule = by_name(op.name);
   if (rule == Rule::None) return rule;
   DType types[kProgramArgs];

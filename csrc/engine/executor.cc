@@ -32,10 +32,10 @@ struct Arg {
 
 struct Op {
   const Instruction* code;
-  int index;          // of the instruction in the program
+  int index;             // of the instruction in the program
   bool whole = true;     // one call does a block of several rows
   bool per_row = false;  // has one element for each row
-  int run = -1;       // the emitted code that stands for this operator and those after it
+  int run = -1;          // the emitted code that stands for this operator and those after it
   Arg args[kProgramArgs];
 };
 
@@ -641,7 +641,8 @@ void Kernel::run_tree(int* raised) {
   for (size_t i = 0; i < count; ++i) {
     const Instruction& code = *ops_[i].code;
     if (!code.reduces()) continue;
-    const void* from = code.place ? static_cast<const void*>(&results[i].position) : results[i].value;
+    const void* from =
+        code.place ? static_cast<const void*>(&results[i].position) : results[i].value;
     std::memcpy(ops_[i].args[1].base, from, itemsize(code.args[1].dtype));
   }
 }

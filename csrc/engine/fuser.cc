@@ -177,8 +177,8 @@ class Fuser {
   // Whether the instruction has one element for each row of a row pass: it runs between the
   // reductions and what uses them.
   static bool per_row(const Instruction& op, const Segment& s) {
-    return s.pass == Pass::Rows && !op.reduces() && op.ndim == s.reduced_from &&
-           op.ndim < s.ndim && std::equal(op.shape, op.shape + op.ndim, s.shape);
+    return s.pass == Pass::Rows && !op.reduces() && op.ndim == s.reduced_from && op.ndim < s.ndim &&
+           std::equal(op.shape, op.shape + op.ndim, s.shape);
   }
   // Whether it reads what the segment computes; others of that shape are better off in one call.
   bool reads_row_value(const Instruction& op, const Segment& s) const {
@@ -189,17 +189,6 @@ class Fuser {
         if (accesses_[at].write && accesses_[at].segment == segment) return true;
     }
     return false;
-  }
-
-  // Whether the instruction can run in such a pass: its operands step through the columns evenly.
-  static bool walks(const Instruction& op, Pass pass, int columns_from) {
-    if (pass == Pass::Tree) return all_linear(op);
-    for (int d = columns_from + 1; d < op.ndim; ++d)
-      for (int k = 0; k < op.nargs(); ++k)
-        if (op.args[k].slot >= 0 &&
-            op.args[k].strides[d - 1] != op.args[k].strides[d] * op.shape[d])
-          return false;
-    return true;
   }
 
   // Whether an instruction of the segment has that view among its operands.
@@ -269,7 +258,8 @@ class Fuser {
       if (home.kind != Home::Scratch) continue;
       const Instruction& before = p_.code[first[arg.slot]->instruction];
       if (a.segment != home.segment ||
-          !same_view(arg, before.args[first[arg.slot]->arg], before.ndim) || (op.reduces() && a.write))
+          !same_view(arg, before.args[first[arg.slot]->arg], before.ndim) ||
+          (op.reduces() && a.write))
         home.kind = Home::Memory;
     }
   }
@@ -284,5 +274,14 @@ class Fuser {
 }  // namespace
 
 FusedProgram fuse(const Program& program) { return Fuser(program).run(); }
+
+bool walks(const Instruction& op, Pass pass, int columns_from) {
+  if (pass == Pass::Tree) return all_linear(op);
+  for (int d = columns_from + 1; d < op.ndim; ++d)
+    for (int k = 0; k < op.nargs(); ++k)
+      if (op.args[k].slot >= 0 && op.args[k].strides[d - 1] != op.args[k].strides[d] * op.shape[d])
+        return false;
+  return true;
+}
 
 }  // namespace mp

@@ -39,5 +39,7 @@ struct FusedProgram {
 };
 
 FusedProgram fuse(const Program& program);
+// Whether the instruction can run in such a pass: its operands step through the columns evenly.
+bool walks(const Instruction& op, Pass pass, int columns_from);
 
 }  // namespace mp

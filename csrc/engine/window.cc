@@ -9,6 +9,7 @@
 #include "engine/errstate.h"
 #include "engine/profiler.h"
 #include "engine/program_text.h"
+#include "engine/recompute.h"
 #include "engine/segment_trace.h"
 #include "ops/ufunc.h"
 
@@ -194,7 +195,8 @@ void run(const Storage* spared = nullptr) {
     if (program.slots[i].storage == spared) spared_slot = static_cast<int32_t>(i);
   if (spared_slot >= 0) later = postponable(program, spared_slot);
   if (!later.empty()) program.slots[spared_slot].live = false;
-  const FusedProgram fused = fuse(program);
+  FusedProgram fused = fuse(program);
+  recompute(program, fused);
   if (const int level = profiler::debug_level(); level >= 2)
     std::fputs(program_text(program, fused, level >= 3).c_str(), stderr);
   for (size_t i = 0; i < program.slots.size(); ++i)

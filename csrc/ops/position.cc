@@ -47,6 +47,7 @@ PyObject* position(PyObject* const* v) {
   }
   if (deferred) {
     window::append_search(kMax ? "argmax" : "argmin", kMax, source.get(), out.get(), strides);
+    source = ArrayRef();  // else the temporary `a` does not look like one
     if (out->ndim == 0) window::flush_sparing(a);
     return finish_result(out.release());
   }

@@ -106,8 +106,7 @@ ArrayRef apply(Ufunc* f, std::initializer_list<PyObject*> operands, Array* into 
   PyObject* inputs[2];
   std::copy(operands.begin(), operands.end(), inputs);
   tape::RecordingScope off(false);
-  return ArrayRef::steal(
-      reinterpret_cast<Array*>(ufunc_call(f, inputs, into ? &into : nullptr)));
+  return ArrayRef::steal(reinterpret_cast<Array*>(ufunc_call(f, inputs, into ? &into : nullptr)));
 }
 
 // The sum of squared distances from the mean as operators of the window, in the order of NumPy's
@@ -165,7 +164,7 @@ PyObject* variance(PyObject* const* v) {
   Plan p;
   if (!make_plan(a, v[1], v[5], itemsize(result), &p) || p.count - ddof <= 0 || a->size == 0)
     return nullptr;
-  const bool deferred = a->c_contiguous() && a->flags & kAligned &&
+  const bool deferred = a->ndim && a->c_contiguous() && a->flags & kAligned &&
                         window::fits(a->ndim, a->shape) &&
                         window::defers(a->size, std::array<const Array*, 1>{a});
   ArrayRef out = deferred ? deferred_moments(a, result, p) : moments_at_once(a, result, p);

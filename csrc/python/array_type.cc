@@ -1,4 +1,3 @@
-#include "ops/statistics.h"
 #include "python/array_type.h"
 
 #include <cstddef>
@@ -6,6 +5,7 @@
 #include <string>
 
 #include "ops/manip.h"
+#include "ops/statistics.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/index.h"

@@ -40,7 +40,7 @@ class Expressions:
         "hypot",
         "arctan2",
     )
-    REDUCTIONS = ("sum", "max", "min", "any", "all", "prod", "mean", "argmax", "std")
+    REDUCTIONS = ("sum", "max", "min", "any", "all", "prod", "mean", "argmax", "argmin", "std", "var")
     SHAPES = (
         (1,),
         (7,),

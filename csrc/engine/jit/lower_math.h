@@ -8,7 +8,6 @@
 
 namespace mp::jit {
 
-constexpr bool is_math(Rule rule) { return rule >= Rule::Exp; }
 // y is for functions of two arguments.
 int lower_math(Builder& to, Rule rule, int size, int x, int y);
 

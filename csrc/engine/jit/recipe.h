@@ -22,6 +22,8 @@ enum class Rule : uint8_t {
   Cast, Copy, Where, Exp, Expm1, Tanh, Sigmoid, Log, Log2, Log10, Log1p, Sin, Cos, Hypot,
 };
 // clang-format on
+// Whether a rule is a function of cpu/math, and not a few machine instructions.
+constexpr bool is_math(Rule rule) { return rule >= Rule::Exp; }
 
 struct Place {
   enum Kind : uint8_t { Vector, Repeated } kind = Vector;

@@ -24,6 +24,7 @@ _DISPATCH_NAMES = frozenset(
         "OnlyNumPyPolicy",
         "PreferMXNetPolicy",
         "PreferNativePolicy",
+        "get_global_policy",
         "op_stat",
         "reset_op_stat",
         "set_global_policy",

@@ -7,6 +7,14 @@ from minpy import autograd
 from minpy._core import ndarray
 
 
+def _as_array(value):
+    return value if isinstance(value, ndarray) else np.asarray(value)
+
+
+class MXNetSymbolError(ValueError):
+    """A symbol that a function cannot be made of."""
+
+
 class Function:
     """A Symbol as a function of arrays, which are given by the names of its arguments.
 
@@ -47,6 +55,7 @@ class Function:
         self._symbol, self._name = symbol, name
         self._program = Program(symbol)
         self._aux = {}
+        self._is_train = None
         self._param_shapes = self._out_shapes = None
         if input_shapes is not None:
             self._require_known(input_shapes)
@@ -74,6 +83,15 @@ class Function:
         self._out_shapes = dict(zip(self._symbol.list_outputs(), found[1]))
         self._aux_shapes = dict(zip(self._program.auxiliary, found[2]))
 
+    @property
+    def is_train(self):
+        """Whether a call acts as in training; None, the default, leaves that to recording."""
+        return self._is_train
+
+    @is_train.setter
+    def is_train(self, value):
+        self._is_train = value
+
     def get_params(self):
         """The parameters by name, each a dict with its `shape`.
 
@@ -86,6 +104,23 @@ class Function:
             raise ValueError(f"{self._name}: the parameters are known after a call, or with input_shapes")
         return {name: {"shape": shape} for name, shape in self._param_shapes.items()}
 
+    def get_output_shapes(self):
+        """The shapes of the outputs by name.
+
+        Raises
+        ------
+        ValueError
+            Before a call when no `input_shapes` were given.
+        """
+        if self._out_shapes is None:
+            raise ValueError(f"{self._name}: the shapes are known after a call, or with input_shapes")
+        return dict(self._out_shapes)
+
+    def get_one_output_shape(self):
+        """The shape of the only output."""
+        (shape,) = self.get_output_shapes().values()
+        return shape
+
     @property
     def aux_states(self):
         """The auxiliary states by name, such as moving means; they are made by the first call."""
@@ -94,24 +129,29 @@ class Function:
     def __call__(self, **kwargs):
         """The output for arrays by name; a list of them when there are several.
 
+        Arrays for auxiliary states may be among them, and are updated then. Names that the symbol does not have are
+        left alone when all others are there, so that a model can pass all its parameters.
+
         Raises
         ------
         TypeError
-            For missing and for unknown names.
+            For missing names.
         """
-        names = self._program.arguments
+        names, auxiliary = self._program.arguments, self._program.auxiliary
         missing = [name for name in names if name not in kwargs]
-        unknown = [name for name in kwargs if name not in names]
-        if missing or unknown:
+        if missing:
+            unknown = [name for name in kwargs if name not in names and name not in auxiliary]
             raise TypeError(
                 f"{self._name}: missing arguments {missing}, unknown arguments {unknown}; it takes {names}"
             )
-        arrays = {n: a if isinstance(a, ndarray) else np.asarray(a) for n, a in kwargs.items()}
+        arrays = {n: _as_array(kwargs[n]) for n in names}
         self._make_auxiliary(arrays)
-        training = autograd.is_training() or autograd.is_recording()
+        states = [kwargs.get(n, self._aux[n]) for n in auxiliary]
+        training = self._is_train
+        if training is None:
+            training = autograd.is_training() or autograd.is_recording()
         with autograd.train_mode() if training else autograd.predict_mode():
-            values = [*(arrays[n] for n in names), *(self._aux[n] for n in self._program.auxiliary)]
-            outputs = self._program.run(values)
+            outputs = self._program.run([*(arrays[n] for n in names), *states])
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _make_auxiliary(self, arrays):

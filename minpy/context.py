@@ -5,7 +5,16 @@ MXNet 2 calls the same things ``mx.device.Device`` and ``mx.device.current_devic
 
 from minpy.base import MXNetError, Scope, ThreadValue
 
-__all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
+__all__ = [
+    "Context",
+    "cpu",
+    "cpu_pinned",
+    "current_context",
+    "gpu",
+    "gpu_memory_info",
+    "num_gpus",
+    "set_context",
+]
 
 
 class Context(Scope):
@@ -66,6 +75,10 @@ class Context(Scope):
     def __repr__(self):
         return f"{self.device_type}({self.device_id})"
 
+    def as_mxnet_context(self):
+        """Itself: MinPy's name for the device in MXNet."""
+        return self
+
     def empty_cache(self):
         """Give the memory that is cached for arrays to come back to the system."""
         from minpy import memory
@@ -96,6 +109,18 @@ def gpu(device_id=0):
 def current_context():
     """The device that is used where none is given: ``cpu(0)`` outside of every ``with mx.Context(...)``."""
     return Context._default_ctx.value
+
+
+def set_context(ctx):
+    """Make a device the one that is used where none is given, in this thread from now on.
+
+    Parameters
+    ----------
+    ctx : Context
+    """
+    if not isinstance(ctx, Context):
+        raise TypeError(f"set_context takes a Context such as cpu() or gpu(0), not {type(ctx).__name__}")
+    Context._default_ctx.value = ctx
 
 
 def num_gpus():

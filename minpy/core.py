@@ -13,10 +13,11 @@ import functools
 import numpy as _numpy
 
 from minpy import _core
-from minpy._symbol_function import Function
+from minpy._symbol_function import Function, MXNetSymbolError
 
 __all__ = [
     "Function",
+    "MXNetSymbolError",
     "convert_args",
     "grad",
     "grad_and_loss",
@@ -39,7 +40,9 @@ def grad(func, argnum=0):
         Returns an array or number, or a list or tuple of them. Arrays are differentiated as their sum.
     argnum : int or sequence of int
         The positional arguments to differentiate by. They may be arrays, numbers, or lists, tuples and dicts
-        of them.
+        of them. An array counts as the variable wherever `func` meets it, not only as its argument: `func` may
+        ignore its arguments and read the arrays from a model. That holds for arrays without a history of their
+        own, and so not inside of another `grad`.
 
     Returns
     -------

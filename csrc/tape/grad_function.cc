@@ -33,10 +33,31 @@ struct GradFunction {
   throw PythonError{};
 }
 
+// An argument that stands for its variable while the function runs, for functions that reach the
+// same array in another way than as their argument, such as the parameters of a model.
+class Marked {
+ public:
+  Marked(ArrayRef a, Edge edge) : array_(std::move(a)), flags_(array_->flags) {
+    set_edge(array_.get(), std::move(edge));
+  }
+  Marked(Marked&&) = default;
+  ~Marked() {
+    if (!array_) return;
+    if (array_->tape) release(std::exchange(array_->tape, nullptr));
+    array_->flags = (array_->flags & ~kDetached) | (flags_ & kDetached);
+  }
+
+  bool is(PyObject* o) const { return array_.object() == o; }
+
+ private:
+  ArrayRef array_;
+  decltype(Array::flags) flags_;
+};
+
 // The variables of one call: arguments replaced by arrays whose history starts here.
 class Variables {
  public:
-  explicit Variables(std::pmr::memory_resource* memory) : edges_(memory) {}
+  explicit Variables(std::pmr::memory_resource* memory) : edges_(memory), marked_(memory) {}
 
   // The argument with every array and number in it made a variable.
   PyRef box(Py_ssize_t index, PyObject* o) {
@@ -82,6 +103,17 @@ class Variables {
 
   std::span<const Edge> edges() const { return edges_; }
 
+  // Another argument: NumPy's arrays become ours, so that the function computes with our operators,
+  // and an array that is a variable as well counts as a constant here.
+  PyRef plain(PyObject* o) const {
+    for (const Marked& m : marked_)
+      if (m.is(o)) return PyRef(detach(reinterpret_cast<Array*>(o)).release_object());
+    return is_numpy_array(o) ? PyRef(from_numpy(o)) : PyRef(Py_NewRef(o));
+  }
+
+  // The arguments are themselves again.
+  void unmark() { marked_.clear(); }
+
  private:
   ArrayRef variable(Py_ssize_t index, PyObject* o) {
     ArrayRef a;
@@ -107,10 +139,12 @@ class Variables {
                    index, kDTypeName[mp::index(a->dtype)]);
       throw PythonError{};
     }
-    a = make_variable(a.get());
-    if (scalar) a->flags |= kScalar;
-    edges_.push_back(edge_of(a.get()));
-    return a;
+    ArrayRef v = make_variable(a.get());
+    if (scalar) v->flags |= kScalar;
+    edges_.push_back(edge_of(v.get()));
+    if (reinterpret_cast<PyObject*>(a.get()) == o && !taped(a.get()))
+      marked_.emplace_back(std::move(a), edges_.back());
+    return v;
   }
 
   // A gradient that belongs to the caller alone.
@@ -120,15 +154,9 @@ class Variables {
   }
 
   ArenaVector<Edge> edges_;
+  ArenaVector<Marked> marked_;
   size_t next_ = 0;
 };
-
-// Other arguments: NumPy's arrays become ours, so that the function computes with our operators.
-PyRef plain_argument(PyObject* o) {
-  if (!is_numpy_array(o)) return PyRef(Py_NewRef(o));
-  PyObject* ours = from_numpy(o);
-  return PyRef(ours);
-}
 
 // Adds the edges of the arrays in the function's result.
 void collect_heads(PyObject* result, ArenaVector<Edge>& heads) {
@@ -167,7 +195,6 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
   Variables variables(arena.get());
   ArenaVector<PyRef> held(arena.get());
   ArenaVector<PyObject*> call(total + 1, arena.get());
-  held.reserve(total);
   auto is_variable = [&](Py_ssize_t i) {
     for (Py_ssize_t a : *self->argnums)
       if ((a < 0 ? a + nargs : a) == i) return true;
@@ -180,10 +207,12 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
                  a, nargs);
     throw PythonError{};
   }
+  held.resize(total);
+  for (Py_ssize_t i = 0; i < nargs; ++i)
+    if (is_variable(i)) held[i] = variables.box(i, args[i]);
   for (Py_ssize_t i = 0; i < total; ++i) {
-    held.push_back(i < nargs && is_variable(i) ? variables.box(i, args[i])
-                                               : plain_argument(args[i]));
-    call[i + 1] = held.back().get();
+    if (!held[i].get()) held[i] = variables.plain(args[i]);
+    call[i + 1] = held[i].get();
   }
   PyRef result;
   {
@@ -192,6 +221,7 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
                                 kwnames));
     result = std::move(r);
   }
+  variables.unmark();
   ArenaVector<Edge> heads(arena.get());
   collect_heads(result.get(), heads);
   std::vector<ArrayRef> grads(variables.edges().size());

@@ -15,12 +15,14 @@ import functools
 from minpy import _core, config
 
 __all__ = [
+    "AutoBlacklistPolicy",
     "OnlyMXNetPolicy",
     "OnlyNativePolicy",
     "OnlyNumPyPolicy",
     "Policy",
     "PreferMXNetPolicy",
     "PreferNativePolicy",
+    "create",
     "get_global_policy",
     "op_stat",
     "reset_op_stat",
@@ -74,6 +76,20 @@ class OnlyNativePolicy(Policy):
 PreferMXNetPolicy = PreferNativePolicy
 OnlyMXNetPolicy = OnlyNativePolicy
 
+
+class AutoBlacklistPolicy(PreferNativePolicy):
+    """The default policy by another name: MinPy learnt rules about calls that MXNet cannot serve, none are needed here.
+
+    Parameters
+    ----------
+    gen_rule, append_rule, loc
+        Taken and not used.
+    """
+
+    def __init__(self, gen_rule=False, append_rule=True, loc=None):
+        pass
+
+
 _BY_NAME = {
     "prefer_native": PreferNativePolicy,
     "prefer_mxnet": PreferNativePolicy,
@@ -98,13 +114,29 @@ def set_global_policy(policy):
         For anything else.
     """
     global _current
+    _current = policy = create(policy)
+    _core.set_policy(policy._code)
+    config.only_native = policy._code == OnlyNativePolicy._code
+
+
+def create(policy):
+    """A policy by its name.
+
+    Parameters
+    ----------
+    policy : str or Policy
+        As for `set_global_policy`; an instance is returned as it is.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
     if isinstance(policy, str) and policy in _BY_NAME:
         policy = _BY_NAME[policy]()
     if not isinstance(policy, Policy) or policy._code is None:
         raise TypeError(f"Unknown policy name {policy!r}: expected one of {', '.join(_BY_NAME)} or a Policy")
-    _current = policy
-    _core.set_policy(policy._code)
-    config.only_native = policy._code == OnlyNativePolicy._code
+    return policy
 
 
 def get_global_policy():
@@ -114,9 +146,7 @@ def get_global_policy():
 
 def wrap_policy(policy):
     """A decorator that runs a function under `policy`."""
-    policy = _BY_NAME[policy]() if isinstance(policy, str) and policy in _BY_NAME else policy
-    if not isinstance(policy, Policy):
-        raise TypeError(f"Unknown policy name {policy!r}: expected one of {', '.join(_BY_NAME)} or a Policy")
+    policy = create(policy)
 
     def decorate(function):
         @functools.wraps(function)

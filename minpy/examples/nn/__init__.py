@@ -1,0 +1,1 @@
+"""Networks in MinPy's own style: ``python -m minpy.examples.nn.mlp``, and so on."""

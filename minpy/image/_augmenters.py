@@ -351,6 +351,12 @@ def CreateAugmenter(
     if rand_mirror:
         found.append(HorizontalFlipAug(0.5))
     found.append(CastAug())
+    return found + colour_augmenters(brightness, contrast, saturation, hue, pca_noise, rand_gray, mean, std)
+
+
+def colour_augmenters(brightness, contrast, saturation, hue, pca_noise, rand_gray, mean, std):
+    """The augmenters among the usual ones that change colours; parameters as in CreateAugmenter."""
+    found = []
     if brightness or contrast or saturation:
         found.append(ColorJitterAug(brightness, contrast, saturation))
     if hue:

@@ -132,13 +132,14 @@ def copyMakeBorder(src, top, bot, left, right, type=0, value=0.0, values=()):
         Widths of the border.
     type : {0, 1, 2, 3, 4}
         0: of one value, 1: the outer pixels again, 2: mirrored with the outer pixels, 3: from the other side,
-        4: mirrored without the outer pixels.
+        4: mirrored without the outer pixels. 16 more (OpenCV's BORDER_ISOLATED) makes no difference.
     value : float
         Of the border.
     values : tuple of float
         Instead, one for each channel.
     """
     modes = ("constant", "edge", "symmetric", "wrap", "reflect")
+    type = type & ~16 if type >= 16 else type
     if type not in range(len(modes)):
         raise MXNetError(f"type must be 0 to {len(modes) - 1}, given {type}")
     image = numpy.asarray(src)

@@ -199,10 +199,14 @@ class ImageIter(DataIter):
                 self._rewind()
                 self._fill(pairs)
         data = nd.stack(*[values for _, values in pairs]).astype("float32")
-        label = numpy.zeros(self.provide_label[0].shape, numpy.float32)
-        for row, (values, _) in enumerate(pairs):
-            label[row] = numpy.ravel(values) if self.label_width > 1 else numpy.ravel(values)[0]
-        return DataBatch([data], [nd.array(label)], pad=pad)
+        return DataBatch([data], [nd.array(self._joined_labels([label for label, _ in pairs]))], pad=pad)
+
+    def _joined_labels(self, labels):
+        """The labels of a batch as one numpy.ndarray."""
+        joined = numpy.zeros(self.provide_label[0].shape, numpy.float32)
+        for row, label in enumerate(labels):
+            joined[row] = numpy.ravel(label) if self.label_width > 1 else numpy.ravel(label)[0]
+        return joined
 
     def check_data_shape(self, data_shape):
         """Raise ValueError unless this is (3, height, width)."""

@@ -1,6 +1,7 @@
 """Iterators over batches of data: `mx.io`."""
 
 from minpy.io._base import DataBatch, DataDesc, DataIter
+from minpy.io._image_det_record import ImageDetRecordIter
 from minpy.io._image_record import ImageRecordInt8Iter, ImageRecordIter, ImageRecordUInt8Iter
 from minpy.io._mnist import MNISTIter
 from minpy.io._mx_iter import MXDataIter
@@ -16,6 +17,7 @@ __all__ = [
     "DataBatch",
     "DataDesc",
     "DataIter",
+    "ImageDetRecordIter",
     "ImageRecordInt8Iter",
     "ImageRecordIter",
     "ImageRecordIter_v1",

@@ -53,12 +53,14 @@ def _offsets(path):
 
 
 def _read_list(path, label_width):
-    """Labels by number, from lines ``number<TAB>label<TAB>...<TAB>name``."""
+    """Labels by number, from lines ``number<TAB>label<TAB>...<TAB>name``; all labels if `label_width` is negative."""
     found = {}
     with open(path) as file:
         for line in file:
             fields = line.strip().split("\t")
-            found[int(fields[0])] = numpy.float32(fields[1 : 1 + label_width])
+            found[int(fields[0])] = numpy.float32(
+                fields[1:-1] if label_width < 0 else fields[1 : 1 + label_width]
+            )
     return found
 
 
@@ -221,6 +223,7 @@ class ImageRecordIter(MXDataIter):
     """
 
     _raw_dtype = None
+    _augmentation, _options, _fixed = _Augmentation, _OPTIONS, _FIXED
 
     def __init__(
         self,
@@ -243,13 +246,13 @@ class ImageRecordIter(MXDataIter):
         label_name="softmax_label",
         **kwargs,
     ):
-        options = {name: kwargs.pop(name, default) for name, default in _OPTIONS.items()}
-        for name, default in _FIXED.items():
+        options = {name: kwargs.pop(name, default) for name, default in self._options.items()}
+        for name, default in self._fixed.items():
             if kwargs.pop(name, default) != default:
                 raise MXNetError(f"{type(self).__name__} does not support {name}")
         check_parameters(type(self).__name__, dict.fromkeys(kwargs.keys() - _IGNORED))
         dtype = numpy.dtype(self._raw_dtype or (numpy.float32 if dtype in (None, "None") else dtype))
-        self._augment = _Augmentation(tuple(data_shape), dtype.kind in "iu", options)
+        self._augment = self._augmentation(tuple(data_shape), dtype.kind in "iu", options)
         self._reader, self._offsets = self._open(path_imgrec, path_imgidx)
         each = -(-len(self._offsets) // num_parts)
         self._offsets = self._offsets[part_index * each : (part_index + 1) * each]
@@ -263,11 +266,14 @@ class ImageRecordIter(MXDataIter):
         self._round_batch = round_batch
         self._begin = 0
         self._executor = concurrent.futures.ThreadPoolExecutor(max(1, preprocess_threads), "ImageRecordIter")
-        label_shape = (batch_size,) if label_width == 1 else (batch_size, label_width)
         super().__init__(
             DataDesc(data_name, (batch_size, *data_shape), dtype.type),
-            DataDesc(label_name, label_shape, numpy.float32),
+            DataDesc(label_name, (batch_size, *self._label_shape()), numpy.float32),
         )
+
+    def _label_shape(self):
+        """The shape of one image's labels."""
+        return () if self._label_width == 1 else (self._label_width,)
 
     def __del__(self):
         if hasattr(self, "_executor"):

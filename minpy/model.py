@@ -25,7 +25,7 @@ def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_ca
         Arguments and auxiliary states.
     """
     if symbol is not None:
-        symbol.save(f"{prefix}-symbol.json")
+        symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
     name = f"{prefix}-{epoch:04d}.params"
     save_params(name, arg_params, aux_params)
     logging.info('Saved checkpoint to "%s"', name)

@@ -33,6 +33,11 @@ bool is_number(PyObject* o) {
 
 // A number takes the array's dtype, so it must be a Python number of the array's kind.
 PyObject* number_for(const Array* a, PyObject* o) {
+  if (a->dtype == DType::BF16) {  // promotes with Python's numbers to float32
+    const double value = PyFloat_AsDouble(o);
+    if (value == -1 && PyErr_Occurred()) throw PythonError{};
+    return api::full(DType::BF16, {}, value).release_object();
+  }
   if (is_integer(a->dtype)) {
     if (PyFloat_Check(o) || PyArray_IsScalar(o, Floating)) return check(PyNumber_Long(o));
     return PyLong_CheckExact(o) ? Py_NewRef(o) : check(PyNumber_Index(o));

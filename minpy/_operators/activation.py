@@ -4,6 +4,7 @@ import threading
 
 import minpy.numpy as np
 from minpy import _core, autograd
+from minpy._operators.elementwise import in_dtype_of
 from minpy._operators.registry import operator
 
 _elementwise = _core.own_ufuncs
@@ -56,7 +57,7 @@ def activation(data, act_type):
     """
     if act_type not in _BY_TYPE:
         raise ValueError(f"act_type must be one of {', '.join(_BY_TYPE)}, got {act_type!r}")
-    return _BY_TYPE[act_type](data)
+    return in_dtype_of(data, _BY_TYPE[act_type](data))
 
 
 def _prelu(data, gamma):

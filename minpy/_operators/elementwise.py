@@ -1,5 +1,7 @@
 """MXNet's names for the elementwise operators of the core."""
 
+import numpy
+
 import minpy.numpy as np
 from minpy import _core
 from minpy._operators.registry import operator
@@ -63,9 +65,16 @@ _SENTENCES = {
 }
 
 
+def in_dtype_of(data, result):
+    """The result in the dtype of the data, where that is bfloat16 and the operator has no loop for it."""
+    if getattr(data, "itemsize", 0) == 2 != result.itemsize and numpy.dtype(data.dtype).name == "bfloat16":
+        return result.astype(data.dtype)
+    return result
+
+
 def _unary(name, function):
     def call(data):
-        return function(data)
+        return in_dtype_of(data, function(data))
 
     call.__name__ = name
     call.__doc__ = _SENTENCES.get(name) or f"{name} of each element, as `minpy.numpy.{function.__name__}`."

@@ -184,6 +184,9 @@ class Trainer:
                 self._kvstore.pull(i, parameter.list_grad(), priority=-i, ignore_sparse=False)
 
     def _update(self, ignore_stale_grad):
+        scaler = getattr(self, "_amp_loss_scaler", None)  # see minpy.amp
+        if scaler is not None and scaler.has_overflow(self._params):
+            return
         for i, parameter in self._trained():
             fresh = [d for d in parameter._copies() if d._fresh_grad]
             if len(fresh) < len(parameter._copies()) and not ignore_stale_grad:

@@ -27,7 +27,7 @@ _ELEMENTWISE_PAIRS = (
     "_logical_xor",
 )  # fmt: skip
 _SAME_SHAPE = frozenset(_UNARY) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
-    "Activation", "BlockGrad", "Cast", "Dropout", "LRN", "L2Normalization", "MakeLoss", "SoftmaxActivation", "_copy",
+    "Activation", "BlockGrad", "Cast", "amp_cast", "Dropout", "LRN", "L2Normalization", "MakeLoss", "SoftmaxActivation", "_copy",
     "_shuffle", "add_n", "clip", "hard_sigmoid", "log_softmax", "logical_not", "make_loss", "ones_like", "smooth_l1",
     "softmin", "zeros_like",
 }  # fmt: skip
@@ -335,7 +335,7 @@ def _visit_types(node, types):
     outputs = [(id(node), i) for i in range(len(node.output_names()))]
     name, values = node.op.name, node.op.values(node.attrs)
     apart = _INDEX_INPUTS.get(name, ())
-    if name == "Cast":
+    if name in ("Cast", "amp_cast"):
         apart = (0,)
     if name == "BatchNorm":
         low = types.get(keys[0]) is numpy.float16

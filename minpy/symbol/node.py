@@ -7,6 +7,8 @@ attribute texts change after they were made.
 
 from minpy.symbol.schema import schema
 
+_CASTS = ("amp_cast", "amp_multicast")
+
 
 class Node:
     """A call of an operator, or a variable (`op` is None)."""
@@ -74,6 +76,28 @@ def copied(nodes, replaced):
     return copies
 
 
+def without_casts(outputs):
+    """The outputs of a graph without its amp_cast and amp_multicast; copies of nodes where there were any."""
+    order = walk([node for node, _, _ in outputs])
+    if not any(node.op is not None and node.op.name in _CASTS for node in order):
+        return outputs
+    twins = {}
+
+    def source(edge):
+        node, index, version = edge
+        while node.op is not None and node.op.name in _CASTS:
+            node, index, version = node.inputs[index if node.op.name == "amp_multicast" else 0]
+        return (twins[id(node)], index, version)
+
+    for node in order:
+        if node.op is None or node.op.name not in _CASTS:
+            twins[id(node)] = twin = Node(
+                node.op, node.name, dict(node.attrs), tuple(map(source, node.inputs))
+            )
+            twin.version = node.version
+    return [source(edge) for edge in outputs]
+
+
 def mark_updates(node):
     """Counts the versions of the variables that the new node updates."""
     if not node.op.auxiliary:
@@ -86,4 +110,4 @@ def mark_updates(node):
     node.inputs = tuple(inputs)
 
 
-__all__ = ["Node", "auxiliary_ids", "copied", "mark_updates", "schema", "walk"]
+__all__ = ["Node", "auxiliary_ids", "copied", "mark_updates", "schema", "walk", "without_casts"]

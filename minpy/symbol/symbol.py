@@ -8,7 +8,7 @@ from minpy.attribute import AttrScope
 from minpy.base import MXNetError, NotImplementedForSymbol
 from minpy.name import NameManager
 from minpy.symbol import arithmetic, compose, inference, serialization
-from minpy.symbol.node import Node, auxiliary_ids, copied, walk
+from minpy.symbol.node import Node, auxiliary_ids, copied, walk, without_casts
 from minpy.symbol.schema import HIDDEN_KEYS, text
 
 __all__ = ["Group", "Symbol", "Variable", "var"]
@@ -84,7 +84,7 @@ class Symbol:
         return self._replaced({})
 
     def __reduce__(self):
-        return serialization.load_json, (self.tojson(),)
+        return serialization.load_json, (self.tojson(remove_amp_cast=False),)
 
     def _replaced(self, variables):
         copies = copied([node for node, _, _ in self._outputs], variables)
@@ -258,14 +258,14 @@ class Symbol:
     # --- Files ---
 
     def tojson(self, remove_amp_cast=True):
-        """The graph in MXNet's JSON."""
-        return serialization.to_json(self)
+        """The graph in MXNet's JSON; by default without the casts of mixed precision."""
+        return serialization.to_json(Symbol(without_casts(self._outputs)) if remove_amp_cast else self)
 
     def save(self, fname, remove_amp_cast=True):
         """Write the graph to a file or URL; see `load`."""
         if not isinstance(fname, str):
             raise TypeError("fname need to be string")
-        serialization.save(fname, self.tojson())
+        serialization.save(fname, self.tojson(remove_amp_cast))
 
     def debug_str(self):
         """The graph for people to read, a paragraph for each node."""

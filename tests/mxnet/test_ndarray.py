@@ -304,3 +304,25 @@ def test_results_are_not_broadcast_to_out():
         nd.relu(nd.ones((3,)), out=out)
     assert nd.relu(nd.ones((2, 3)), out=out) is out
     assert out.tolist() == [[1, 1, 1]] * 2
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_types_stay(dtype):
+    """Numbers take the dtype of the array, and functions keep it."""
+    x = nd.array([0.5, -0.25]).astype(dtype)
+    for y in (
+        x * 0.1,
+        1 - x,
+        x / 3,
+        x + 2,
+        2**x,
+        x**2,
+        nd.relu(x),
+        nd.sigmoid(x),
+        nd.Activation(x, act_type="softsign"),
+        nd.erf(x),
+    ):
+        assert numpy.dtype(y.dtype).name == dtype
+    x += 1.5
+    assert numpy.dtype(x.dtype).name == dtype and x.astype("float32").asnumpy().tolist() == [2, 1.25]
+    assert numpy.dtype((x + nd.ones(2)).dtype).name == "float32"

@@ -102,7 +102,7 @@ def _leaky_relu(data, gamma=None, act_type="leaky", **_):
 
 
 @infers("rnn")
-def _rnn(data, parameters, state=None, state_cell=None, state_size=0, num_layers=1, mode="lstm", bidirectional=False, projection_size=None, **_):  # fmt: skip
+def _rnn(data, parameters, state=None, state_cell=None, sequence_length=None, state_size=0, num_layers=1, mode="lstm", bidirectional=False, projection_size=None, **_):  # fmt: skip
     directions = 2 if bidirectional else 1
     gates = {"rnn_relu": 1, "rnn_tanh": 1, "lstm": 4, "gru": 3}[mode]
     out = projection_size or state_size
@@ -112,7 +112,9 @@ def _rnn(data, parameters, state=None, state_cell=None, state_size=0, num_layers
         total += directions * gates * state_size * (features + out + 2)
         total += directions * projection_size * state_size if projection_size else 0
     states = (num_layers * directions, data[1], out)
-    return data, (total,), states, (num_layers * directions, data[1], state_size)
+    # The fourth array of the other modes is the lengths of the sequences.
+    cell = (num_layers * directions, data[1], state_size) if mode == "lstm" else (data[1],)
+    return data, (total,), states, cell, (data[1],)
 
 
 @infers(

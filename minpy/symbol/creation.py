@@ -1,8 +1,8 @@
-"""Constants in graphs."""
+"""Constants in graphs, and other operators whose calls differ from what graphs hold."""
 
 from minpy.symbol.compose import compose
 
-__all__ = ["arange", "eye", "full", "linspace", "ones", "zeros"]
+__all__ = ["arange", "eye", "full", "linspace", "ones", "split_v2", "zeros"]
 
 
 def _shape(shape):
@@ -40,3 +40,13 @@ def linspace(start, stop, num, endpoint=True, name=None, dtype="float32"):
 def eye(N, M=0, k=0, dtype="float32", **kwargs):
     """Ones on the k-th diagonal, else zeros; M of 0 makes it square."""
     return compose("_eye", "_eye", (), {"N": N, "M": M, "k": k, "dtype": dtype or "float32", **kwargs})
+
+
+def split_v2(ary, indices_or_sections, axis=0, squeeze_axis=False, **kwargs):
+    """Cut an array along an axis into equal parts, given their number, or before each of some indices."""
+    options = {"axis": axis, "squeeze_axis": squeeze_axis, **kwargs}
+    if isinstance(indices_or_sections, int):
+        options["sections"] = indices_or_sections
+    else:
+        options["indices"] = [0, *indices_or_sections]  # as MXNet's files have it
+    return compose("_split_v2", "_split_v2", (ary,), options)

@@ -189,6 +189,9 @@ def _known_result(node, found, values):
         axis = values.get("dim", 1) % len(data)
         total = sum(s[axis] for s in found) if all(s[axis] for s in found) else 0
         return (*data[:axis], total, *data[axis + 1 :])
+    if name == "SequenceLast" and data is not None:
+        axis = values.get("axis", 0)
+        return (*data[:axis], *data[axis + 1 :])
     if name.startswith(("_random_",)):
         shape = values.get("shape") or (1,)
         return (shape,) if isinstance(shape, int) else tuple(shape)

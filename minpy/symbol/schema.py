@@ -70,6 +70,7 @@ _CONDITIONAL = {
     ("LeakyReLU", "gamma"): lambda a: a.get("act_type") == "prelu",
     ("RNN", "state_cell"): lambda a: a.get("mode") == "lstm",
     ("RNN", "sequence_length"): lambda a: bool(a.get("use_sequence_length")),
+    ("_contrib_BilinearResize2D", "like"): lambda a: a.get("mode") == "like",
     ("softmax", "length"): lambda a: bool(a.get("use_length")),
     ("SequenceMask", "sequence_length"): lambda a: bool(a.get("use_sequence_length")),
     ("SequenceLast", "sequence_length"): lambda a: bool(a.get("use_sequence_length")),
@@ -156,7 +157,7 @@ class Schema:
         if self.name in ("SliceChannel", "amp_multicast"):
             return int(values.get("num_outputs", 1))
         if self.name == "_split_v2":
-            return values.get("sections") or len(values.get("indices") or ()) + 1
+            return values.get("sections") or len(values.get("indices") or (0,))
         if self.name == "topk":
             return 2 if values.get("ret_typ") == "both" else 1
         if self.name in ("_sample_multinomial", "_contrib_Proposal", "_contrib_MultiProposal"):

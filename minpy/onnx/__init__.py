@@ -1,0 +1,9 @@
+"""ONNX models: `mx.onnx`, and under MXNet's older name `mx.contrib.onnx`.
+
+`export_model` writes Symbols and Gluon blocks, `import_model` and `import_to_gluon` read models. The package onnx is
+an optional dependency. docs/interchange.md tells what can be exchanged.
+"""
+
+from minpy.onnx._export import export_model, get_operator_support
+
+__all__ = ["export_model", "get_operator_support"]

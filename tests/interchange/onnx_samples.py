@@ -48,7 +48,9 @@ _MORE = {"_contrib_gradientmultiplier": {"scalar": 2.0}, "cast_storage": {"stype
 _PAIRS = "add sub mul div mod power maximum minimum hypot equal not_equal greater greater_equal lesser lesser_equal"
 _LOGIC = "logical_and logical_or logical_xor"
 
-SAMPLES = [Sample(name, _X, **_MORE.get(name, {})) for name in _UNIT.split() if _MORE.get(name, 0) is not None]
+SAMPLES = [
+    Sample(name, _X, **_MORE.get(name, {})) for name in _UNIT.split() if _MORE.get(name, 0) is not None
+]
 SAMPLES += [Sample(name, _large(2, 3, 4)) for name in ("fix", "round", "trunc", "rint")]
 SAMPLES += [
     Sample(name, _positive(2, 3, 4))
@@ -59,7 +61,9 @@ SAMPLES += [Sample("broadcast_" + n, _positive(2, 3, 4), _positive(3, 1)) for n 
 SAMPLES += [Sample("broadcast_" + n, _integers(0, 1, 2), _integers(0, 0, 1)) for n in _LOGIC.split()]
 SAMPLES += [Sample("elemwise_" + n, _X, _positive(2, 3, 4)) for n in ("add", "sub", "mul", "div")]
 SAMPLES += [
-    Sample("_" + n, _positive(2, 3, 4), _positive(2, 3, 4)) for n in _PAIRS.split() if n not in ("add", "sub", "mul", "div")
+    Sample("_" + n, _positive(2, 3, 4), _positive(2, 3, 4))
+    for n in _PAIRS.split()
+    if n not in ("add", "sub", "mul", "div")
 ]
 SAMPLES += [Sample("_" + n, _integers(0, 1, 2), _integers(0, 0, 1)) for n in _LOGIC.split()]
 SAMPLES += [

@@ -12,9 +12,14 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
 
+_NOT_IMPORTED = ()
+
+
 def _symbol(sample):
     names = [f"input{i}" for i in range(len(sample.inputs))]
-    symbol = compose(sample.operator, "op", [mx.sym.var(n) for n in names], {**sample.attributes, "name": "op"})
+    symbol = compose(
+        sample.operator, "op", [mx.sym.var(n) for n in names], {**sample.attributes, "name": "op"}
+    )
     return symbol, dict(zip(names, sample.inputs))
 
 
@@ -64,6 +69,21 @@ def test_operator(sample, tmp_path):
     for found, right in zip(outputs, expected):
         assert found.shape == right.shape and found.dtype == right.dtype
         numpy.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("sample", onnx_samples.SAMPLES, ids=repr)
+def test_imported_again(sample, tmp_path):
+    if sample.operator in _NOT_IMPORTED:
+        pytest.skip("there is no operator to read it as")
+    path = str(tmp_path / "operator.onnx")
+    expected, inputs = _exported(sample, path)
+    symbol, arguments, auxiliary = mx.onnx.import_model(path)
+    arrays = {name: mx.nd.array(a, dtype=a.dtype) for name, a in inputs.items()} | arguments | auxiliary
+    outputs = evaluated(symbol, arrays)
+    assert len(outputs) == len(expected)
+    for found, right in zip(outputs, expected):
+        assert found.shape == right.shape and found.dtype == right.dtype
+        numpy.testing.assert_allclose(found.asnumpy(), right, rtol=1e-4, atol=1e-5)
 
 
 def test_every_row_has_a_sample():

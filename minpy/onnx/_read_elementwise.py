@@ -138,8 +138,7 @@ def _where(c):
     shapes = [c.shape(i) for i in range(3)]
     if any(s is None or None in s for s in shapes) or len(set(shapes)) > 1:
         # The shape of the result, by an operator that has it.
-        like = c.op(
-            "broadcast_add", c.op("broadcast_add", x * 0, y * 0), c.op("Cast", condition, dtype="float32") * 0
-        )
+        zeros = [c.op("zeros_like", s) for s in (x, y, c.op("Cast", condition, dtype="float32"))]
+        like = functools.reduce(lambda a, b: c.op("broadcast_add", a, b), zeros)
         condition, x, y = (c.op("broadcast_like", s, like) for s in (condition, x, y))
     return c.op("where", condition, x, y)

@@ -207,7 +207,8 @@ def _recurrent(c):
 def _first_state(c, position, size, directions):
     if c.has(position):
         return c.sym(position)
-    return c.op("_zeros", shape=(directions, 0, size), dtype="float32")
+    batch = c.op("slice", c.sym(0), begin=(0, None, 0), end=(1, None, 1))
+    return c.op("broadcast_axis", c.op("zeros_like", batch), axis=(0, 2), size=(directions, size))
 
 
 def _packed(c, size, directions):

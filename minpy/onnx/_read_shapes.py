@@ -32,6 +32,10 @@ def _constant_of_shape(c):
 
 @row("Range")
 def _range(c):
+    source = c.reader.length_sources.get(c.inputs[1])
+    if source is not None and c.number(0) == 0 and c.number(2) == 1:
+        numbers = c.op("_contrib_arange_like", c.reader.symbol(source[0]), axis=source[1])
+        return c.op("Cast", numbers, dtype="int64")
     start, limit, step = (c.constant(i).reshape(-1)[0] for i in range(3))
     c.require(step != 0 and abs((limit - start) / step) <= _MOST_FOLDED, "the range is too large")
     return numpy.arange(start, limit, step, dtype=start.dtype)
@@ -181,6 +185,9 @@ def _gather(c):
     axis, index = c.attr("axis", 0), c.reader.constants.get(c.inputs[1])
     if index is not None and index.ndim == 0:
         start = int(index)
+        source = c.reader.shape_sources.get(c.inputs[0])
+        if source is not None:
+            c.reader.length_sources[c.outputs[0]] = source, start
         part = c.op("slice_axis", c.sym(0), axis=axis, begin=start, end=None if start == -1 else start + 1)
         return c.op("squeeze", part, axis=axis) if c.rank() > 1 else part
     # Indices below zero count from the end; those in range stay as they are.

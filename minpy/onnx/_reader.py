@@ -138,6 +138,7 @@ class Reader:
         self.opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
         self.constants, self.symbols, self.parameters = {}, {}, {}
         self.shape_sources = {}  # names of shapes that are not known yet: what they are the shape of
+        self.length_sources = {}  # names of single lengths: what they are a length of, and of which axis
         self._shapes = self._inferred(model)
         self.uses = {}
         for node in self.graph.node:

@@ -313,6 +313,8 @@ def _constant_like(c):
 def _filled(c):
     number = {"_zeros": 0, "_ones": 1}.get(c.node.op.name)
     number = c.attrs.value if number is None else number
+    if None in c.shapes[0]:  # first states of a recurrent layer, which ONNX does without
+        return c.unknown(c.attrs.dtype)
     return c.constant(numpy.full(c.known(c.shapes[0], "a constant"), number), c.attrs.dtype)
 
 

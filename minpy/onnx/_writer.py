@@ -156,6 +156,10 @@ class Call:
         """A constant tensor."""
         return self.writer.constant(values, dtype)
 
+    def unknown(self, dtype):
+        """A value that nothing may use."""
+        return Value(self.writer, None, dtype)
+
     def evaluated(self, position):
         """The array that an input of the node holds, which must depend on parameters only."""
         from minpy import nd, symbol
@@ -247,7 +251,13 @@ class Writer:
             return ""
         if isinstance(value, list):
             return self.constant(value, numpy.int64).name
-        return (value if isinstance(value, Value) else self.constant(value, dtype)).name
+        if not isinstance(value, Value):
+            return self.constant(value, dtype).name
+        if value.name is None:
+            raise MXNetError(
+                f"ONNX export: {self.prefix} needs a constant whose shape depends on open dimensions"
+            )
+        return value.name
 
     def rename(self, old, new):
         """Gives a value that a node makes another name, everywhere."""

@@ -1,5 +1,6 @@
 """Pooling: one number for each window of a batch's spatial axes."""
 
+import functools
 import operator as _operator
 
 import minpy.numpy as np
@@ -62,32 +63,44 @@ def pooling(
     ----------
     LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998.
     """
-    axes = _spatial_axes(data, layout)
     _require_one_of("pool_type", pool_type, ("max", "avg", "sum", "lp"))
-    _require_one_of("pooling_convention", pooling_convention, ("valid", "full", "same"))
     if pool_type == "lp" and p_value is None:
         raise ValueError("pooling: p_value is required by pool_type 'lp'")
-    sizes = [data.shape[a] for a in axes]
-    if global_pool:
-        if pool_type in ("avg", "sum"):
-            return (np.mean if pool_type == "avg" else np.sum)(data, axis=tuple(axes), keepdims=True)
-        windows = _windows(data, axes, sizes, (1,) * len(axes), (0,) * len(axes), (1,) * len(axes))
-    else:
-        count = len(axes)
-        kernel = _integers("kernel", kernel, count, None, 1)
-        stride = _integers("stride", stride, count, 1, 1)
-        pad = _integers("pad", pad, count, 0, 0)
-        out = [
-            _pooled_size(*each, pooling_convention, axis)
-            for axis, *each in zip(axes, sizes, kernel, stride, pad)
-        ]
-        windows = _windows(data, axes, kernel, stride, pad, out)
+    try:
+        plan, geometry = _plan, [_hashable(v) for v in (kernel, stride, pad)]
+    except TypeError:  # a value that is no integer: the plan says which
+        plan, geometry = _plan.__wrapped__, (kernel, stride, pad)
+    axes, windows = plan(np.shape(data), layout, bool(global_pool), pooling_convention, *geometry)
+    if global_pool and pool_type in ("avg", "sum"):
+        return (np.mean if pool_type == "avg" else np.sum)(data, axis=axes, keepdims=True)
     if pool_type == "max":
         return _kernels.pool_max(data, **windows)[0]
     if pool_type == "lp":
         return _root(_kernels.pool_sum(abs(data) ** p_value, **windows), p_value)
     divisor = "none" if pool_type == "sum" else "inside" if count_include_pad is False else "padded"
     return _kernels.pool_sum(data, divisor=divisor, **windows)
+
+
+def _hashable(value):
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_operator.index, value))
+    return None if value is None else _operator.index(value)
+
+
+@functools.lru_cache(4096)
+def _plan(shape, layout, global_pool, convention, kernel, stride, pad):
+    """The spatial axes, and the attributes of the kernels that pool over them."""
+    axes = _spatial_axes(shape, layout)
+    _require_one_of("pooling_convention", convention, ("valid", "full", "same"))
+    count = len(axes)
+    sizes = [shape[a] for a in axes]
+    if global_pool:
+        return axes, _windows(shape, axes, sizes, (1,) * count, (0,) * count, (1,) * count)
+    kernel = _integers("kernel", kernel, count, None, 1)
+    stride = _integers("stride", stride, count, 1, 1)
+    pad = _integers("pad", pad, count, 0, 0)
+    out = [_pooled_size(*each, convention, axis) for axis, *each in zip(axes, sizes, kernel, stride, pad)]
+    return axes, _windows(shape, axes, kernel, stride, pad, out)
 
 
 @operator("_contrib_AdaptiveAvgPooling2D")
@@ -112,7 +125,7 @@ def adaptive_avg_pooling2d(data, output_size=()):
 
 def adaptive_pooling(data, output_size, pool_type):
     """Adaptive pooling of data in NCW, NCHW or NCDHW to `output_size`, by "avg" or "max"."""
-    axes = _spatial_axes(data, None)
+    axes = _spatial_axes(np.shape(data), None)
     if isinstance(output_size, (tuple, list)) and len(output_size) == 1:
         output_size = output_size[0]
     out = _integers("output_size", output_size, len(axes), 1, 1)
@@ -121,8 +134,8 @@ def adaptive_pooling(data, output_size, pool_type):
         raise ValueError(f"adaptive pooling: spatial axes must not be empty, data has shape {data.shape}")
     ones = (1,) * len(axes)
     if all(n == 1 for n in out) and pool_type == "avg":
-        return np.mean(data, axis=tuple(axes), keepdims=True)
-    windows = _windows(data, axes, ones, ones, (0,) * len(axes), out)
+        return np.mean(data, axis=axes, keepdims=True)
+    windows = _windows(data.shape, axes, ones, ones, (0,) * len(axes), out)
     if all(n % m == 0 for n, m in zip(sizes, out)):
         windows["kernel"] = windows["stride"] = tuple(n // m for n, m in zip(sizes, out))
     else:
@@ -138,31 +151,29 @@ def _root(total, p):
     return np.where(positive, np.where(positive, total, 1) ** (1 / p), 0).astype(total.dtype)
 
 
-def _windows(data, axes, kernel, stride, pad, out):
+def _windows(shape, axes, kernel, stride, pad, out):
     return dict(
         kernel=tuple(kernel),
         stride=tuple(stride),
         pad=tuple(pad),
-        **{"in": tuple(data.shape[a] for a in axes)},
+        **{"in": tuple(shape[a] for a in axes)},
         out=tuple(out),
         channels_last=axes[0] == 1,
     )
 
 
-def _spatial_axes(data, layout):
+def _spatial_axes(shape, layout):
     if layout not in _LAYOUTS:
         raise ValueError(
             f"pooling: layout must be one of {[k for k in _LAYOUTS if k]} or None, not {layout!r}"
         )
-    count = np.ndim(data) - 2
+    count = len(shape) - 2
     if not 1 <= count <= 3:
-        raise ValueError(f"pooling: data must have 3, 4 or 5 axes, its shape is {np.shape(data)}")
+        raise ValueError(f"pooling: data must have 3, 4 or 5 axes, its shape is {shape}")
     if layout and _LAYOUTS[layout] != count:
-        raise ValueError(
-            f"pooling: layout {layout!r} needs {len(layout)} axes, the shape of data is {data.shape}"
-        )
+        raise ValueError(f"pooling: layout {layout!r} needs {len(layout)} axes, the shape of data is {shape}")
     first = 1 if layout and layout.endswith("C") else 2
-    return range(first, first + count)
+    return tuple(range(first, first + count))
 
 
 def _require_one_of(name, value, allowed):

@@ -11,7 +11,7 @@ import minpy.numpy as np
 from minpy import _core, autograd, config, npx
 
 kernels = _core.kernels
-ALGORITHMS = ["winograd", "direct", "implicit_gemm", "reference"]
+ALGORITHMS = ["depthwise", "winograd", "direct", "implicit_gemm", "reference"]
 
 
 def taps(kernel, stride, dilate, pad, data, out):
@@ -88,6 +88,10 @@ SHAPES = {
     "dilation and stride share a factor": (1, 2, 3, 1, (19, 18), (3, 4), (4, 2), (2, 4), (3, 5)),
     "groups": (2, 3, 4, 3, (10, 8), (3, 3), (1, 1), (1, 1), (1, 1)),
     "depthwise": (2, 1, 1, 19, (24, 24), (3, 3), (1, 1), (1, 1), (1, 1)),
+    "depthwise, strided": (2, 1, 1, 37, (13, 11), (3, 4), (2, 1), (1, 2), (1, 2)),
+    "depthwise, many channels": (2, 1, 1, 300, (6, 7), (2, 3), (1, 3), (1, 1), (1, 1)),
+    "depthwise, 1d": (3, 1, 1, 16, (70,), (5,), (1,), (1,), (2,)),
+    "depthwise, 3d": (2, 1, 1, 9, (5, 6, 7), (3, 2, 3), (2, 1, 1), (1, 1, 2), (1, 0, 1)),
     "depthwise, two filters": (1, 1, 2, 5, (9, 9), (3, 3), (2, 2), (1, 1), (1, 1)),
     "pointwise": (2, 16, 24, 1, (7, 5), (1, 1), (1, 1), (1, 1), (0, 0)),
     "1x1 images": (5, 8, 6, 1, (1, 1), (1, 1), (1, 1), (1, 1), (0, 0)),
@@ -164,23 +168,27 @@ def test_values(name, algorithm, dtype, channels_last):
 
 def test_every_algorithm_is_used():
     taken = dict.fromkeys(ALGORITHMS, 0)
-    for name, algorithm in itertools.product(SHAPES, ALGORITHMS):
+    for name, algorithm, order in itertools.product(SHAPES, ALGORITHMS, (None, last)):
         direct, x, w, g, attributes = make(name)
-        arrays = (np.array(a.astype("float32")) for a in (x, w, g))
+        attributes["channels_last"] = order is not None
+        arrays = (np.array((order(a) if order else a).astype("float32")) for a in (x, w, g))
         taken[algorithm] += sum(r is not None for r in run_all(*arrays, attributes, direct, algorithm))
     assert all(taken.values()), taken
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("name", ["rows of 8", "large", "dilated", "depthwise", "1x1 images", "3d"])
-def test_half(name, dtype):
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_half(name, dtype, channels_last):
     dtype = numpy.dtype(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
     direct, x, w, g, attributes = make(name)
     x, w, g = (a.astype(dtype) for a in (x, w, g))
     want = direct.forward(x, w), direct.data_gradient(g, w), direct.weight_gradient(x, g)
-    got = run_all(*(np.array(a) for a in (x, w, g)), attributes, direct, "")
+    attributes["channels_last"] = channels_last
+    order = last if channels_last else (lambda a: a)
+    got = run_all(*(np.array(order(a)) for a in (x, w, g)), attributes, direct, "")
     for result, value, depth in zip(got, want, (w[0].size, w[:, 0].size, g[:, 0].size)):
-        check(result, value, dtype, depth)
+        check(result, order(value), dtype, depth)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +197,10 @@ def test_half(name, dtype):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_threads_do_not_change_bits(name, algorithm):
     direct, x, w, g, attributes = make(name)
-    arrays = [np.array(numpy.concatenate([a] * 8).astype("float32")) for a in (x, g)]
-    weight = np.array(w.astype("float32"))
+    attributes["channels_last"] = algorithm == "depthwise"
+    order = last if attributes["channels_last"] else (lambda a: a)
+    arrays = [np.array(order(numpy.concatenate([a] * 8)).astype("float32")) for a in (x, g)]
+    weight = np.array(order(w).astype("float32"))
     results = []
     try:
         for threads in (1, 2, 3):
@@ -231,9 +241,18 @@ def test_relu(name, algorithm):
             np.array(x), np.array(w), np.array(bias), algorithm=algorithm, **attributes
         )
     except ValueError as error:
-        assert "no algorithm" in str(error) and algorithm in ("winograd", "direct")
+        assert "no algorithm" in str(error) and algorithm in ("depthwise", "winograd", "direct")
     else:
         check(got, want, "float64", w[0].size)
+
+
+def test_depthwise_relu():
+    direct, x, w, _, attributes = make("depthwise, many channels")
+    bias = numpy.random.default_rng(1).normal(size=len(w))
+    want = numpy.maximum(direct.forward(x, w) + bias.reshape(-1, 1, 1), 0)
+    arrays = np.array(last(x)), np.array(last(w)), np.array(bias)
+    got = kernels.convolution_relu(*arrays, algorithm="depthwise", channels_last=True, **attributes)
+    check(got, last(want), "float64", w[0].size)
 
 
 def test_relu_gradients():

@@ -64,6 +64,7 @@ bool winograd_pays(const Gather& g) {
 
 template <class T>
 constexpr Algorithm<T> kAlgorithms[] = {
+    {"depthwise", depthwise_takes, gather_depthwise<T>, depthwise_takes, weights_depthwise<T>},
     {"winograd", winograd_pays<T>, gather_by_winograd<T>, winograd_pays<T>, weights_by_winograd<T>},
     {"direct", rows_fill_lanes<T>, tiles<T, Panels::kInPlace>, rows_are_vectors<T>,
      dots<T, Panels::kInPlace>},

@@ -28,7 +28,8 @@ Weights transposed_weights(const Shape& s, DType type, const Filter& weight) {
 }
 
 Gather forward_gather(const Shape& s) {
-  Gather g{s.batch, s.groups, s.out_channels / s.groups, s.in_channels / s.groups, {}};
+  Gather g{s.batch, s.groups,       s.out_channels / s.groups, s.in_channels / s.groups,
+           {},      s.channels_last};
   for (int i = 0; i < 3; ++i)
     g.axis[i] = {s.out[i], 0, 1, s.in[i], s.stride[i], s.kernel[i], -s.pad[i], s.dilation[i], 0, 1};
   return g;
@@ -62,7 +63,8 @@ Axis residue_axis(const Shape& s, int i, int64_t residue) {
 
 std::vector<Gather> data_gradient_gathers(const Shape& s) {
   std::vector<Gather> all;
-  Gather g{s.batch, s.groups, s.in_channels / s.groups, s.out_channels / s.groups, {}};
+  Gather g{s.batch, s.groups,       s.in_channels / s.groups, s.out_channels / s.groups,
+           {},      s.channels_last};
   for (int64_t i = 0; i < s.stride[0]; ++i)
     for (int64_t j = 0; j < s.stride[1]; ++j)
       for (int64_t k = 0; k < s.stride[2]; ++k) {

@@ -26,6 +26,7 @@ struct Axis {
 struct Gather {
   int64_t batch = 1, groups = 1, m = 1, c = 1;  // m and c: channels of one group
   Axis axis[3];
+  bool channels_last = false;
 
   int64_t taps() const { return axis[0].taps * axis[1].taps * axis[2].taps; }
   int64_t depth() const { return c * taps(); }

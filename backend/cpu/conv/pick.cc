@@ -1,3 +1,4 @@
+#include "cpu/conv/depthwise.h"
 #include "cpu/conv/kernels.h"
 #include "cpu/conv/winograd.h"
 
@@ -31,6 +32,17 @@ const Rows<float>& rows() {
 template <>
 const Rows<double>& rows() {
   static const Rows<double>& loops = MP_BEST_ISA(conv_rows64);
+  return loops;
+}
+
+template <>
+const Depthwise<float>& depthwise_loops() {
+  static const Depthwise<float>& loops = MP_BEST_ISA(conv_depthwise32);
+  return loops;
+}
+template <>
+const Depthwise<double>& depthwise_loops() {
+  static const Depthwise<double>& loops = MP_BEST_ISA(conv_depthwise64);
   return loops;
 }
 

@@ -31,6 +31,7 @@ _SAME_SHAPE = frozenset(_UNARY) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
     "_shuffle", "add_n", "clip", "hard_sigmoid", "log_softmax", "logical_not", "make_loss", "ones_like", "smooth_l1",
     "softmin", "zeros_like",
 }  # fmt: skip
+_KEEP_BATCH = ("FullyConnected", "Convolution", "Convolution_v1", "Deconvolution", "SliceChannel")
 _LIKE_DATA = {"BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "LeakyReLU", "softmax", "SoftmaxOutput",
               "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput", "SVMOutput"}  # fmt: skip
 
@@ -128,12 +129,21 @@ def _rule(node, known, results):
         shape = _one_shape(node, known, results)
         return [shape] * len(known), [shape] * len(results)
     values = node.op.arguments(node.attrs)
+    if name in ("_zeros", "_ones", "_full"):
+        shape = values.get("shape", ())
+        return [], [tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)]
     if name in ("SoftmaxOutput", "SVMOutput") or name.endswith("RegressionOutput"):
         found = [known[0], _label_shape(name, known, values)]
     elif node.op.variadic or name.startswith("broadcast_"):
         found = list(known)
     else:
         found = operators_inference.input_shapes(node.op.row.name, known, values)
+    if name in _KEEP_BATCH and found[0] and not found[0][0] and results[0]:
+        found = [(results[0][0], *found[0][1:]), *found[1:]]
+    if (
+        name == "RNN" and found[0] and all(found[1:3])
+    ):  # states that begin with zeros have the batch of the data
+        found = [*found[:2], *((s and (s[0], s[1] or found[0][1], s[2])) for s in found[2:4]), *found[4:]]
     if name in _LIKE_DATA and found[0] is not None:
         extra = len(results) - 1
         return found, [found[0], *([None] * extra)] if not extra or not complete(found[0]) else _run(

@@ -4,13 +4,23 @@ import collections
 import logging
 
 from minpy import nd, symbol
+from minpy._files import exists
 
 __all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
 
 BatchEndParam = collections.namedtuple("BatchEndParams", ["epoch", "nbatch", "eval_metric", "locals"])
 
 
-def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True):
+_FORMATS = ("params", "safetensors")
+
+
+def _params_name(prefix, epoch, format):
+    if format not in _FORMATS:
+        raise ValueError(f"the format of parameters must be one of {_FORMATS}, not {format!r}")
+    return f"{prefix}-{epoch:04d}.{format}"
+
+
+def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True, format="params"):
     """Save a symbol and its parameters to `prefix-symbol.json` and `prefix-NNNN.params`.
 
     Parameters
@@ -23,10 +33,12 @@ def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_ca
         The graph; None: only the parameters are saved.
     arg_params, aux_params : dict of str to NDArray
         Arguments and auxiliary states.
+    format : {'params', 'safetensors'}
+        Of the file with the parameters, and the ending of its name.
     """
+    name = _params_name(prefix, epoch, format)
     if symbol is not None:
         symbol.save(f"{prefix}-symbol.json", remove_amp_cast=remove_amp_cast)
-    name = f"{prefix}-{epoch:04d}.params"
     save_params(name, arg_params, aux_params)
     logging.info('Saved checkpoint to "%s"', name)
 
@@ -48,10 +60,13 @@ def split_params(values):
 
 
 def load_params(prefix, epoch):
-    """The arguments and auxiliary states of a checkpoint, as dicts of NDArray."""
-    values = nd.load(f"{prefix}-{epoch:04d}.params")
+    """The arguments and auxiliary states of a checkpoint of either format, as dicts of NDArray."""
+    name, other = (_params_name(prefix, epoch, format) for format in _FORMATS)
+    if not exists(name) and exists(other):
+        name = other
+    values = nd.load(name)
     if not values:
-        logging.warning("Params file '%s' is empty", f"{prefix}-{epoch:04d}.params")
+        logging.warning("Params file '%s' is empty", name)
         return {}, {}
     return split_params(values)
 

@@ -12,6 +12,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from minpy._files import open_file
 from minpy.base import MXNetError
 
 __all__ = [
@@ -26,14 +27,10 @@ __all__ = [
 
 _MAGIC = struct.pack("<I", 0xCED7230A)
 _LENGTH_BITS = 29
+_UNCHECKED_LENGTH = (
+    1 << 20
+)  # beyond it a record's length is compared with the file's before room is made for it
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
-
-
-def _open_file(uri, mode):
-    try:
-        return open(os.path.expanduser(uri), mode)
-    except OSError as error:
-        raise MXNetError(f'Open "{uri}": {error.strerror}') from error
 
 
 def _parts(data):
@@ -88,7 +85,7 @@ class MXRecordIO:
         if self.flag not in ("r", "w"):
             raise ValueError(f"Invalid flag {self.flag}")
         self.writable = self.flag == "w"
-        self._file = _open_file(self.uri, self.flag + "b")
+        self._file = open_file(self.uri, self.flag + "b")
         self.pid = os.getpid()
         self.is_open = True
 
@@ -192,10 +189,19 @@ class MXRecordIO:
         flag, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
         if flag not in ((_MIDDLE, _LAST) if earlier else (_WHOLE, _FIRST)):
             self._fail(start, f"a part of a record with flag {flag} is out of order")
-        data = self._file.read(length + -length % 4)
-        if len(data) < length + -length % 4:
+        padded = length + -length % 4
+        if padded > _UNCHECKED_LENGTH and padded > self._remaining():
+            self._fail(start, f"the file ends inside a record of {length} bytes")
+        data = self._file.read(padded)
+        if len(data) < padded:
             self._fail(start, f"the file ends inside a record of {length} bytes")
         return flag, data[:length]
+
+    def _remaining(self):
+        at = self._file.tell()
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(at)
+        return end - at
 
     def _fail(self, offset, reason):
         raise MXNetError(f"Invalid RecordIO File {self.uri} at byte {offset}: {reason}")
@@ -244,24 +250,34 @@ class MXIndexedRecordIO(MXRecordIO):
         self.keys = []
         try:
             index = self._open_index()
-        except OSError:
+        except (OSError, MXNetError):
             self.close()
             raise
         if self.writable:
             self.fidx = index
             return
         with index:
-            for number, line in enumerate(index, 1):
-                if line.strip():
-                    self._read_line(line, number)
+            number = 0
+            try:
+                for number, line in enumerate(index, 1):
+                    if line.strip():
+                        self._read_line(line, number)
+            except UnicodeDecodeError as error:
+                raise MXNetError(
+                    f"Invalid index file {self.idx_path} after line {number}: {error.reason}"
+                ) from None
 
     def _open_index(self):
-        return open(self.idx_path, self.flag)
+        return (
+            open_file(self.idx_path, self.flag) if "://" in self.idx_path else open(self.idx_path, self.flag)
+        )
 
     def _read_line(self, line, number):
         try:
             key, offset = line.strip().split("\t")[:2]
             key, offset = self.key_type(key), int(offset)
+            if not 0 <= offset < 1 << 63:
+                raise ValueError
         except ValueError:
             raise MXNetError(
                 f"Invalid index file {self.idx_path} at line {number}: key and offset expected, got {line!r}"
@@ -294,9 +310,20 @@ class MXIndexedRecordIO(MXRecordIO):
         return self._file.tell()
 
     def read_idx(self, idx):
-        """The record of a key, as bytes. May be called in a process forked after the file was opened."""
+        """The record of a key, as bytes. May be called in a process forked after the file was opened.
+
+        Raises
+        ------
+        KeyError
+            When there is no such key.
+        MXNetError
+            When no record starts where the index says.
+        """
         self.seek(idx)
-        return self.read()
+        record = self.read()
+        if record is None:
+            raise MXNetError(f"{self.idx_path}: key {idx} lies beyond the end of {self.uri}")
+        return record
 
     def write_idx(self, idx, buf):
         """Append a record under a key."""

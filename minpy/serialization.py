@@ -1,16 +1,23 @@
-"""Reading pickles that MXNet wrote, and ours, without running what they may contain.
+"""Pickles of states, and parameters as safetensors.
 
-Only classes of MXNet (by the names that they have here), NumPy's arrays and a few of Python's are made; anything else
-raises MXNetError.
+Pickles that MXNet wrote, and ours, are read without running what they may contain: only classes of MXNet (by the names
+that they have here), NumPy's arrays and a few of Python's are made; anything else raises MXNetError.
 """
 
 import importlib
 import io
+import json
 import pickle
+import pickletools
+import struct
 
+import ml_dtypes
+import numpy
+
+from minpy._files import read_file, write_atomically
 from minpy.base import MXNetError
 
-__all__ = ["restricted_loads"]
+__all__ = ["load_safetensors", "restricted_loads", "safetensors_metadata", "save_safetensors"]
 
 _MODULES = {
     "mxnet.optimizer.optimizer": "minpy.optimizer",
@@ -73,9 +80,31 @@ def _registered(module, name):
     return found if found is not None and (found.__module__, found.__qualname__) == (module, name) else None
 
 
+def _bytearray(*values):
+    """`bytearray` of contents, not of a length."""
+    if values and isinstance(values[0], int):
+        raise MXNetError(f"a bytearray of length {values[0]} is asked for")
+    return bytearray(*values)
+
+
+def _empty_array(kind, shape, dtype):
+    """The array that NumPy's pickles begin with, which gets its shape and elements later."""
+    return numpy.empty(0, numpy.uint8)
+
+
+def _array_class(*_):
+    """Stands for the class of arrays where pickles name it; calling it would make arrays of any size."""
+    raise MXNetError("an array without contents is asked for")
+
+
+_REPLACED = {"bytearray": _bytearray, "_reconstruct": _empty_array, "ndarray": _array_class}
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         module = _MODULES.get(module, module)
+        if name in _REPLACED and module.split(".")[0] in ("numpy", "builtins", "__builtin__"):
+            return _REPLACED[name]
         if module.startswith("minpy."):
             found = getattr(importlib.import_module(module), name, None)
             if found is not None and _is_state(found):
@@ -88,17 +117,175 @@ class _Unpickler(pickle.Unpickler):
         return found
 
 
-def restricted_loads(content):
+def _check_lengths(stream):
+    """Raises ValueError unless all parts of a pickle lie in it, and its numbers of places are not beyond its length.
+
+    The reader itself would first make room for what a damaged length says.
+    """
+    size = len(stream.getbuffer())
+    for code, argument, _ in pickletools.genops(stream):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > size:
+            raise ValueError(f"place {argument} in {size} bytes")
+
+
+def restricted_loads(content, source="states"):
     """The object that the bytes hold.
+
+    Parameters
+    ----------
+    content : bytes
+    source : str
+        Where they come from, for messages.
 
     Raises
     ------
     MXNetError
-        When they are no pickle, or name anything but arrays, optimizers and their settings.
+        When they are no pickle, or name anything but arrays, optimizers and their settings; names the source and the
+        place.
     """
+    stream = io.BytesIO(content)
     try:
-        return _Unpickler(io.BytesIO(content)).load()
-    except MXNetError:
-        raise
-    except Exception as error:
-        raise MXNetError(f"not a file of optimizer states: {error}") from error
+        _check_lengths(stream)
+        stream.seek(0)
+        return _Unpickler(stream).load()
+    except Exception as error:  # what damaged bytes raise is not documented
+        place = stream.tell()
+        raise MXNetError(f"{source}: not a file of optimizer states: before byte {place}: {error}") from error
+
+
+# --- safetensors ---
+
+SAFETENSORS = ".safetensors"
+_TYPES = {
+    "BOOL": numpy.bool_, "U8": numpy.uint8, "I8": numpy.int8, "U16": numpy.uint16, "I16": numpy.int16,
+    "U32": numpy.uint32, "I32": numpy.int32, "U64": numpy.uint64, "I64": numpy.int64, "F16": numpy.float16,
+    "BF16": ml_dtypes.bfloat16, "F32": numpy.float32, "F64": numpy.float64, "C64": numpy.complex64,
+}  # fmt: skip
+_KIND = "minpy.kind"  # in the metadata of files that hold a list: the names are the numbers
+
+
+def _package():
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(
+            f"{SAFETENSORS} files need the package safetensors: pip install 'minpy[safetensors]' ({error})"
+        ) from error
+    return safetensors
+
+
+def save_safetensors(fname, data, metadata=None):
+    """Save arrays by name as a safetensors file.
+
+    Parameters
+    ----------
+    fname : str
+        File name or URL. The file is written under a temporary name and renamed.
+    data : dict of str to array, list of array or array
+        Arrays of any dtype but complex128; NDArray, `minpy.numpy` and NumPy arrays.
+    metadata : dict of str to str
+        Stored beside the arrays.
+
+    Raises
+    ------
+    ImportError
+        When the package safetensors is missing.
+    MXNetError
+        For dtypes that the format lacks, and sparse arrays.
+    TypeError
+        For anything else.
+    """
+    package = _package()
+    metadata = dict(metadata or {})
+    if not all(isinstance(part, str) for pair in metadata.items() for part in pair):
+        raise TypeError("metadata must be a dict of str to str")
+    if not isinstance(data, dict):
+        data = {str(i): array for i, array in enumerate(data if isinstance(data, list) else [data])}
+        metadata[_KIND] = "list"
+    if not all(isinstance(name, str) and hasattr(array, "dtype") for name, array in data.items()):
+        raise TypeError("save_safetensors only accepts a dict of str to array or a list of arrays")
+    arrays = {name: _dense(name, array) for name, array in data.items()}
+    write_atomically(fname, package.numpy.save(arrays, metadata or None))
+
+
+def _dense(name, array):
+    if getattr(array, "stype", "default") != "default":
+        raise MXNetError(
+            f"{name}: a {array.stype} array cannot be saved as safetensors; call tostype('default')"
+        )
+    values = array.asnumpy() if hasattr(array, "asnumpy") else numpy.asarray(array)
+    if values.dtype not in _TYPES.values():
+        raise MXNetError(f"{name}: arrays of dtype {values.dtype} cannot be saved as safetensors")
+    return numpy.ascontiguousarray(values).reshape(values.shape)  # without axes it would get one
+
+
+def load_safetensors(fname):
+    """Load the arrays of a safetensors file.
+
+    Parameters
+    ----------
+    fname : str
+        File name or URL.
+
+    Returns
+    -------
+    dict or list of NDArray
+        A dict by name; a list when `save_safetensors` or `nd.save` was given one.
+
+    Raises
+    ------
+    ImportError
+        When the package safetensors is missing.
+    MXNetError
+        When the file is missing, not of this format, or has a dtype that NumPy lacks.
+    """
+    import minpy.numpy as np
+    from minpy.nd.ndarray import to_nd
+
+    package, content = _package(), read_file(fname)
+    try:
+        parts = package.deserialize(content)
+    except Exception as error:  # the package has a class of its own
+        raise MXNetError(f"{fname}: not a safetensors file: {error}") from None
+    arrays = {}
+    for name, part in parts:
+        if part["dtype"] not in _TYPES:
+            raise MXNetError(
+                f"{fname}: array {name!r} has the dtype {part['dtype']}, which arrays do not have here"
+            )
+        values = numpy.frombuffer(part["data"], _TYPES[part["dtype"]]) if part["data"] else numpy.empty(0)
+        arrays[name] = to_nd(
+            np.array(values.astype(_TYPES[part["dtype"]], copy=False).reshape(part["shape"]))
+        )
+    if _metadata(content).get(_KIND) != "list":
+        return arrays
+    if set(arrays) != {str(i) for i in range(len(arrays))}:
+        raise MXNetError(
+            f"{fname}: a list of {len(arrays)} arrays is announced, but the names are {sorted(arrays)}"
+        )
+    return [arrays[str(i)] for i in range(len(arrays))]
+
+
+def safetensors_metadata(fname):
+    """The metadata of a safetensors file, a dict of str to str.
+
+    Parameters
+    ----------
+    fname : str
+        File name or URL.
+
+    Raises
+    ------
+    MXNetError
+        When the file is missing or not of this format.
+    """
+    content = read_file(fname)
+    try:
+        return {key: value for key, value in _metadata(content).items() if key != _KIND}
+    except (ValueError, struct.error, AttributeError) as error:
+        raise MXNetError(f"{fname}: not a safetensors file: {error}") from None
+
+
+def _metadata(content):
+    (length,) = struct.unpack_from("<Q", content)
+    return json.loads(content[8 : 8 + length]).get("__metadata__", {})

@@ -1,9 +1,9 @@
 """Trainer: applies an optimizer to parameters, on one device or several."""
 
 from minpy import optimizer as opt
+from minpy._files import write_atomically
 from minpy.gluon.parameter import Parameter
 from minpy.gluon.parameter_dict import ParameterDict
-from minpy.nd.serialization import read_file, write_atomically
 
 __all__ = ["Trainer"]
 
@@ -225,9 +225,8 @@ class Trainer:
             self._kvstore.load_optimizer_states(fname)
             self._optimizer = self._kvstore._updater.optimizer
         else:
-            states = read_file(fname)
             for updater in self._updaters:
-                updater.set_states(states)
+                updater.load_states(fname)
                 updater.optimizer = self._updaters[0].optimizer
             self._optimizer = self._updaters[0].optimizer
         self._optimizer.param_dict = dict(enumerate(self._params))

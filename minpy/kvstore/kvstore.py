@@ -7,11 +7,11 @@ lie on `cpu_pinned(0)`, as in MXNet. Pushes are deferred like all arithmetic, in
 import numpy
 
 from minpy import nd
+from minpy._files import write_atomically
 from minpy.base import MXNetError
 from minpy.context import Context
 from minpy.kvstore.base import KVStoreBase
 from minpy.kvstore.compression import compressible, create_compression
-from minpy.nd.serialization import read_file, write_atomically
 
 __all__ = ["KVStore"]
 
@@ -297,7 +297,7 @@ class KVStore(KVStoreBase):
         """Load the optimizer's states from a file."""
         if self._updater is None:
             raise AssertionError("Cannot load states for distributed training")
-        self._updater.set_states(read_file(fname))
+        self._updater.load_states(fname)
 
     # --- What stores across processes do ---
 

@@ -6,13 +6,13 @@ import warnings
 from minpy import kvstore as _kvstore
 from minpy import model, nd
 from minpy import optimizer as _optimizer
+from minpy._files import write_atomically
 from minpy.base import MXNetError
 from minpy.context import Context, cpu
 from minpy.initializer import InitDesc
 from minpy.io import DataDesc
 from minpy.module.base import DEFAULT_INITIALIZER, BaseModule
 from minpy.module.group import ExecutorGroup
-from minpy.nd.serialization import read_file, write_atomically
 
 __all__ = ["Module"]
 
@@ -439,9 +439,11 @@ class Module(BaseModule):
 
     # --- Files ---
 
-    def save_checkpoint(self, prefix, epoch, save_optimizer_states=False, remove_amp_cast=True):
+    def save_checkpoint(
+        self, prefix, epoch, save_optimizer_states=False, remove_amp_cast=True, format="params"
+    ):
         """Save symbol and parameters, and the optimizer's states if asked for; see `mx.model.save_checkpoint`."""
-        model.save_checkpoint(prefix, epoch, self._symbol, *self.get_params())
+        model.save_checkpoint(prefix, epoch, self._symbol, *self.get_params(), format=format)
         if save_optimizer_states:
             self.save_optimizer_states(f"{prefix}-{epoch:04d}.states")
             logging.info('Saved optimizer state to "%s"', f"{prefix}-{epoch:04d}.states")
@@ -471,7 +473,7 @@ class Module(BaseModule):
         if self._update_on_kvstore:
             self._kvstore.load_optimizer_states(fname)
         else:
-            self._updater.set_states(read_file(fname))
+            self._updater.load_states(fname)
 
 
 def _zeros_like_first(copies):

@@ -5,16 +5,16 @@ length, all little endian. An array is written as MXNet 1.x does (V2); V0, V1 an
 docs/mxnet_formats.md.
 """
 
-import os
 import struct
-import tempfile
 
 import ml_dtypes
 import numpy
 
 import minpy.numpy as np
+from minpy._files import read_file, write_atomically
 from minpy.base import MXNetError
 from minpy.nd.ndarray import NDArray, to_nd
+from minpy.serialization import SAFETENSORS, load_safetensors, save_safetensors
 from minpy.util import is_np_shape
 
 __all__ = ["load", "load_frombuffer", "save"]
@@ -44,7 +44,8 @@ def save(fname, data):
     ----------
     fname : str
         File name; a URL such as s3://bucket/x.params needs fsspec. The file is written under a temporary name and
-        renamed.
+        renamed. A name that ends with .safetensors makes a file of that format, see
+        `minpy.serialization.save_safetensors`.
     data : NDArray, list of NDArray or dict of str to NDArray
         What to save.
 
@@ -53,6 +54,9 @@ def save(fname, data):
     TypeError, ValueError
         For anything else.
     """
+    if isinstance(fname, str) and fname.endswith(SAFETENSORS):
+        save_safetensors(fname, data)
+        return
     names, arrays = _named(data)
     parts = [struct.pack("<QQQ", _FILE_MAGIC, 0, len(arrays)), *map(array_bytes, arrays)]
     parts.append(struct.pack("<Q", len(names)))
@@ -63,7 +67,7 @@ def save(fname, data):
 
 
 def load(fname):
-    """Load what `save` of any MXNet wrote.
+    """Load what `save` of any MXNet wrote, or a .safetensors file.
 
     Parameters
     ----------
@@ -82,59 +86,12 @@ def load(fname):
     """
     if not isinstance(fname, str):
         raise TypeError("fname required to be a string")
-    return _parse(read_file(fname), fname)
+    return load_safetensors(fname) if fname.endswith(SAFETENSORS) else _parse(read_file(fname), fname)
 
 
 def load_frombuffer(buf):
     """The same from bytes."""
     return _parse(bytes(buf), "buffer")
-
-
-def write_atomically(fname, content):
-    """Write bytes to a file under a temporary name, then rename it; URLs go through fsspec."""
-    if not isinstance(fname, str):
-        raise TypeError("fname required to be a string")
-    if "://" in fname:
-        with _fsspec(fname).open(fname, "wb") as file:
-            file.write(content)
-        return
-    folder = os.path.dirname(os.path.abspath(fname))
-    try:
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=os.path.basename(fname) + ".")
-    except OSError as error:
-        raise MXNetError(f"cannot write {fname!r}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, fname)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def read_file(fname):
-    """The bytes of a file or URL."""
-    try:
-        if "://" in fname:
-            with _fsspec(fname).open(fname, "rb") as file:
-                return file.read()
-        with open(fname, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise MXNetError(f'Open "{fname}": {error.strerror or error}') from error
-
-
-def _fsspec(fname):
-    try:
-        import fsspec
-    except ImportError:
-        raise MXNetError(
-            f"{fname} is a URL: install fsspec and its backend for {fname.split(':')[0]}"
-        ) from None
-    return fsspec
 
 
 def _named(data):
@@ -293,6 +250,38 @@ def _read_sparse(r, stype):
     aux = [(r.dtype(), r.shape()) for _ in range(1 if stype == _ROW_SPARSE else 2)]
     values = r.values(dtype, storage_shape)
     indices = [r.values(*a) for a in aux]
+    if not (_fits_rows if stype == _ROW_SPARSE else _fits_csr)(shape, values, *indices):
+        r.fail(f"the indices of a sparse array do not fit its shape {shape}")
     if stype == _ROW_SPARSE:
         return sparse.row_sparse_array((values, indices[0]), shape=shape, dtype=dtype)
     return sparse.csr_matrix((values, indices[1], indices[0]), shape=shape, dtype=dtype)
+
+
+def _ascending(indices, length):
+    """Whether indices grow, and lie in an axis."""
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        return False
+    return not indices.size or bool(
+        indices[0] >= 0 and indices[-1] < length and (indices[1:] > indices[:-1]).all()
+    )
+
+
+def _fits_rows(shape, values, rows):
+    fits = len(shape) > 0 and _ascending(rows, shape[0])
+    return fits and (not rows.size or values.shape == (rows.size, *shape[1:]))
+
+
+def _fits_csr(shape, values, starts, columns):
+    if len(shape) != 2 or starts.ndim != 1 or starts.dtype.kind not in "iu" or columns.dtype.kind not in "iu":
+        return False
+    if not starts.size:  # without elements they may be missing
+        return not values.size
+    if (
+        starts.size != shape[0] + 1
+        or starts[0] != 0
+        or starts[-1] != columns.size
+        or values.shape != columns.shape
+    ):
+        return False
+    inside = not columns.size or (columns.min() >= 0 and columns.max() < shape[1])
+    return bool(inside and (starts[1:] >= starts[:-1]).all())

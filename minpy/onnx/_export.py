@@ -88,7 +88,7 @@ def export_model(
     Models have opset 17 and ir_version 8. Operators that act in training only are left out.
     """
     onnx = onnx_package()
-    from minpy.nd.serialization import write_atomically
+    from minpy._files import write_atomically
 
     in_shapes = input_shape if input_shape is not None else in_shapes
     in_types = input_type if input_type is not None else in_types

@@ -10,7 +10,7 @@ __all__ = ["get_model_metadata", "import_model", "import_to_gluon"]
 
 def _loaded(model_file):
     """The model in a file, with a checked structure."""
-    from minpy.nd.serialization import read_file
+    from minpy._files import read_file
 
     onnx = onnx_package()
     try:

@@ -3,6 +3,8 @@
 import pickle
 
 from minpy import nd
+from minpy._files import read_file
+from minpy.base import MXNetError
 
 __all__ = ["Updater", "get_updater"]
 
@@ -69,16 +71,34 @@ class Updater:
             return type(state)(self.sync_state_context(part, context) for part in state)
         return state
 
-    def set_states(self, states):
-        """Take over states, and the optimizer if it is among them, that `get_states` gave."""
+    def set_states(self, states, source="states"):
+        """Take over states, and the optimizer if it is among them, that `get_states` gave.
+
+        Parameters
+        ----------
+        states : bytes
+        source : str
+            Where they come from, for messages.
+
+        Raises
+        ------
+        MXNetError
+            When they are no states; names the source and the place.
+        """
+        from minpy.optimizer import Optimizer
         from minpy.serialization import restricted_loads
 
-        found = restricted_loads(states)
-        if isinstance(found, tuple) and len(found) == 2:
-            self.states, self.optimizer = found
-        else:
-            self.states = found
+        found = restricted_loads(states, source)
+        found, optimizer = found if isinstance(found, tuple) and len(found) == 2 else (found, self.optimizer)
+        if not isinstance(found, dict) or not isinstance(optimizer, Optimizer):
+            kinds = f"{type(found).__name__} and {type(optimizer).__name__}"
+            raise MXNetError(f"{source}: states are a dict, and an optimizer, not {kinds}")
+        self.states, self.optimizer = found, optimizer
         self.states_synced = dict.fromkeys(self.states, False)
+
+    def load_states(self, fname):
+        """Take over what a file or URL holds; see `set_states`."""
+        self.set_states(read_file(fname), fname)
 
     def get_states(self, dump_optimizer=False):
         """The states, and the optimizer when asked for, as bytes."""

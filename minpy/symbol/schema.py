@@ -88,6 +88,7 @@ _SEVERAL = {"moments": 2, "_linalg_gelqf": 2, "_linalg_syevd": 2, "_linalg_slogd
 _TOTAL_OUTPUTS = {"BatchNorm": 3, "Dropout": 2, "LayerNorm": 3, "GroupNorm": 3, "InstanceNorm": 3, "LRN": 2,
                   "L2Normalization": 2, "CTCLoss": 2, "ROIPooling": 2, "SpatialTransformer": 3, "BilinearSampler": 2,
                   "GridGenerator": 2, "Correlation": 3, "_contrib_box_nms": 2}  # fmt: skip
+_MOST_OUTPUTS = 1 << 16
 _NUMBERED = ("CTCLoss", "_contrib_box_nms")  # their single output is numbered
 
 HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope")
@@ -149,6 +150,8 @@ class Schema:
         if self.name == "make_loss":
             return ("loss",)
         count = self._output_count(values)
+        if not 0 < count <= _MOST_OUTPUTS:
+            raise MXNetError(f"{self.name} cannot have {count} outputs")
         if count == 1 and self.name not in _NUMBERED:
             return ("output",)
         return tuple(f"output{i}" for i in range(count))

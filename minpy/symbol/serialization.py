@@ -63,7 +63,7 @@ def _numbers(items, depth):
 
 def save(fname, content):
     """Writes the text to a file or URL."""
-    from minpy.nd.serialization import write_atomically
+    from minpy._files import write_atomically
 
     write_atomically(fname, content.encode())
 
@@ -83,7 +83,7 @@ def load(fname):
     MXNetError
         When the file is no graph; it names the file and the place.
     """
-    from minpy.nd.serialization import read_file
+    from minpy._files import read_file
 
     if not isinstance(fname, str):
         raise TypeError("fname need to be string")
@@ -167,7 +167,11 @@ def _read_node(row, nodes, version, place):
         raise MXNetError(f"{place}: {error}") from None
     edges = [_entry(entry, nodes, f"{place}, input {i}") for i, entry in enumerate(inputs)]
     node = Node(op, row["name"], _upgraded(op, attrs, edges, version))
-    node.inputs = tuple(_completed(op, node, edges))
+    try:
+        node.inputs = tuple(_completed(op, node, edges))
+        node.output_names()
+    except (ValueError, TypeError, MXNetError) as error:
+        raise MXNetError(f"{place}: attributes {node.attrs} of {op.name}: {error}") from None
     return node
 
 
@@ -205,6 +209,8 @@ def _upgraded(op, attrs, edges, version):
 def _completed(op, node, edges):
     """The inputs, with variables for those that files before 0.9 leave out."""
     if op.variadic:
+        if "num_args" in node.attrs and int(node.attrs["num_args"]) != len(edges):
+            raise MXNetError(f"num_args is {node.attrs['num_args']}, but there are {len(edges)} inputs")
         return edges
     names = op.input_names(node.attrs)
     for position in range(len(edges), len(names)):

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "cpu/gemm.h"
 #include "cpu/matmul.h"
 #include "engine/pool.h"
 
@@ -97,13 +98,11 @@ template <class T>
 struct Names;
 template <>
 struct Names<float> {
-  static constexpr char kGemm[] = "scipy_cblas_sgemm", kGemv[] = "scipy_cblas_sgemv",
-                        kDot[] = "scipy_cblas_sdot";
+  static constexpr char kGemv[] = "scipy_cblas_sgemv", kDot[] = "scipy_cblas_sdot";
 };
 template <>
 struct Names<double> {
-  static constexpr char kGemm[] = "scipy_cblas_dgemm", kGemv[] = "scipy_cblas_dgemv",
-                        kDot[] = "scipy_cblas_ddot";
+  static constexpr char kGemv[] = "scipy_cblas_dgemv", kDot[] = "scipy_cblas_ddot";
 };
 template <>
 struct Names<complex64> {
@@ -142,12 +141,9 @@ bool gemm_typed(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
     T one = 1, zero = 0;
     f(kRowMajor, ta, tb, m, n, k, &one, a.data, lda, b.data, ldb, &zero, c.data, ldc);
   } else {
-    using Gemm =
-        void (*)(int, int, int, int, int, int, T, const T*, int, const T*, int, T, T*, int);
     using Gemv = void (*)(int, int, int, int, T, const T*, int, const T*, int, T, T*, int);
-    static Gemm f = symbol<Gemm>(Names<T>::kGemm);
     static Gemv v = symbol<Gemv>(Names<T>::kGemv);
-    if (!f || !v) return false;
+    if (!v) return false;
     const T *pa = reinterpret_cast<T*>(a.data), *pb = reinterpret_cast<T*>(b.data);
     T* pc = reinterpret_cast<T*>(c.data);
     if (n == 1) {  // c = A b
@@ -155,12 +151,10 @@ bool gemm_typed(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
       if (k == 1) inc = 1;
       v(kRowMajor, ta, ta == kNoTrans ? m : k, ta == kNoTrans ? k : m, 1, pa, lda, pb, inc, 0, pc,
         ldc);
-    } else if (m == 1) {  // c' = B' a'
+    } else {  // c' = B' a'
       int inc = ta == kNoTrans ? 1 : lda;
       v(kRowMajor, tb == kNoTrans ? kTrans : kNoTrans, tb == kNoTrans ? k : n,
         tb == kNoTrans ? n : k, 1, pb, ldb, pa, inc, 0, pc, 1);
-    } else {
-      f(kRowMajor, ta, tb, m, n, k, 1, pa, lda, pb, ldb, 0, pc, ldc);
     }
   }
   return true;
@@ -220,10 +214,10 @@ int64_t cut(int64_t length, int64_t parts, int64_t p, int64_t unit) {
   return (length * p / parts + unit / 2) / unit * unit;
 }
 
-// How a product is cut, see Note [BLAS runs on our threads]. Cuts between the rows of a matrix
-// leave every bit of the result as it is when the panels begin on multiples of the kernels'
-// register tiles and are not so small that BLAS changes the method. Others do not, so they depend
-// on the shape alone.
+// How a product with a vector or of complex matrices is cut, see Note [BLAS runs on our threads].
+// Cuts between the rows of a matrix leave every bit of the result as it is when the panels begin on
+// multiples of the kernels' register tiles and are not so small that BLAS changes the method.
+// Others do not, so they depend on the shape alone.
 struct Cuts {
   bool rows;
   int64_t parts, unit;
@@ -273,6 +267,57 @@ void gemm_small(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b
   small(m, n, k, a.data, a.row_step, a.col_step, b.data, b.row_step, c.data, c.row_step);
 }
 
+bool aligned(Steps s, int64_t item) { return s.row % item == 0 && s.col % item == 0; }
+
+// Real matrices, see cpu/gemm.h.
+void own_gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps c,
+              std::span<const Operands> products, const cpu::GemmFinish& finish) {
+  const int64_t item = itemsize(dtype);
+  const cpu::Gemm g{m, n, k, a.row / item, a.col / item, b.row / item, b.col / item, c.row / item};
+  if (products.size() == 1)
+    return cpu::gemm(dtype, g, {products[0].a, products[0].b, products[0].c}, finish);
+  std::vector<cpu::GemmData> data;
+  data.reserve(products.size());
+  for (const Operands& p : products) data.push_back({p.a, p.b, p.c});
+  cpu::gemm_stack(dtype, g, data.data(), static_cast<int64_t>(data.size()));
+}
+
+// For operands whose elements lie at odd addresses.
+bool gemm_copied(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
+  const int64_t item = itemsize(dtype);
+  std::vector<char> a_buffer, b_buffer;
+  const Operands one{packed(a, m, k, item, a_buffer).data, packed(b, k, n, item, b_buffer).data,
+                     c.data};
+  own_gemm(dtype, m, n, k, {k * item, item}, {n * item, item}, {c.row_step, item}, {&one, 1}, {});
+  return true;
+}
+
+bool usable_library(int64_t m, int64_t n, int64_t k) {
+  if (m <= INT32_MAX && n <= INT32_MAX && k <= INT32_MAX) return library();
+  PyErr_SetString(PyExc_ValueError,
+                  "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
+  return false;
+}
+
+// run(i, cut) for each product of a stack: a few long ones are cut one by one, many short ones
+// shared out whole.
+template <class F>
+bool run_stack(int64_t count, int64_t each_ns, F&& run) {
+  constexpr int64_t kCutNs = 500'000, kCallNs = 50;
+  const int64_t one_ns = each_ns + kCallNs;
+  bool good = true;
+  if (count == 1 || one_ns > kCutNs) {
+    for (int64_t i = 0; i < count; ++i) good = good && run(i, true);
+    return good;
+  }
+  std::atomic<bool> all_good{true};
+  pool::parallel_for(count, 2000 / one_ns + 1, one_ns * count, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      if (!run(i, false)) all_good = false;
+  });
+  return all_good;
+}
+
 }  // namespace
 
 bool supports(DType dtype) {
@@ -280,40 +325,33 @@ bool supports(DType dtype) {
 }
 
 bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps c,
-          std::span<const Operands> products) {
+          std::span<const Operands> products, const cpu::GemmFinish& finish) {
   const int64_t item = itemsize(dtype), count = products.size();
+  const bool matrices = m > 1 && n > 1 && !is_complex(dtype);
   const bool small =
       m * n * k <= kSmallProduct && !is_complex(dtype) && b.col == item && c.col == item;
   auto each = [&](const Operands& p, auto&& f) {
     return f(dtype, m, n, k, Matrix{p.a, a.row, a.col}, Matrix{p.b, b.row, b.col},
              Matrix{p.c, c.row, c.col});
   };
-  if (small && count == 1) return each(products[0], gemm_small), true;
-  if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) {
-    PyErr_SetString(PyExc_ValueError,
-                    "matrix dimensions above 2**31 - 1 are not supported by the BLAS library");
-    return false;
-  }
-  if (!small && !library()) return false;
-  ReleaseGil gil(count * m * n * k);
-  // A few long products are cut one by one, many short ones shared out whole.
-  constexpr int64_t kCutNs = 500'000, kCallNs = 50;
-  const int64_t one_ns = cost_ns(dtype, m, n, k) + kCallNs;
+  if (!small && !matrices && !usable_library(m, n, k)) return false;
   bool good = true;
-  if (count == 1 || one_ns > kCutNs) {
-    for (const Operands& p : products) good = good && each(p, gemm_panels);
-    return good;
-  }
-  std::atomic<bool> all_good{true};
-  pool::parallel_for(count, 2000 / one_ns + 1, one_ns * count, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if (small)
-        each(products[i], gemm_small);
-      else if (!each(products[i], gemm_serial))
-        all_good = false;
+  if (small && count == 1) {
+    each(products[0], gemm_small);
+  } else {
+    ReleaseGil gil(count * m * n * k);
+    if (matrices && !small && aligned(a, item) && aligned(b, item)) {
+      own_gemm(dtype, m, n, k, a, b, c, products, finish);
+      return true;
     }
-  });
-  return all_good;
+    good = run_stack(count, cost_ns(dtype, m, n, k), [&](int64_t i, bool cut) {
+      if (small) return each(products[i], gemm_small), true;
+      return matrices ? each(products[i], gemm_copied)
+                      : each(products[i], cut ? gemm_panels : gemm_serial);
+    });
+  }
+  if (finish.run) finish.run(finish.context, {0, m, 0, n});
+  return good;
 }
 
 bool dot(DType dtype, int64_t n, const char* a, int64_t a_step, const char* b, int64_t b_step,

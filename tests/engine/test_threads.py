@@ -89,7 +89,7 @@ def test_large_products_go_parallel():
     a = mnp.array(np.random.standard_normal((600, 600)))
     before = _core.engine.pool_counters()["parallel_loops"]
     a @ a
-    assert _core.engine.pool_counters()["parallel_loops"] == before + 1
+    assert _core.engine.pool_counters()["parallel_loops"] > before
 
 
 def test_a_forked_child_starts_its_own_threads():

@@ -10,10 +10,12 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 COMPILER = os.environ.get("CXX", "c++")
 CPU, ENGINE = ROOT / "backend/cpu", ROOT / "csrc/engine"
-CHAPTERS = ("attention", "embedding", "norm", "pooling", "softmax")
+CHAPTERS = ("attention", "embedding", "linear", "norm", "pooling", "softmax")
 SOURCES = [
     *sorted((CPU / "conv").glob("*.cc")),
     *(CPU / "nn" / f"{name}{suffix}.cc" for name in CHAPTERS for suffix in ("", "_isa")),
+    CPU / "gemm.cc",
+    CPU / "gemm_isa.cc",
     CPU / "isa_level.cc",
     ENGINE / "pool.cc",
     ENGINE / "cpu_count.cc",

@@ -1,6 +1,6 @@
 #include "cpu/math/exp.h"
 #include "cpu/nn/attention.h"
-#include "cpu/nn/tiles.h"
+#include "cpu/tiles.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {

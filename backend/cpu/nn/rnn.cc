@@ -18,7 +18,7 @@ int64_t panel() {
   return sizeof(T) == 4 ? loops().panel_f32 : loops().panel_f64;
 }
 
-constexpr int64_t kTileRows = 4, kFewestRows = 8;  // of the loops; each task reads the weights
+constexpr int64_t kTileRows = 4, kFewestRows = 8;  // of a task; each reads the weights
 
 // f(direction, begin, end) for ranges of the rows of all directions.
 template <class F>
@@ -48,16 +48,15 @@ int64_t rnn_packed_size(DType dtype, int64_t k, int64_t n) {
 template <class T>
 void rnn_pack(const RnnMatrix<T>& m, T* to) {
   const int64_t width = panel<T>();
-  for (int64_t first = 0; first < m.k; first += kRnnDepth)
-    for (int64_t column = 0; column < m.n; column += width)
-      for (int64_t p = first; p < std::min(first + kRnnDepth, m.k); ++p, to += width) {
-        const T* row = m.data + (p + m.p_rotate) % m.k * m.p_step;
-        int64_t at = (column + m.j_rotate) % m.n;
-        for (int64_t j = 0; j < width; ++j) {
-          to[j] = column + j < m.n ? row[at * m.j_step] : T(0);
-          at = at + 1 == m.n ? 0 : at + 1;
-        }
+  for (int64_t column = 0; column < m.n; column += width)
+    for (int64_t p = 0; p < m.k; ++p, to += width) {
+      const T* row = m.data + (p + m.p_rotate) % m.k * m.p_step;
+      int64_t at = (column + m.j_rotate) % m.n;
+      for (int64_t j = 0; j < width; ++j) {
+        to[j] = column + j < m.n ? row[at * m.j_step] : T(0);
+        at = at + 1 == m.n ? 0 : at + 1;
       }
+    }
 }
 
 template <class T>

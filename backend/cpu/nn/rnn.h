@@ -79,9 +79,8 @@ struct RnnMatrix {
   const T* data;
   int64_t k, n, p_step, j_step, p_rotate = 0, j_rotate = 0;
 };
-// A packed (k, n) matrix: for each kRnnDepth of its rows, panels of as many columns as the loops
-// say, row by row; the last is filled with zeros.
-inline constexpr int64_t kRnnDepth = 256;
+// A packed (k, n) matrix: panels of as many columns as the loops say, row by row; the last is
+// filled with zeros.
 int64_t rnn_packed_size(DType dtype, int64_t k, int64_t n);
 template <class T>
 void rnn_pack(const RnnMatrix<T>& m, T* to);

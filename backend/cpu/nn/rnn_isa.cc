@@ -1,9 +1,17 @@
 #include "cpu/math/exp.h"
 #include "cpu/math/sigmoid.h"
-#include "cpu/nn/rnn_product.h"
+#include "cpu/nn/rnn.h"
+#include "cpu/tiles.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {
+
+// c (rows, n) += a (rows, k) times the packed (k, n) matrix b.
+template <class T>
+void add_product(int64_t rows, int64_t n, int64_t k, const T* a, int64_t a_stride, const T* b, T* c,
+                 int64_t c_stride) {
+  multiply_panels<T>(rows, n, k, {a, a_stride, 1}, b, k * kPanel<T>, c, c_stride, true);
+}
 
 // a[j] = F(a[j] + bias[j])
 template <class F, class T>

@@ -67,35 +67,22 @@ std::vector<char*> matrices(const Array* a, int64_t count) {
   return found;
 }
 
-bool whole_steps(const Array* a, int64_t item) {
-  for (int i = 0; i < a->ndim; ++i)
-    if (a->strides[i] % item != 0) return false;
-  return true;
-}
-
-void multiply(DType dtype, const Side& a, const Side& b, Array* c) {
+void multiply(DType dtype, const Side& a, const Side& b, Array* c,
+              const cpu::GemmFinish& finish = {}) {
   const int64_t item = itemsize(dtype), each = a.rows * b.cols;
   if (c->size == 0) return;
-  if (a.cols == 0) return std::memset(c->bytes(), 0, static_cast<size_t>(c->nbytes())), void();
+  if (a.cols == 0) {
+    std::memset(c->bytes(), 0, static_cast<size_t>(c->nbytes()));
+    if (finish.run) finish.run(finish.context, {0, a.rows, 0, b.cols});
+    return;
+  }
   const int64_t count = c->size / each;
   const std::vector<char*> from_a = matrices(a.a, count), from_b = matrices(b.a, count);
-  auto result = [&](size_t i) { return c->bytes() + static_cast<int64_t>(i) * each * item; };
-  const cpu::SmallProduct small{a.rows,
-                                b.cols,
-                                a.cols,
-                                a.steps.row / item,
-                                a.steps.col / item,
-                                b.steps.row / item,
-                                b.steps.col / item};
-  if (whole_steps(a.a, item) && whole_steps(b.a, item) && cpu::is_small_product(dtype, small)) {
-    std::vector<cpu::ProductData> products(static_cast<size_t>(count));
-    for (size_t i = 0; i < products.size(); ++i) products[i] = {from_a[i], from_b[i], result(i)};
-    ReleaseGil scope(c->size * a.cols);
-    return cpu::small_products(dtype, small, products.data(), count);
-  }
   std::vector<blas::Operands> products(static_cast<size_t>(count));
-  for (size_t i = 0; i < products.size(); ++i) products[i] = {from_a[i], from_b[i], result(i)};
-  if (!blas::gemm(dtype, a.rows, b.cols, a.cols, a.steps, b.steps, {b.cols * item, item}, products))
+  for (size_t i = 0; i < products.size(); ++i)
+    products[i] = {from_a[i], from_b[i], c->bytes() + static_cast<int64_t>(i) * each * item};
+  if (!blas::gemm(dtype, a.rows, b.cols, a.cols, a.steps, b.steps, {b.cols * item, item}, products,
+                  finish))
     throw PythonError{};
 }
 
@@ -170,10 +157,8 @@ void fully_connected_forward(KernelCall& call) {
   const int64_t rows = x->shape[0], n = weight->shape[0];
   const cpu::Activation activation = activation_of(call.attrs);
   Array* y = call.make(x->dtype, {rows, n});
-  multiply(x->dtype, Side(x, false), Side(weight, true), y);
-  const cpu::Epilogue p{rows, n, activation, bias ? bias->bytes() : nullptr, y->bytes()};
-  ReleaseGil scope(y->size);
-  cpu::finish_linear(x->dtype, p);
+  const cpu::Epilogue p{n, activation, bias ? bias->bytes() : nullptr, y->bytes()};
+  multiply(x->dtype, Side(x, false), Side(weight, true), y, cpu::linear_finish(x->dtype, p));
 }
 
 ArrayRef before_activation(const ArrayRef& g, const ArrayRef& y, cpu::Activation activation) {

@@ -9,8 +9,10 @@
 #include "check.h"
 #include "cpu/conv/conv.h"
 #include "cpu/conv/packed.h"
+#include "cpu/gemm.h"
 #include "cpu/nn/attention.h"
 #include "cpu/nn/embedding.h"
+#include "cpu/nn/linear.h"
 #include "cpu/nn/norm.h"
 #include "cpu/nn/pooling.h"
 #include "cpu/nn/softmax.h"
@@ -94,6 +96,24 @@ void packed_weights() {
   CHECK(conv::packed_statistics().found > 0);
   conv::forget_all_packed();
   CHECK(conv::packed_statistics().bytes == 0);
+}
+
+void products() {
+  struct Size {
+    int64_t m, n, k;
+  };
+  for (const Size z : {Size{3, 70, 300}, {61, 1003, 129}, {700, 45, 301}, {1001, 259, 77}})
+    for (bool turned : {false, true}) {
+      const Floats a = numbers(z.m * z.k), b = numbers(z.k * z.n), bias = numbers(z.n);
+      const Gemm g{
+          z.m, z.n, z.k, turned ? 1 : z.k, turned ? z.m : 1, turned ? 1 : z.n, turned ? z.k : 1,
+          z.n};
+      same_on_all_threads(z.m * z.n, [&](Floats& c) {
+        const Epilogue after{z.n, Activation::Tanh, bias.data(), c.data()};
+        auto bytes = [](auto& v) { return reinterpret_cast<char*>(const_cast<float*>(v.data())); };
+        gemm(DType::F32, g, {bytes(a), bytes(b), bytes(c)}, linear_finish(DType::F32, after));
+      });
+    }
 }
 
 void softmaxes() {
@@ -210,6 +230,7 @@ void tables() {
 int main() {
   convolutions();
   packed_weights();
+  products();
   softmaxes();
   normalisations();
   pools();

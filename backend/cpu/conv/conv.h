@@ -7,7 +7,8 @@
 // - Results do not depend on the number of threads. Nothing here needs Python or throws anything
 //   but std::bad_alloc.
 // - Workspace: the weights once more (16/9 times for 3x3 kernels), and for each thread a padded
-//   copy of the data that it works on and its results, of one image or 4 MiB at most; for weight
+//   copy of the data that it works on and its results, of one image or 4 MiB at most, or for
+//   Winograd 18 KiB a channel of data and results (float32) where that is more; for weight
 //   gradients also up to 16 MiB of partial sums, or one set. A thread keeps up to 32 MiB of it.
 //   Weights with a stamp stay packed for later calls, 256 MiB of all weights at most (packed.h).
 #pragma once

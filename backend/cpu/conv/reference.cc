@@ -58,8 +58,9 @@ void gather_by_loops(const Gather& g, const Tensor& in, const Weights& w, const 
   pool::parallel_for(
       g.batch * g.groups * g.m, 1, g.results() * g.depth() * g.batch,
       [&](int64_t begin, int64_t end) {
-        Scratch scratch(sizeof(T) * (a[2].out + a[2].in));
-        T *sum = scratch.as<T>(), *line = sum + a[2].out;
+        Scratch scratch(sizeof(double) * (2 * a[2].out + a[2].in));
+        double* sum = scratch.as<double>();
+        T *result = reinterpret_cast<T*>(sum + a[2].out), *line = result + a[2].out;
         for (int64_t i = begin; i < end; ++i) {
           const int64_t n = i / (g.groups * g.m), channel = i % (g.groups * g.m),
                         group = channel / g.m;
@@ -69,21 +70,21 @@ void gather_by_loops(const Gather& g, const Tensor& in, const Weights& w, const 
                             : T(0);
           for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
             const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
-            std::fill_n(sum, a[2].out, bias);
+            std::fill_n(sum, a[2].out, double(bias));
             loop.taps(n, group, q0, q1, w, line, [&](const T* data, int64_t weight, int64_t tap) {
-              const T x = element<T>(w.type, w.data, base + weight);
+              const double x = element<T>(w.type, w.data, base + weight);
               for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
                 const int64_t at = q2 * a[2].in_step + tap;
                 if (at >= 0 && at < a[2].in) sum[q2] += x * data[at];
               }
             });
-            if (epilogue.relu)
-              for (int64_t q2 = 0; q2 < a[2].out; ++q2) sum[q2] = sum[q2] < 0 ? T(0) : sum[q2];
+            for (int64_t q2 = 0; q2 < a[2].out; ++q2)
+              result[q2] = epilogue.relu && sum[q2] < 0 ? T(0) : T(sum[q2]);
             const int64_t at = n * out.image + channel * out.channel +
                                (a[0].out_first + q0 * a[0].out_step) * out.step[0] +
                                (a[1].out_first + q1 * a[1].out_step) * out.step[1] +
                                a[2].out_first * out.step[2];
-            rows<T>().store(out.type, sum, out.at(at), out.step[2] * a[2].out_step, a[2].out);
+            rows<T>().store(out.type, result, out.at(at), out.step[2] * a[2].out_step, a[2].out);
           }
         }
       });
@@ -95,12 +96,14 @@ void weights_by_loops(const Gather& g, const Tensor& data, const Tensor& grad, c
   const Loop<T> loop(g, data);
   pool::parallel_for(
       g.groups * g.m, 1, g.results() * g.depth() * g.batch, [&](int64_t begin, int64_t end) {
-        Scratch scratch(sizeof(T) * (a[2].out + a[2].in + g.depth()));
-        T *grads = scratch.as<T>(), *line = grads + a[2].out, *sums = line + a[2].in;
+        Scratch scratch(sizeof(double) * (a[2].out + a[2].in + 2 * g.depth()));
+        double* sums = scratch.as<double>();
+        T *result = reinterpret_cast<T*>(sums + g.depth()), *grads = result + g.depth(),
+          *line = grads + a[2].out;
         for (int64_t channel = begin; channel < end; ++channel) {
           const int64_t group = channel / g.m;
           const int64_t base = group * w.group + channel % g.m * w.row;
-          std::fill_n(sums, g.depth(), T(0));  // in the order of the weights
+          std::fill_n(sums, g.depth(), 0.0);  // in the order of the weights
           for (int64_t n = 0; n < g.batch; ++n)
             for (int64_t q = 0; q < a[0].out * a[1].out; ++q) {
               const int64_t q0 = q / a[1].out, q1 = q % a[1].out;
@@ -108,16 +111,17 @@ void weights_by_loops(const Gather& g, const Tensor& data, const Tensor& grad, c
                   n * grad.image + channel * grad.channel + q0 * grad.step[0] + q1 * grad.step[1];
               rows<T>().load(grad.type, grad.at(at), grad.step[2], grads, a[2].out);
               loop.taps(n, group, q0, q1, w, line, [&](const T* row, int64_t weight, int64_t tap) {
-                T sum = 0;
+                double sum = 0;
                 for (int64_t q2 = 0; q2 < a[2].out; ++q2) {
                   const int64_t x = q2 * a[2].in_step + tap;
-                  if (x >= 0 && x < a[2].in) sum += grads[q2] * row[x];
+                  if (x >= 0 && x < a[2].in) sum += double(grads[q2]) * row[x];
                 }
                 sums[weight] += sum;
               });
             }
           char* out = const_cast<char*>(w.data) + base * itemsize(w.type);
-          rows<T>().store(w.type, sums, out, 1, g.depth());
+          for (int64_t k = 0; k < g.depth(); ++k) result[k] = T(sums[k]);
+          rows<T>().store(w.type, result, out, 1, g.depth());
         }
       });
 }

@@ -38,4 +38,14 @@ class Scratch {
   bool own_;
 };
 
+// Bytes taken from the system by convolutions: work memory, in use or kept by threads, and packed
+// weights.
+struct WorkMemory {
+  size_t live, peak;  // peak: since the start or the last reset
+};
+WorkMemory work_memory();
+void reset_work_memory_peak();
+// Gives back what this thread keeps (the bytes), and has the others do so when they next take some.
+size_t drop_work_memory();
+
 }  // namespace mp::cpu::conv

@@ -8,6 +8,7 @@ from minpy import _core, autograd, nd
 from minpy.base import MXNetError
 from minpy.context import Context
 from minpy.symbol import inference
+from minpy.symbol.completion import completed, is_incomplete
 from minpy.symbol.node import auxiliary_ids
 
 __all__ = ["Executor"]
@@ -73,6 +74,16 @@ class Program:
         self.steps = [_Step(node, slots) for node in order if node.op is not None]
         self.heads = [slots[id(node), i] for node, i, _ in symbol._outputs]
         self._last_use()
+        self._names = [node.name for node in ordered]
+        self._symbol = symbol if is_incomplete(order) else None
+        self._by_shapes = {}
+
+    def _completed(self, arrays):
+        """The program of the graph whose constants have the lengths that these arrays ask for."""
+        shapes = tuple(tuple(array.shape) for array in arrays)
+        if shapes not in self._by_shapes:
+            self._by_shapes[shapes] = Program(completed(self._symbol, dict(zip(self._names, shapes))))
+        return self._by_shapes[shapes]
 
     def _last_use(self):
         """Which slots each step is the last to read, so that their arrays can go."""
@@ -91,6 +102,8 @@ class Program:
 
         `watch` is called with each step and the values before and after it, by slot.
         """
+        if self._symbol is not None:
+            return self._completed(arrays).run(arrays, watch)
         values = [*arrays, *[None] * (self.size - len(arrays))]
         for step, done in zip(self.steps, self.done):
             step.run(values)

@@ -95,7 +95,6 @@ def rnn(
     if (lstm_state_clip_min is None) != (lstm_state_clip_max is None):
         raise ValueError("rnn: lstm_state_clip_min and lstm_state_clip_max go together")
     clip = lstm_state_clip_min is not None
-    state, state_cell = (_for_batch(one, np.shape(data)[1]) for one in (state, state_cell))
     outputs = _kernels.rnn(
         data,
         parameters,
@@ -116,13 +115,6 @@ def rnn(
     if not state_outputs:
         return outputs[0]
     return tuple(outputs[: 3 if mode == "lstm" else 2])
-
-
-def _for_batch(state, batch):
-    """The states for all rows of a batch, also where those for one row stand for all."""
-    if state is None or np.ndim(state) != 3 or np.shape(state)[1] == batch or np.shape(state)[1] != 1:
-        return state
-    return np.broadcast_to(state, (np.shape(state)[0], batch, np.shape(state)[2]))
 
 
 def _mask(data, state, p, layers, bidirectional):

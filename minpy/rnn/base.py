@@ -190,9 +190,9 @@ class BaseRNNCell:
 # What follows the products of a step, for dense and convolutional cells alike.
 
 
-def lstm_step(cell, gates, states, name, activation, axis=1):
-    """Output and states of an LSTM from the sums of its gates."""
-    parts = symbol.SliceChannel(gates, num_outputs=4, axis=axis, name=f"{name}slice")
+def lstm_step(cell, gates, states, name, activation, **axis):
+    """Output and states of an LSTM from the sums of its gates; the `axis` of the gates is 1 unless given."""
+    parts = symbol.SliceChannel(gates, num_outputs=4, name=f"{name}slice", **axis)
     opened = {
         key: symbol.Activation(parts[i], act_type="sigmoid", name=name + key)
         for i, key in ((0, "i"), (1, "f"), (3, "o"))
@@ -204,10 +204,10 @@ def lstm_step(cell, gates, states, name, activation, axis=1):
     return output, [output, memory]
 
 
-def gru_step(cell, i2h, h2h, states, name, activation, axis=1):
-    """Output and states of a GRU from the products with input and state."""
-    i2h_r, i2h_z, i2h = symbol.SliceChannel(i2h, num_outputs=3, axis=axis, name=f"{name}_i2h_slice")
-    h2h_r, h2h_z, h2h = symbol.SliceChannel(h2h, num_outputs=3, axis=axis, name=f"{name}_h2h_slice")
+def gru_step(cell, i2h, h2h, states, name, activation, **axis):
+    """Output and states of a GRU from the products with input and state; `axis` as for `lstm_step`."""
+    i2h_r, i2h_z, i2h = symbol.SliceChannel(i2h, num_outputs=3, name=f"{name}_i2h_slice", **axis)
+    h2h_r, h2h_z, h2h = symbol.SliceChannel(h2h, num_outputs=3, name=f"{name}_h2h_slice", **axis)
     reset = symbol.Activation(i2h_r + h2h_r, act_type="sigmoid", name=f"{name}_r_act")
     update = symbol.Activation(i2h_z + h2h_z, act_type="sigmoid", name=f"{name}_z_act")
     new = cell._get_activation(i2h + reset * h2h, activation, name=f"{name}_h_act")

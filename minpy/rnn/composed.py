@@ -237,7 +237,7 @@ class ZoneoutCell(ModifierCell):
 
     def __call__(self, inputs, states):
         output, found = self.base_cell(inputs, states)
-        before = self.prev_output if self.prev_output is not None else symbol.zeros_like(output)
+        before = self.prev_output if self.prev_output is not None else symbol.zeros((0, 0))
         self.prev_output = output = _mixed(self.zoneout_outputs, output, before)
         return output, [_mixed(self.zoneout_states, new, old) for new, old in zip(found, states)]
 
@@ -246,7 +246,7 @@ def _mixed(share, new, old):
     if share == 0:
         return new
     kept = symbol.Dropout(symbol.ones_like(new), p=share)
-    return symbol.where(kept, new, symbol.broadcast_add(old, symbol.zeros_like(new)))
+    return symbol.where(kept, new, old)
 
 
 class ResidualCell(ModifierCell):

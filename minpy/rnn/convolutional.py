@@ -127,7 +127,8 @@ class ConvLSTMCell(BaseConvRNNCell):
     def __call__(self, inputs, states):
         name = self._step_name()
         i2h, h2h = self._products(inputs, states, name)
-        return lstm_step(self, i2h + h2h, states, name, self._activation, self._conv_layout.find("C"))
+        axis = self._conv_layout.find("C")
+        return lstm_step(self, i2h + h2h, states, name, self._activation, axis=axis)
 
 
 class ConvGRUCell(BaseConvRNNCell):
@@ -142,4 +143,6 @@ class ConvGRUCell(BaseConvRNNCell):
     def __call__(self, inputs, states):
         name = self._step_name()
         i2h, h2h = self._products(inputs, states, name)
-        return gru_step(self, i2h, h2h, states, name, self._activation, self._conv_layout.find("C"))
+        channels = self._conv_layout.find("C")
+        axis = {} if channels == 1 else {"axis": channels}  # MXNet names it for its LSTM only
+        return gru_step(self, i2h, h2h, states, name, self._activation, **axis)

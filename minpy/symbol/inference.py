@@ -15,6 +15,7 @@ from minpy._operators.elementwise import _UNARY
 from minpy._operators.inference import complete
 from minpy._operators.pooling import _pooled_size
 from minpy.base import MXNetError
+from minpy.symbol.backward_inference import input_shapes_from_outputs
 from minpy.symbol.node import auxiliary_ids
 from minpy.symbol.operators import SCALAR_NAMES
 
@@ -31,7 +32,6 @@ _SAME_SHAPE = frozenset(_UNARY) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
     "_shuffle", "add_n", "clip", "hard_sigmoid", "log_softmax", "logical_not", "make_loss", "ones_like", "smooth_l1",
     "softmin", "zeros_like",
 }  # fmt: skip
-_KEEP_BATCH = ("FullyConnected", "Convolution", "Convolution_v1", "Deconvolution", "SliceChannel")
 _LIKE_DATA = {"BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "LeakyReLU", "softmax", "SoftmaxOutput",
               "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput", "SVMOutput"}  # fmt: skip
 
@@ -43,6 +43,15 @@ def infer_shapes(symbol, args, kwargs):
     """Shapes of arguments, outputs and auxiliary states, as far as they follow from the given ones."""
     order = symbol._order()
     given = _given(symbol, order, args, kwargs, "InferShape")
+    return _by_kind(symbol, order, _all_shapes(order, given))
+
+
+def output_shapes(symbol, given):
+    """The shapes of all nodes' outputs by (id of the node, index), from those of variables by name."""
+    return _all_shapes(symbol._order(), given)
+
+
+def _all_shapes(order, given):
     shapes = _start(order, given)
     changed = True
     while changed:
@@ -50,7 +59,7 @@ def infer_shapes(symbol, args, kwargs):
         for node in order:
             if node.op is not None:
                 changed |= _visit(node, shapes)
-    return _by_kind(symbol, order, shapes)
+    return shapes
 
 
 def _given(symbol, order, args, kwargs, what):
@@ -138,12 +147,7 @@ def _rule(node, known, results):
         found = list(known)
     else:
         found = operators_inference.input_shapes(node.op.row.name, known, values)
-    if name in _KEEP_BATCH and found[0] and not found[0][0] and results[0]:
-        found = [(results[0][0], *found[0][1:]), *found[1:]]
-    if (
-        name == "RNN" and found[0] and all(found[1:3])
-    ):  # states that begin with zeros have the batch of the data
-        found = [*found[:2], *((s and (s[0], s[1] or found[0][1], s[2])) for s in found[2:4]), *found[4:]]
+    found = input_shapes_from_outputs(name, found, results, values)
     if name in _LIKE_DATA and found[0] is not None:
         extra = len(results) - 1
         return found, [found[0], *([None] * extra)] if not extra or not complete(found[0]) else _run(
@@ -202,6 +206,8 @@ def _known_result(node, found, values):
     if name == "SequenceLast" and data is not None:
         axis = values.get("axis", 0)
         return (*data[:axis], *data[axis + 1 :])
+    if name == "where":
+        return operators_inference.merged(found[1], found[2])
     if name.startswith(("_random_",)):
         shape = values.get("shape") or (1,)
         return (shape,) if isinstance(shape, int) else tuple(shape)

@@ -46,24 +46,16 @@ def _number_function(name):
     return call
 
 
-def _known(shape):
-    """The shape of a constant; a length of 0, which the graph around it tells, is 1 and is broadcast."""
-    from minpy.util import is_np_shape
-
-    shape = shape if isinstance(shape, (tuple, list)) else (shape,)
-    return tuple(shape) if is_np_shape() else tuple(n or 1 for n in shape)
-
-
 def _zeros(shape=(), ctx=None, dtype="float32"):
-    return _nd("zeros")(_known(shape), dtype=dtype)
+    return _nd("zeros")(shape, dtype=dtype)
 
 
 def _ones(shape=(), ctx=None, dtype="float32"):
-    return _nd("ones")(_known(shape), dtype=dtype)
+    return _nd("ones")(shape, dtype=dtype)
 
 
 def _full(shape=(), value=0.0, ctx=None, dtype="float32"):
-    return _nd("full")(_known(shape), value, dtype=dtype)
+    return _nd("full")(shape, value, dtype=dtype)
 
 
 def _arange(start=0, stop=None, step=1.0, repeat=1, infer_range=False, ctx=None, dtype="float32"):

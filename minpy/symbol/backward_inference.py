@@ -1,0 +1,131 @@
+"""Shapes of an operator's inputs from that of its output: what `minpy.symbol.inference` passes backward.
+
+A rule gets the shapes of the inputs, of the outputs and the values of the attributes, and returns those of the inputs.
+None is a shape of unknown rank, 0 an unknown length. The rules are those of MXNet.
+"""
+
+__all__ = ["input_shapes_from_outputs"]
+
+_rules = {}
+
+
+def _rule(*names):
+    def register(function):
+        _rules.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def input_shapes_from_outputs(name, inputs, outputs, values):
+    """The shapes of the inputs of an operator, completed by those of its outputs.
+
+    Parameters
+    ----------
+    name : str
+        The operator.
+    inputs, outputs : list of (tuple of int or None)
+    values : dict
+        The operator's attributes.
+    """
+    rule = _rules.get(name)
+    known = rule is not None and outputs and outputs[0] is not None
+    return rule(list(inputs), outputs, values) if known else inputs
+
+
+def _with(shape, axis, length):
+    """The shape with an unknown length at the axis filled in."""
+    return shape if shape[axis] or not length else (*shape[:axis], length, *shape[axis + 1 :])
+
+
+@_rule("FullyConnected", "Convolution", "Convolution_v1", "Deconvolution", "Pooling", "RNN")
+def _same_batch(inputs, outputs, values):
+    data, out = inputs[0], outputs[0]
+    batch = 1 if "mode" in values else 0  # of RNN, which has the time first
+    if data is not None and len(out) > batch and (values.get("flatten", True) or len(data) == 2):
+        inputs[0] = data = _with(data, batch, out[batch])
+    if "mode" in values and data is not None:
+        for i in range(2, len(inputs)):
+            if inputs[i] is not None and len(inputs[i]) == 3:
+                inputs[i] = _with(inputs[i], 1, data[1])
+    return inputs
+
+
+@_rule("Concat")
+def _joined(inputs, outputs, values):
+    out = outputs[0]
+    axis = values.get("dim", 1) % len(out)
+    shared = list(out)
+    for shape in inputs:
+        if shape is not None:
+            shared = [n or m for n, m in zip(shared, shape)]
+    lengths = [shape[axis] if shape is not None else 0 for shape in inputs]
+    missing = [i for i, length in enumerate(lengths) if not length]
+    if len(missing) == 1 and out[axis]:
+        lengths[missing[0]] = out[axis] - sum(lengths)
+    for i, shape in enumerate(inputs):
+        if shape is not None:
+            inputs[i] = tuple(lengths[i] if a == axis else n or shared[a] for a, n in enumerate(shape))
+    return inputs
+
+
+@_rule("SliceChannel")
+def _split(inputs, outputs, values):
+    data = inputs[0]
+    axis, count = values.get("axis", 1), values.get("num_outputs", 1)
+    squeezed = values.get("squeeze_axis", False)
+    part = next((shape for shape in outputs if shape is not None), None)
+    if part is None:
+        return inputs
+    axis %= len(part) + bool(squeezed)
+    whole = list(part)
+    if squeezed:
+        whole.insert(axis, count)
+    else:
+        whole[axis] *= count
+    if data is not None:
+        whole = [n or m for n, m in zip(data, whole)]
+    inputs[0] = tuple(whole)
+    return inputs
+
+
+@_rule("where")
+def _same_as_choice(inputs, outputs, values):
+    for i in (1, 2):
+        if inputs[i] is None:
+            inputs[i] = outputs[0]
+        else:
+            inputs[i] = tuple(n or m for n, m in zip(inputs[i], outputs[0]))
+    if inputs[0] is not None and len(inputs[0]) == len(outputs[0]):
+        inputs[0] = tuple(n or m for n, m in zip(inputs[0], outputs[0]))
+    return inputs
+
+
+@_rule("SwapAxis")
+def _swapped(inputs, outputs, values):
+    whole = list(outputs[0])
+    first, second = values.get("dim1", 0), values.get("dim2", 0)
+    whole[first], whole[second] = whole[second], whole[first]
+    if inputs[0] is not None:
+        whole = [n or m for n, m in zip(inputs[0], whole)]
+    inputs[0] = tuple(whole)
+    return inputs
+
+
+@_rule("expand_dims")
+def _expanded(inputs, outputs, values):
+    whole = list(outputs[0])
+    del whole[values["axis"]]
+    if inputs[0] is not None:
+        whole = [n or m for n, m in zip(inputs[0], whole)]
+    inputs[0] = tuple(whole)
+    return inputs
+
+
+@_rule("LeakyReLU", "softmax", "BatchNorm", "LayerNorm", "InstanceNorm")
+def _like_output(inputs, outputs, values):
+    if inputs[0] is not None:
+        inputs[0] = tuple(n or m for n, m in zip(inputs[0], outputs[0]))
+    else:
+        inputs[0] = outputs[0]
+    return inputs

@@ -90,3 +90,52 @@ def __getattr__(name):
 
         return FeedForward
     raise AttributeError(f"module 'minpy.model' has no attribute {name!r}")
+
+
+# --- Updates of parameters on several devices, as scripts write their own training loops with ---
+
+
+def _create_kvstore(kvstore, num_device, arg_params):
+    """(KVStore or None, whether it is to update): none for a name and a single device in one process."""
+    from minpy import kvstore as kvs
+
+    if isinstance(kvstore, str):
+        if num_device == 1 and "dist" not in kvstore:
+            return None, False
+        largest = max((array.size for array in arg_params.values()), default=0)
+        store = kvs.create(kvstore)
+        fits = kvstore != "local" or largest <= 1 << 24
+        return store, fits and store.is_capable("optimizer")
+    if kvstore is None:
+        return None, False
+    if not isinstance(kvstore, kvs.KVStoreBase):
+        raise TypeError("kvstore must be KVStore, str or None")
+    return kvstore, kvstore.is_capable("optimizer")
+
+
+def _initialize_kvstore(kvstore, param_arrays, arg_params, param_names, update_on_kvstore):
+    """Give a KVStore the first values of parameters, and copy them to the devices when it updates them."""
+    for name, arrays in zip(param_names, param_arrays):
+        kvstore.init(name, arg_params[name])
+        if update_on_kvstore:
+            kvstore.pull(name, out=arrays)
+
+
+def _update_params_on_kvstore(param_arrays, grad_arrays, kvstore, param_names):
+    """Have a KVStore update parameters, and copy them to the devices."""
+    for index, (name, weights, grads) in enumerate(zip(param_names, param_arrays, grad_arrays)):
+        if grads[0] is not None:
+            kvstore.push(name, grads, priority=-index)
+            kvstore.pull(name, out=weights, priority=-index)
+
+
+def _update_params(param_arrays, grad_arrays, updater, num_device, kvstore=None, param_names=None):
+    """Update parameters on each device, after a KVStore has summed the gradients."""
+    for index, (weights, grads) in enumerate(zip(param_arrays, grad_arrays)):
+        if grads[0] is None:
+            continue
+        if kvstore is not None:
+            kvstore.push(param_names[index], grads, priority=-index)
+            kvstore.pull(param_names[index], out=grads, priority=-index, ignore_sparse=False)
+        for device, (weight, grad) in enumerate(zip(weights, grads)):
+            updater(index * num_device + device, grad, weight)

@@ -17,13 +17,18 @@ y = nd.Custom(x, op_type="square")
 
 import collections
 import inspect
+import itertools
+import warnings
 
 import numpy
 
 __all__ = [
     "CustomOp",
     "CustomOpProp",
+    "NDArrayOp",
+    "NumpyOp",
     "OperatorArguments",
+    "PythonOp",
     "get_all_registered_operators",
     "get_operator_arguments",
     "register",
@@ -172,3 +177,128 @@ def get_operator_arguments(op_name):
 def as_dtypes(types):
     """The dtypes that a description returned, as NumPy's classes."""
     return [numpy.dtype(t).type for t in types]
+
+
+# --- Operators of MXNet's first versions ---
+
+_numbers = itertools.count()
+
+
+class PythonOp:
+    """An operator of symbols in Python; write a CustomOp instead.
+
+    Calling one with symbols gives the symbol of its results; it keeps what it is, so each serves one place in a graph.
+
+    Parameters
+    ----------
+    need_top_grad : bool
+        Whether `backward` reads the gradients of the outputs; not for losses.
+    """
+
+    def __init__(self, need_top_grad=True):
+        self.need_top_grad_ = need_top_grad
+        warnings.warn(f"{type(self).__name__} has been deprecated. Please use CustomOp", stacklevel=2)
+
+    def __call__(self, *args, **kwargs):
+        return self.get_symbol(*args, **kwargs)
+
+    def get_symbol(self, *args, **kwargs):
+        """The symbol of the results for symbols, by position or by the names of `list_arguments`."""
+        from minpy import symbol
+
+        name = f"{type(self).__name__}_{next(_numbers)}"
+        register(name)(_property_of(self))
+        return symbol.Custom(*args, op_type=name, **kwargs)
+
+    def _arrays(self, arrays):
+        """What `forward` and `backward` get for NDArrays."""
+        return arrays
+
+    def forward(self, in_data, out_data):
+        """Compute the outputs: write to the arrays in `out_data`."""
+        out_data[0][:] = in_data[0]
+
+    def backward(self, out_grad, in_data, out_data, in_grad):
+        """Compute the gradients of the inputs: write to the arrays in `in_grad`."""
+        in_grad[0][:] = 1.0
+
+    def infer_shape(self, in_shape):
+        """Shapes of inputs and of outputs, as lists, from those of the inputs."""
+        return in_shape, [in_shape[0]]
+
+    def list_outputs(self):
+        """Names of the outputs."""
+        return ["output"]
+
+    def list_arguments(self):
+        """Names of the inputs."""
+        return ["data"]
+
+    def need_top_grad(self):
+        """Whether `backward` reads the gradients of the outputs."""
+        return self.need_top_grad_
+
+
+class NumpyOp(PythonOp):
+    """A PythonOp whose `forward` and `backward` get NumPy arrays, to write into."""
+
+    def _arrays(self, arrays):
+        return [numpy.asarray(array) for array in arrays]
+
+
+class NDArrayOp(PythonOp):
+    """A PythonOp whose `forward` and `backward` get NDArrays, to write into."""
+
+    def declare_backward_dependency(self, out_grad, in_data, out_data):
+        """What of its arguments `backward` needs; everything is there in any case."""
+        return [*(out_grad if self.need_top_grad() else ()), *in_data, *out_data]
+
+
+def _property_of(python_op):
+    """The description of a PythonOp as a custom operator."""
+
+    class Run(CustomOp):
+        def _call(self, function, outputs, req, others):
+            from minpy import nd
+
+            results = [nd.zeros(array.shape, ctx=array.context, dtype=array.dtype) for array in outputs]
+            function(
+                **{k: python_op._arrays(v) for k, v in others.items()}, results=python_op._arrays(results)
+            )
+            for target, how, result in zip(outputs, req, results):
+                self.assign(target, how, result)
+
+        def forward(self, is_train, req, in_data, out_data, aux):
+            self._call(
+                lambda in_data, results: python_op.forward(in_data=in_data, out_data=results),
+                out_data,
+                req,
+                {"in_data": in_data},
+            )
+
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            self._call(
+                lambda results, **given: python_op.backward(in_grad=results, **given),
+                in_grad,
+                req,
+                {"out_grad": out_grad, "in_data": in_data, "out_data": out_data},
+            )
+
+    class Property(CustomOpProp):
+        def __init__(self):
+            super().__init__(need_top_grad=python_op.need_top_grad())
+
+        def list_arguments(self):
+            return python_op.list_arguments()
+
+        def list_outputs(self):
+            return python_op.list_outputs()
+
+        def infer_shape(self, in_shape):
+            inputs, outputs = python_op.infer_shape([list(shape) for shape in in_shape])
+            return inputs, outputs, []
+
+        def create_operator(self, ctx, in_shapes, in_dtypes):
+            return Run()
+
+    return Property

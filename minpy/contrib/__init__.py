@@ -2,13 +2,14 @@
 
 import importlib
 
-_MODULES = ("autograd", "io", "onnx", "quantization", "svrg_optimization", "tensorboard", "tensorrt", "text")
+_MODULES = ("autograd", "io", "onnx", "quantization", "svrg_optimization", "tensorboard", "text")
 _ELSEWHERE = {
     "amp": "minpy.amp",
     "ndarray": "minpy.nd.contrib",
     "nd": "minpy.nd.contrib",
     "symbol": "minpy.symbol.contrib",
     "sym": "minpy.symbol.contrib",
+    "quant": "minpy.contrib.quantization",
 }
 
 __all__ = [*_MODULES, "amp"]

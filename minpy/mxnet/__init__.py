@@ -14,6 +14,7 @@ import sys
 import minpy
 from minpy.libinfo import __version__
 from minpy.mxnet._finder import Finder, public_module
+from minpy.mxnet._names import complete
 
 __all__ = ["install", "installed", "uninstall"]
 
@@ -53,7 +54,7 @@ def installed():
 def __getattr__(name):
     module = None if name.startswith("_") else public_module(name)
     try:
-        found = importlib.import_module(module) if module else getattr(minpy, name)
+        found = complete(importlib.import_module(module)) if module else getattr(minpy, name)
     except AttributeError:
         raise AttributeError(
             f"module 'mxnet' has no attribute {name!r}: this is minpy {minpy.__version__}, which stands in for MXNet "

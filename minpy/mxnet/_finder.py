@@ -6,6 +6,8 @@ import importlib.machinery
 import importlib.util
 import sys
 
+from minpy.mxnet._names import complete
+
 __all__ = ["Finder", "public_module"]
 
 # MXNet's names for modules that are called otherwise here, and its inner modules where the package around them has
@@ -106,4 +108,4 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     @staticmethod
     def exec_module(module):
         """Puts the module of minpy under the name of MXNet's."""
-        sys.modules[module.__spec__.name] = importlib.import_module(module.__spec__.origin)
+        sys.modules[module.__spec__.name] = complete(importlib.import_module(module.__spec__.origin))

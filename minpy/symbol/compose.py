@@ -5,6 +5,7 @@ import inspect
 from minpy.attribute import AttrScope
 from minpy.base import MXNetError, _Null
 from minpy.name import NameManager
+from minpy.symbol.custom import custom_schema
 from minpy.symbol.node import Node, mark_updates
 from minpy.symbol.schema import HIDDEN_KEYS, schema, text
 
@@ -23,8 +24,14 @@ def compose(operator, hint, args, kwargs):
     args, kwargs
         Of the call: symbols, attributes, and `name` and `attr`.
     """
-    op = schema(operator)
     kwargs = dict(kwargs)
+    if operator in ("Custom", "custom"):
+        settings = {
+            k: v for k, v in kwargs.items() if k not in ("name", "attr") and not isinstance(v, Symbol)
+        }
+        op = custom_schema(settings)
+    else:
+        op = schema(operator)
     name, scope_attributes = kwargs.pop("name", None), AttrScope._current.value.get(kwargs.pop("attr", None))
     inputs, given = _split(op, args, kwargs)
     if op.variadic:

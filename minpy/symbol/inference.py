@@ -141,6 +141,8 @@ def _rule(node, known, results):
     if name in ("_zeros", "_ones", "_full"):
         shape = values.get("shape", ())
         return [], [tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)]
+    if name == "Custom":
+        return node.op.shapes(known)
     if name in ("SoftmaxOutput", "SVMOutput") or name.endswith("RegressionOutput"):
         found = [known[0], _label_shape(name, known, values)]
     elif node.op.variadic or name.startswith("broadcast_"):

@@ -3,6 +3,7 @@
 import json
 
 from minpy.base import MXNetError
+from minpy.symbol.custom import custom_schema
 from minpy.symbol.node import Node, auxiliary_ids, walk
 from minpy.symbol.schema import HIDDEN_KEYS, schema
 
@@ -162,7 +163,7 @@ def _read_node(row, nodes, version, place):
     if row["op"] == "null":
         return Node(None, row["name"], _special(attrs))
     try:
-        op = schema(row["op"])
+        op = custom_schema(attrs) if row["op"] == "Custom" else schema(row["op"])
     except MXNetError as error:
         raise MXNetError(f"{place}: {error}") from None
     edges = [_entry(entry, nodes, f"{place}, input {i}") for i, entry in enumerate(inputs)]

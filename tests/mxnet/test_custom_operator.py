@@ -135,3 +135,47 @@ def test_the_table_of_operators():
     found = mx.operator.get_operator_arguments("Activation")
     assert found.names == ["data", "act_type"]
     assert found.narg == 2
+
+
+# --- PythonOp, NumpyOp, NDArrayOp ---
+
+
+@pytest.mark.filterwarnings("ignore:.*has been deprecated")
+@pytest.mark.parametrize("kind", [mx.operator.NumpyOp, mx.operator.NDArrayOp], ids=["NumpyOp", "NDArrayOp"])
+def test_operators_of_the_first_versions(kind):
+    """MXNet's example: a softmax for which the gradient is p - onehot."""
+
+    class Softmax(kind):
+        def __init__(self):
+            super().__init__(need_top_grad=False)
+
+        def list_arguments(self):
+            return ["data", "label"]
+
+        def infer_shape(self, in_shape):
+            return [in_shape[0], [in_shape[0][0]]], [in_shape[0]]
+
+        def forward(self, in_data, out_data):
+            x, y = in_data[0], out_data[0]
+            assert isinstance(x, numpy.ndarray) == (kind is mx.operator.NumpyOp)
+            values = numpy.asarray(x)
+            e = numpy.exp(values - values.max(axis=1, keepdims=True))
+            y[:] = e / e.sum(axis=1, keepdims=True)
+
+        def backward(self, out_grad, in_data, out_data, in_grad):
+            label = numpy.asarray(in_data[1]).astype(int)
+            values = numpy.array(out_data[0])
+            values[numpy.arange(len(label)), label] -= 1
+            in_grad[0][:] = values
+
+    with pytest.warns(UserWarning, match="has been deprecated. Please use CustomOp"):
+        softmax = Softmax()
+    graph = softmax(data=mx.sym.Variable("data"), name="softmax")
+    assert graph.list_arguments() == ["data", "softmax_label"]
+    executor = graph.simple_bind(mx.cpu(), data=(2, 3))
+    executor.arg_dict["data"][:] = x = mx.nd.array([[1, 2, 3], [0, 0, 1]])
+    executor.arg_dict["softmax_label"][:] = mx.nd.array([2, 0])
+    p = executor.forward(is_train=True)[0].asnumpy()
+    numpy.testing.assert_allclose(p, mx.nd.softmax(x).asnumpy(), rtol=1e-6)
+    executor.backward()
+    numpy.testing.assert_allclose(executor.grad_dict["data"].asnumpy(), p - [[0, 0, 1], [1, 0, 0]], rtol=1e-6)

@@ -171,3 +171,41 @@ def test_classes_where_mxnet_has_them(switched):
     for module in (gluon.block, gluon.parameter):
         with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
             module.Nothing  # noqa: B018
+
+
+def test_names_that_modules_import():
+    """MXNet's modules also have what they import, and conversions for calling C."""
+    import ctypes
+
+    import minpy.mxnet as mx
+
+    assert mx.autograd.NDArray is mx.nd.NDArray and mx.gluon.block.Symbol is mx.sym.Symbol
+    assert mx.model.cpu is mx.cpu and mx.gluon.nn.SymbolBlock is mx.gluon.SymbolBlock
+    assert mx.base.py_str(mx.base.c_str("text").value) == "text"
+    assert list(mx.base.c_array(mx.base.mx_uint, [1, 2])) == [1, 2]
+    assert [s.decode() for s in mx.base.c_str_array(["a", "b"])] == ["a", "b"]
+    assert mx.base.check_call(0) is None
+    with pytest.raises(mx.MXNetError, match="returned -1"):
+        mx.base.check_call(-1)
+    floats = (ctypes.c_float * 4)(1, 2, 3, 4)
+    shared = mx.base.ctypes2numpy_shared(ctypes.cast(floats, mx.base.mx_float_p), (2, 2))
+    floats[3] = 9
+    assert shared.tolist() == [[1, 2], [3, 9]]
+    assert (
+        bytes(mx.base.ctypes2buffer(ctypes.cast(ctypes.c_char_p(b"abc"), ctypes.POINTER(ctypes.c_char)), 2))
+        == b"ab"
+    )
+
+    class Meta(type):
+        pass
+
+    class Made(mx.base.with_metaclass(Meta, dict)):
+        number = 3
+
+        @mx.base.classproperty
+        def twice(cls):
+            return cls.number * 2
+
+    assert type(Made) is Meta and issubclass(Made, dict) and Made.twice == 6
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mx.autograd.nothing

@@ -212,3 +212,63 @@ def test_damaged_files_are_refused_by_name(text, tmp_path):
     path.write_text(text)
     with pytest.raises(MXNetError, match="broken-symbol.json"):
         sym.load(str(path))
+
+
+# --- Custom operators ---
+
+
+@mx.operator.register("scaled_pair")
+class ScaledPair(mx.operator.CustomOpProp):
+    """(data + shift, data * scale); counts its calls in an auxiliary state."""
+
+    def __init__(self, scale="1"):
+        super().__init__()
+        self.scale = float(scale)
+
+    def list_arguments(self):
+        return ["data", "shift"]
+
+    def list_outputs(self):
+        return ["moved", "scaled"]
+
+    def list_auxiliary_states(self):
+        return ["calls"]
+
+    def infer_shape(self, in_shape):
+        return [in_shape[0], [1]], [in_shape[0], in_shape[0]], [[1]]
+
+    def create_operator(self, ctx, in_shapes, in_dtypes):
+        scale = self.scale
+
+        class Run(mx.operator.CustomOp):
+            def forward(self, is_train, req, in_data, out_data, aux):
+                aux[0][:] += 1
+                self.assign(out_data[0], req[0], in_data[0] + in_data[1])
+                self.assign(out_data[1], req[1], in_data[0] * scale)
+
+            def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+                self.assign(in_grad[0], req[0], out_grad[0] + out_grad[1] * scale)
+                self.assign(in_grad[1], req[1], out_grad[0].sum())
+
+        return Run()
+
+
+def test_custom_operators():
+    pair = mx.sym.Custom(mx.sym.Variable("data"), op_type="scaled_pair", scale=3, name="pair")
+    assert pair.list_arguments() == ["data", "pair_shift"] and pair.list_auxiliary_states() == ["pair_calls"]
+    assert pair.list_outputs() == ["pair_moved", "pair_scaled"]
+    assert pair.infer_shape(data=(2, 3)) == ([(2, 3), (1,)], [(2, 3), (2, 3)], [(1,)])
+    for graph in (pair, mx.sym.load_json(pair.tojson())):
+        executor = graph.simple_bind(mx.cpu(), data=(2, 3))
+        executor.arg_dict["data"][:] = 2
+        executor.arg_dict["pair_shift"][:] = 1
+        moved, scaled = executor.forward(is_train=True)
+        assert moved.asnumpy().tolist() == [[3] * 3] * 2 and scaled.asnumpy().tolist() == [[6] * 3] * 2
+        executor.backward([mx.nd.ones((2, 3)), mx.nd.ones((2, 3))])
+        assert executor.grad_dict["data"].asnumpy().tolist() == [[4] * 3] * 2
+        assert executor.grad_dict["pair_shift"].asnumpy().tolist() == [6]
+        assert executor.aux_dict["pair_calls"].asnumpy().tolist() == [1]
+    with pytest.raises(MXNetError, match="Cannot find custom operator no_such"):
+        mx.sym.Custom(mx.sym.Variable("data"), op_type="no_such")
+    with pytest.raises(MXNetError, match="Cannot find custom operator unknown"):
+        mx.sym.load_json(pair.tojson().replace("scaled_pair", "unknown"))

@@ -166,6 +166,19 @@ Array* array_zeros(DType dtype, int ndim, const int64_t* shape) {
   return new_c_order<storage_new_zeroed>(dtype, ndim, shape);
 }
 
+Array* array_new_number(DType dtype) {
+  Array* a = array_alloc(0);
+  if (!a) return nullptr;
+  a->dtype = dtype;
+  a->size = 1;
+  a->offset = 0;
+  a->flags = kCContig | kFContig | kWriteable | kAligned;
+  a->storage = storage_new(static_cast<size_t>(itemsize(dtype)));
+  if (a->storage) return a;
+  raise_no_memory(a);
+  return discard(a);
+}
+
 Array* array_new_deferred(DType dtype, int ndim, const int64_t* shape, const int64_t* strides) {
   Array* a = new_c_order<storage_new_deferred>(dtype, ndim, shape);
   if (!a || !strides) return a;

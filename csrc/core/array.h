@@ -44,9 +44,10 @@ struct Array {
   int64_t dims[2 * kInlineDims];
   PyObject*
       base;  // owned: NumPy's .base (an Array, or whatever owns foreign memory); null for an owner
-  TapeInfo* tape;  // null unless this array was ever part of a gradient computation
+  TapeInfo* tape;  // tape_room, or null unless this array was ever part of a gradient computation
   PyObject* weakrefs;
-  PyObject* extra;  // attribute dict, only for front-end state; normally null
+  PyObject* extra;       // attribute dict, only for front-end state; normally null
+  int64_t tape_room[4];  // the bytes of a TapeInfo
 
   bool c_contiguous() const { return flags & kCContig; }
   bool f_contiguous() const { return flags & kFContig; }
@@ -108,6 +109,7 @@ class ArrayRef {
 // shape).
 Array* array_new(DType dtype, int ndim, const int64_t* shape);
 Array* array_zeros(DType dtype, int ndim, const int64_t* shape);
+Array* array_new_number(DType dtype);  // without dimensions
 Array* array_new_strided(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);
 // The same over bytes that do not exist yet (engine/window.h); null strides: C order.
 Array* array_new_deferred(DType dtype, int ndim, const int64_t* shape, const int64_t* strides);

@@ -18,6 +18,12 @@ inline int numpy_fp_flags(int bits) {
          (bits & 4 ? FE_UNDERFLOW : 0) | (bits & 8 ? FE_INVALID : 0);
 }
 
+// Lets the compiler have computed what lies in `values` before it reads the flags.
+template <class T>
+inline void settle(T& values) {
+  asm volatile("" : "+m"(values));
+}
+
 #if defined(__x86_64__)
 struct FpControl {
   uint32_t mxcsr = __builtin_ia32_stmxcsr() & ~0x3fu;

@@ -24,6 +24,10 @@ ArrayRef positive(const ArrayRef& x) {
   static Ufunc* f = find_ufunc("greater");
   return api::binary(f, x, 0.0);
 }
+template <class T>
+Truth positive(Number<T> x) {
+  return {x.value > 0};
+}
 
 void silu_rule(Vjp& v) {
   ArrayRef x = v.in(0), s = sigmoid(x);
@@ -59,7 +63,7 @@ void gelu_tanh_rule(Vjp& v) {
 
 const OpDef kRows[] = {
     {.name = "relu",
-     .vjp = [](Vjp& v) { v.grad(0, api::where(positive(v.out()), v.g(), 0.0)); },
+     .vjp = [](auto& v) { v.grad(0, where(positive(v.out()), v.g(), 0.0)); },
      .saves = kSaveOut0},
     {.name = "softsign",
      .vjp = [](Vjp& v) { v.grad(0, v.g() * square(1.0 - abs(v.out()))); },

@@ -10,49 +10,49 @@ using namespace expr;
 
 constexpr uint8_t kIn01 = kSaveIn0 | kSaveIn1;
 
-void add_rule(Vjp& v) {
+constexpr auto add_rule = [](auto& v) {
   v.grad(0, v.g());
   v.grad(1, v.g());
-}
+};
 
-void subtract_rule(Vjp& v) {
+constexpr auto subtract_rule = [](auto& v) {
   v.grad(0, v.g());
   if (v.needs(1)) v.grad(1, -v.g());
-}
+};
 
-void multiply_rule(Vjp& v) {
+constexpr auto multiply_rule = [](auto& v) {
   if (v.needs(0)) v.grad(0, v.g() * v.in(1));
   if (v.needs(1)) v.grad(1, v.g() * v.in(0));
-}
+};
 
-void divide_rule(Vjp& v) {
-  ArrayRef g = v.g() / v.in(1);
+constexpr auto divide_rule = [](auto& v) {
+  auto g = v.g() / v.in(1);
   v.grad(0, g);
   if (v.needs(1)) v.grad(1, -(g * v.out()));
-}
+};
 
 // d(a**b)/da is written so that b == 0 gives 0 and not 0 * inf; d/db so that a == 0 gives 0 and not
 // -inf * 0.
-void power_rule(Vjp& v) {
-  ArrayRef a = v.in(0), b = v.in(1);
+constexpr auto power_rule = [](auto& v) {
+  auto a = v.in(0), b = v.in(1);
   if (v.needs(0)) {
-    ArrayRef exponent = api::where(b != 0.0, api::astype(b - 1.0, b->dtype), 1.0);
+    auto exponent = where(b != 0.0, like(b, b - 1.0), 1.0);
     v.grad(0, v.g() * (b * power(a, exponent)));
   }
-  if (v.needs(1)) v.grad(1, v.g() * (v.out() * log(api::where(a != 0.0, a, 1.0))));
-}
+  if (v.needs(1)) v.grad(1, v.g() * (v.out() * log(where(a != 0.0, a, 1.0))));
+};
 
 // NumPy's remainder has the sign of the divisor, fmod's that of the dividend: a - b * floor(a / b)
 // and a - b * trunc(a / b).
-void remainder_rule(Vjp& v) {
+constexpr auto remainder_rule = [](auto& v) {
   v.grad(0, v.g());
   if (v.needs(1)) v.grad(1, -(v.g() * floor(v.in(0) / v.in(1))));
-}
+};
 
-void fmod_rule(Vjp& v) {
+constexpr auto fmod_rule = [](auto& v) {
   v.grad(0, v.g());
   if (v.needs(1)) v.grad(1, -(v.g() * trunc(v.in(0) / v.in(1))));
-}
+};
 
 void divmod_rule(Vjp& v) {
   if (!v.has_g(1)) return;
@@ -82,24 +82,24 @@ void absolute_rule(Vjp& v) {
 }
 
 // Where `first` holds the gradient is the first operand's, elsewhere the second's.
-void choose(Vjp& v, const ArrayRef& first) {
-  if (v.needs(0)) v.grad(0, api::where(first, v.g(), 0.0));
-  if (v.needs(1)) v.grad(1, api::where(first, 0.0, v.g()));
-}
+constexpr auto choose = [](auto& v, const auto& first) {
+  if (v.needs(0)) v.grad(0, where(first, v.g(), 0.0));
+  if (v.needs(1)) v.grad(1, where(first, 0.0, v.g()));
+};
 
 // A tie goes to the first operand, as in MXNet; a NaN gets the gradient because it is the result.
-void maximum_rule(Vjp& v) { choose(v, (v.in(0) >= v.in(1)) | isnan(v.in(0))); }
-void minimum_rule(Vjp& v) { choose(v, (v.in(1) >= v.in(0)) | isnan(v.in(0))); }
-void fmax_rule(Vjp& v) { choose(v, (v.in(0) >= v.in(1)) | isnan(v.in(1))); }
-void fmin_rule(Vjp& v) { choose(v, (v.in(1) >= v.in(0)) | isnan(v.in(1))); }
+constexpr auto maximum_rule = [](auto& v) { choose(v, (v.in(0) >= v.in(1)) | isnan(v.in(0))); };
+constexpr auto minimum_rule = [](auto& v) { choose(v, (v.in(1) >= v.in(0)) | isnan(v.in(0))); };
+constexpr auto fmax_rule = [](auto& v) { choose(v, (v.in(0) >= v.in(1)) | isnan(v.in(1))); };
+constexpr auto fmin_rule = [](auto& v) { choose(v, (v.in(1) >= v.in(0)) | isnan(v.in(1))); };
 
-void copysign_rule(Vjp& v) {
+constexpr auto copysign_rule = [](auto& v) {
   if (v.needs(0)) v.grad(0, v.g() * copysign(1.0, v.in(0)) * copysign(1.0, v.in(1)));
-}
+};
 
-void heaviside_rule(Vjp& v) {
-  if (v.needs(1)) v.grad(1, api::where(v.in(0) == 0.0, v.g(), 0.0));
-}
+constexpr auto heaviside_rule = [](auto& v) {
+  if (v.needs(1)) v.grad(1, where(v.in(0) == 0.0, v.g(), 0.0));
+};
 
 const OpDef kRows[] = {
     {.name = "add", .vjp = add_rule},
@@ -114,16 +114,16 @@ const OpDef kRows[] = {
     {.name = "modf", .vjp = modf_rule},
     {.name = "frexp", .vjp = frexp_rule, .saves = kSaveOut1},
     {.name = "ldexp", .vjp = ldexp_rule, .saves = kSaveIn1},
-    {.name = "negative", .vjp = [](Vjp& v) { v.grad(0, -v.g()); }},
-    {.name = "positive", .vjp = [](Vjp& v) { v.grad(0, v.g()); }},
+    {.name = "negative", .vjp = [](auto& v) { v.grad(0, -v.g()); }},
+    {.name = "positive", .vjp = [](auto& v) { v.grad(0, v.g()); }},
     {.name = "absolute", .vjp = absolute_rule, .saves = kSaveIn0 | kSaveOut0},
-    {.name = "fabs", .vjp = [](Vjp& v) { v.grad(0, v.g() * sign(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "conjugate", .vjp = [](Vjp& v) { v.grad(0, conj(v.g())); }},
+    {.name = "fabs", .vjp = [](auto& v) { v.grad(0, v.g() * sign(v.in(0))); }, .saves = kSaveIn0},
+    {.name = "conjugate", .vjp = [](auto& v) { v.grad(0, conj(v.g())); }},
     {.name = "square",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (2.0 * v.in(0))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (2.0 * v.in(0))); },
      .saves = kSaveIn0},
     {.name = "reciprocal",
-     .vjp = [](Vjp& v) { v.grad(0, -(v.g() * square(v.out()))); },
+     .vjp = [](auto& v) { v.grad(0, -(v.g() * square(v.out()))); },
      .saves = kSaveOut0},
     {.name = "maximum", .vjp = maximum_rule, .saves = kIn01},
     {.name = "minimum", .vjp = minimum_rule, .saves = kIn01},
@@ -131,7 +131,7 @@ const OpDef kRows[] = {
     {.name = "fmin", .vjp = fmin_rule, .saves = kIn01},
     {.name = "copysign", .vjp = copysign_rule, .saves = kIn01},
     {.name = "heaviside", .vjp = heaviside_rule, .saves = kSaveIn0},
-    {.name = "nextafter", .vjp = [](Vjp& v) { v.grad(0, v.g()); }},
+    {.name = "nextafter", .vjp = [](auto& v) { v.grad(0, v.g()); }},
     {.name = "floor", .zero_grad = true},
     {.name = "ceil", .zero_grad = true},
     {.name = "trunc", .zero_grad = true},

@@ -1,8 +1,13 @@
-// Gradient rules read like formulas: operators and functions on ArrayRef over csrc/ops/api.h.
-// Each name finds its operator once, at first use.
+// Gradient rules read like formulas: operators and functions on ArrayRef over csrc/ops/api.h, and
+// on Number, so that a rule written as a generic lambda serves both. Each name finds its operator
+// once, at first use.
 #pragma once
+#include <cmath>
+
 #include "ops/api.h"
 #include "ops/op.h"
+#include "ops/ufunc.h"
+#include "tape/number.h"
 
 namespace mp::expr {
 
@@ -56,5 +61,115 @@ MP_BINARY(ldexp, ldexp)
 
 #undef MP_UNARY
 #undef MP_BINARY
+
+using api::where;
+inline ArrayRef like(const ArrayRef& a, const ArrayRef& b) { return api::astype(b, a->dtype); }
+
+// --- Numbers: arithmetic is the processor's, the rest the operators' loops on one element. ---
+
+template <class T>
+Number<T> operator-(Number<T> a) {
+  return {-a.value};
+}
+#define MP_ARITHMETIC(op)                           \
+  template <class T>                                \
+  Number<T> operator op(Number<T> a, Number<T> b) { \
+    return {a.value op b.value};                    \
+  }                                                 \
+  template <class T>                                \
+  Number<T> operator op(Number<T> a, double b) {    \
+    return {a.value op static_cast<T>(b)};          \
+  }                                                 \
+  template <class T>                                \
+  Number<T> operator op(double a, Number<T> b) {    \
+    return {static_cast<T>(a) op b.value};          \
+  }
+MP_ARITHMETIC(+)
+MP_ARITHMETIC(-)
+MP_ARITHMETIC(*)
+MP_ARITHMETIC(/)
+#undef MP_ARITHMETIC
+
+#define MP_COMPARISON(op)                       \
+  template <class T>                            \
+  Truth operator op(Number<T> a, Number<T> b) { \
+    return {a.value op b.value};                \
+  }                                             \
+  template <class T>                            \
+  Truth operator op(Number<T> a, double b) {    \
+    return {a.value op static_cast<T>(b)};      \
+  }
+MP_COMPARISON(==)
+MP_COMPARISON(!=)
+MP_COMPARISON(>=)
+#undef MP_COMPARISON
+inline Truth operator|(Truth a, Truth b) { return {a.value || b.value}; }
+template <class T>
+Truth isnan(Number<T> a) {
+  return {std::isnan(a.value)};
+}
+
+template <class T>
+Number<T> where(Truth condition, Number<T> a, Number<T> b) {
+  return condition.value ? a : b;
+}
+template <class T>
+Number<T> where(Truth condition, Number<T> a, double b) {
+  return condition.value ? a : Number<T>{static_cast<T>(b)};
+}
+template <class T>
+Number<T> where(Truth condition, double a, Number<T> b) {
+  return condition.value ? Number<T>{static_cast<T>(a)} : b;
+}
+
+template <class T>
+Number<T> like(Number<T>, Number<T> b) {
+  return b;
+}
+template <class T>
+Number<T> square(Number<T> a) {
+  return {a.value * a.value};
+}
+template <class T>
+Number<T> abs(Number<T> a) {
+  return {std::fabs(a.value)};
+}
+template <class T>
+Number<T> conj(Number<T> a) {
+  return a;
+}
+
+template <class T>
+Number<T> sqrt(Number<T> a) {
+  return {std::sqrt(a.value)};
+}
+
+template <class T>
+Number<T> copysign(double a, Number<T> b) {
+  return {std::copysign(static_cast<T>(a), b.value)};
+}
+
+#define MP_NUMBER_UNARY(fn)                \
+  template <class T>                       \
+  Number<T> fn(Number<T> a) {              \
+    static Ufunc* f = find_ufunc(#fn);     \
+    return {number_call<T>(f, {a.value})}; \
+  }
+MP_NUMBER_UNARY(sign)
+MP_NUMBER_UNARY(exp)
+MP_NUMBER_UNARY(exp2)
+MP_NUMBER_UNARY(log)
+MP_NUMBER_UNARY(sin)
+MP_NUMBER_UNARY(cos)
+MP_NUMBER_UNARY(sinh)
+MP_NUMBER_UNARY(cosh)
+MP_NUMBER_UNARY(floor)
+MP_NUMBER_UNARY(trunc)
+#undef MP_NUMBER_UNARY
+template <class T>
+Number<T> power(Number<T> a, Number<T> b) {
+  static Ufunc* f = find_ufunc("power");
+  return {number_call<T>(f, {a.value, b.value})};
+}
 
 }  // namespace mp::expr

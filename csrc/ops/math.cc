@@ -19,26 +19,34 @@ constexpr double kDegree = std::numbers::pi / 180;
 ArrayRef arccosh_slope(const ArrayRef& x) {
   return is_complex(x->dtype) ? sqrt(x - 1.0) * sqrt(x + 1.0) : sqrt(square(x) - 1.0);
 }
+template <class T>
+Number<T> arccosh_slope(Number<T> x) {
+  return sqrt(square(x) - 1.0);
+}
 
 // sqrt(1 - x*x); for complex x with NumPy's side of the branch cuts, which the sign of a zero
 // decides.
 ArrayRef arcsin_slope(const ArrayRef& x) {
   return is_complex(x->dtype) ? sqrt(-(x - 1.0)) * sqrt(x + 1.0) : sqrt(1.0 - square(x));
 }
+template <class T>
+Number<T> arcsin_slope(Number<T> x) {
+  return sqrt(1.0 - square(x));
+}
 
-void arctan2_rule(Vjp& v) {
-  ArrayRef y = v.in(0), x = v.in(1);
-  ArrayRef g = v.g() / (square(x) + square(y));
+constexpr auto arctan2_rule = [](auto& v) {
+  auto y = v.in(0), x = v.in(1);
+  auto g = v.g() / (square(x) + square(y));
   if (v.needs(0)) v.grad(0, g * x);
   if (v.needs(1)) v.grad(1, -(g * y));
-}
+};
 
-void hypot_rule(Vjp& v) {
-  ArrayRef h = v.out();
-  ArrayRef g = v.g() / api::where(h != 0.0, h, 1.0);
+constexpr auto hypot_rule = [](auto& v) {
+  auto h = v.out();
+  auto g = v.g() / where(h != 0.0, h, 1.0);
   if (v.needs(0)) v.grad(0, g * v.in(0));
   if (v.needs(1)) v.grad(1, g * v.in(1));
-}
+};
 
 // The operand that equals the result has weight 1, also where both are infinite.
 template <ArrayRef (*Exp)(const ArrayRef&)>
@@ -52,58 +60,62 @@ void logaddexp_rule(Vjp& v) {
 }
 
 const OpDef kRows[] = {
-    {.name = "exp", .vjp = [](Vjp& v) { v.grad(0, v.g() * v.out()); }, .saves = kSaveOut0},
+    {.name = "exp", .vjp = [](auto& v) { v.grad(0, v.g() * v.out()); }, .saves = kSaveOut0},
     {.name = "exp2",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() * kLn2)); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (v.out() * kLn2)); },
      .saves = kSaveOut0},
     {.name = "expm1",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() + 1.0)); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (v.out() + 1.0)); },
      .saves = kSaveOut0},
-    {.name = "log", .vjp = [](Vjp& v) { v.grad(0, v.g() / v.in(0)); }, .saves = kSaveIn0},
-    {.name = "log2", .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) * kLn2)); }, .saves = kSaveIn0},
-    {.name = "log10",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) * kLn10)); },
+    {.name = "log", .vjp = [](auto& v) { v.grad(0, v.g() / v.in(0)); }, .saves = kSaveIn0},
+    {.name = "log2",
+     .vjp = [](auto& v) { v.grad(0, v.g() / (v.in(0) * kLn2)); },
      .saves = kSaveIn0},
-    {.name = "log1p", .vjp = [](Vjp& v) { v.grad(0, v.g() / (v.in(0) + 1.0)); }, .saves = kSaveIn0},
-    {.name = "sqrt", .vjp = [](Vjp& v) { v.grad(0, v.g() * 0.5 / v.out()); }, .saves = kSaveOut0},
+    {.name = "log10",
+     .vjp = [](auto& v) { v.grad(0, v.g() / (v.in(0) * kLn10)); },
+     .saves = kSaveIn0},
+    {.name = "log1p",
+     .vjp = [](auto& v) { v.grad(0, v.g() / (v.in(0) + 1.0)); },
+     .saves = kSaveIn0},
+    {.name = "sqrt", .vjp = [](auto& v) { v.grad(0, v.g() * 0.5 / v.out()); }, .saves = kSaveOut0},
     {.name = "cbrt",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / (3.0 * square(v.out()))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / (3.0 * square(v.out()))); },
      .saves = kSaveOut0},
-    {.name = "sin", .vjp = [](Vjp& v) { v.grad(0, v.g() * cos(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "cos", .vjp = [](Vjp& v) { v.grad(0, -(v.g() * sin(v.in(0)))); }, .saves = kSaveIn0},
+    {.name = "sin", .vjp = [](auto& v) { v.grad(0, v.g() * cos(v.in(0))); }, .saves = kSaveIn0},
+    {.name = "cos", .vjp = [](auto& v) { v.grad(0, -(v.g() * sin(v.in(0)))); }, .saves = kSaveIn0},
     {.name = "tan",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (square(v.out()) + 1.0)); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (square(v.out()) + 1.0)); },
      .saves = kSaveOut0},
     {.name = "arcsin",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / arcsin_slope(v.in(0))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / arcsin_slope(v.in(0))); },
      .saves = kSaveIn0},
     {.name = "arccos",
-     .vjp = [](Vjp& v) { v.grad(0, -(v.g() / arcsin_slope(v.in(0)))); },
+     .vjp = [](auto& v) { v.grad(0, -(v.g() / arcsin_slope(v.in(0)))); },
      .saves = kSaveIn0},
     {.name = "arctan",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / (square(v.in(0)) + 1.0)); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / (square(v.in(0)) + 1.0)); },
      .saves = kSaveIn0},
-    {.name = "sinh", .vjp = [](Vjp& v) { v.grad(0, v.g() * cosh(v.in(0))); }, .saves = kSaveIn0},
-    {.name = "cosh", .vjp = [](Vjp& v) { v.grad(0, v.g() * sinh(v.in(0))); }, .saves = kSaveIn0},
+    {.name = "sinh", .vjp = [](auto& v) { v.grad(0, v.g() * cosh(v.in(0))); }, .saves = kSaveIn0},
+    {.name = "cosh", .vjp = [](auto& v) { v.grad(0, v.g() * sinh(v.in(0))); }, .saves = kSaveIn0},
     {.name = "tanh",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (1.0 - square(v.out()))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (1.0 - square(v.out()))); },
      .saves = kSaveOut0},
     {.name = "arcsinh",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / sqrt(square(v.in(0)) + 1.0)); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / sqrt(square(v.in(0)) + 1.0)); },
      .saves = kSaveIn0},
     {.name = "arccosh",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / arccosh_slope(v.in(0))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / arccosh_slope(v.in(0))); },
      .saves = kSaveIn0},
     {.name = "arctanh",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() / (1.0 - square(v.in(0)))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() / (1.0 - square(v.in(0)))); },
      .saves = kSaveIn0},
     {.name = "sigmoid",
-     .vjp = [](Vjp& v) { v.grad(0, v.g() * (v.out() * (1.0 - v.out()))); },
+     .vjp = [](auto& v) { v.grad(0, v.g() * (v.out() * (1.0 - v.out()))); },
      .saves = kSaveOut0},
-    {.name = "deg2rad", .vjp = [](Vjp& v) { v.grad(0, v.g() * kDegree); }},
-    {.name = "radians", .vjp = [](Vjp& v) { v.grad(0, v.g() * kDegree); }},
-    {.name = "rad2deg", .vjp = [](Vjp& v) { v.grad(0, v.g() / kDegree); }},
-    {.name = "degrees", .vjp = [](Vjp& v) { v.grad(0, v.g() / kDegree); }},
+    {.name = "deg2rad", .vjp = [](auto& v) { v.grad(0, v.g() * kDegree); }},
+    {.name = "radians", .vjp = [](auto& v) { v.grad(0, v.g() * kDegree); }},
+    {.name = "rad2deg", .vjp = [](auto& v) { v.grad(0, v.g() / kDegree); }},
+    {.name = "degrees", .vjp = [](auto& v) { v.grad(0, v.g() / kDegree); }},
     {.name = "arctan2", .vjp = arctan2_rule, .saves = kIn01},
     {.name = "hypot", .vjp = hypot_rule, .saves = kIn01 | kSaveOut0},
     {.name = "logaddexp", .vjp = logaddexp_rule<exp>, .saves = kIn01 | kSaveOut0},

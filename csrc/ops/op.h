@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -42,7 +43,36 @@ class Attrs {
 };
 
 class Vjp;  // tape/vjp.h: what a gradient rule sees
-using VjpFn = void (*)(Vjp&);
+template <class T>
+class NumberVjp;  // tape/number.h: the same of an operator on numbers
+
+// A gradient rule. One that is written as a generic lambda over operations that numbers have as
+// well as arrays also serves NumberNodes directly; the others get arrays without dimensions there.
+class VjpRule {
+ public:
+  constexpr VjpRule() = default;
+  template <class F>
+  constexpr VjpRule(F rule) : arrays_(rule) {
+    if constexpr (!std::is_pointer_v<F> && std::is_invocable_v<F, NumberVjp<float>&>) {
+      single_ = rule;
+      double_ = rule;
+    }
+  }
+  explicit operator bool() const { return arrays_; }
+  void operator()(Vjp& v) const { arrays_(v); }
+  template <class T>
+  auto* for_numbers() const {
+    if constexpr (std::is_same_v<T, float>)
+      return single_;
+    else
+      return double_;
+  }
+
+ private:
+  void (*arrays_)(Vjp&) = nullptr;
+  void (*single_)(NumberVjp<float>&) = nullptr;
+  void (*double_)(NumberVjp<double>&) = nullptr;
+};
 
 // Which values the tape keeps for the gradient rule.
 enum Saves : uint8_t {
@@ -57,7 +87,7 @@ enum Saves : uint8_t {
 
 struct OpDef {
   const char* name;
-  VjpFn vjp = nullptr;  // null with zero_grad false: backward raises, naming the operator
+  VjpRule vjp = {};  // none with zero_grad false: backward raises, naming the operator
   uint8_t saves = kSaveNone;
   bool crosswise = false;  // of two inputs, each is saved for the gradient of the other alone
   bool zero_grad =

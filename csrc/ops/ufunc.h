@@ -32,6 +32,15 @@ struct Loop {
   mutable float element_ns = 0;  // of a large call on one thread; 0: not measured yet
 };
 
+// How an operator computes one element of float32 or float64 from operands of that dtype: an inner
+// loop of ours, or plain arithmetic.
+struct NumberLoop {
+  cpu::LoopFn fn = nullptr;  // null: neither, the general path must do it
+  void* data = nullptr;
+  char arithmetic = 0;  // '+', '-', '*', '/'
+  bool known = false;
+};
+
 struct Ufunc {
   PyObject_HEAD vectorcallfunc vectorcall;
   const char* name;
@@ -43,6 +52,7 @@ struct Ufunc {
   std::vector<uint16_t>* resolved;
   std::unordered_map<uint32_t, uint16_t>* reductions;  // (array dtype, requested dtype) to the same
   int64_t calls;
+  NumberLoop numbers[2];  // float32, float64
 
   int nargs() const { return nin + nout; }
 };
@@ -55,6 +65,29 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes);
 // The loop that f.reduce uses for an array of dtype `in`; `requested` is Invalid without a dtype
 // argument.
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested);
+void find_number_loop(Ufunc* f, DType dtype);
+inline const NumberLoop& number_loop(Ufunc* f, DType dtype) {  // F32 or F64
+  const NumberLoop& loop = f->numbers[dtype == DType::F64];
+  if (!loop.known) [[unlikely]]
+    find_number_loop(f, dtype);
+  return loop;
+}
+// The operator on numbers, for gradient rules. Raises a flag when it has no such loop.
+template <class T, int n>
+T number_call(Ufunc* f, const T (&in)[n]) {
+  const NumberLoop& loop = number_loop(f, sizeof(T) == 4 ? DType::F32 : DType::F64);
+  T out{};
+  if (!loop.fn) return fp_raise(FE_INVALID), out;
+  char* args[n + 1];
+  intptr_t count = 1, steps[n + 1];
+  for (int i = 0; i <= n; ++i) {
+    args[i] =
+        i < n ? reinterpret_cast<char*>(const_cast<T*>(in + i)) : reinterpret_cast<char*>(&out);
+    steps[i] = sizeof(T);
+  }
+  loop.fn(args, &count, steps, loop.data);
+  return out;
+}
 void load_loops(Ufunc* f);
 void forget_loops();       // resolve all anew: the policy changed
 PyObject* ufunc_counts();  // a dict from name to the number of calls
@@ -68,6 +101,12 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs);
 // The same without `outs` for the everyday operands (ops/ufunc_plain.cc); null without an error
 // set: the general path must do it.
 PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs);
+// The same for operands that are single numbers (ops/ufunc_number.cc). False: they are not; else
+// the result, which is null with an error set.
+bool ufunc_call_number(Ufunc* f, PyObject* const* inputs, PyObject*& result);
+// A Python float or int as one element of the loop's dtype; false when the general path must see to
+// it.
+bool encode_number(PyObject* number, DType want, char* to);
 // sum = f(sum, value) for everyday operands of one shape and dtype that the tape does not know;
 // false: the general path must do it. Throws PythonError.
 bool ufunc_accumulate_plain(Ufunc* f, Array* sum, Array* value);

@@ -2,7 +2,6 @@
 // that are dense, of one shape and of the loop's own dtypes, or a number beside one; a fresh
 // output.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "core/error.h"
@@ -118,29 +117,6 @@ PyObject* call_unary(Ufunc* f, PyObject* x) {
   return run_plain(f, loop, &a, a, data, steps);
 }
 
-// A Python number as one element of the loop's dtype; false when the general path must see to it.
-bool encode(PyObject* number, DType want, char* to) {
-  double v;
-  if (PyFloat_CheckExact(number)) {
-    v = PyFloat_AS_DOUBLE(number);
-  } else {
-    int overflow;
-    const int64_t i = PyLong_AsLongLongAndOverflow(number, &overflow);
-    constexpr int64_t kExact = int64_t{1} << 24;
-    if (overflow || i > kExact || i < -kExact) return false;
-    if (want == DType::I64) return std::memcpy(to, &i, 8), true;
-    v = static_cast<double>(i);
-  }
-  const float single = static_cast<float>(v);
-  if (want == DType::F64)
-    std::memcpy(to, &v, 8);
-  else if (want == DType::F32 && (std::isfinite(single) || !std::isfinite(v)))
-    std::memcpy(to, &single, 4);
-  else
-    return false;
-  return true;
-}
-
 PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
   Array* arrays[2] = {};
   bool repeated[2] = {true, true};
@@ -173,7 +149,7 @@ PyObject* call_binary(Ufunc* f, PyObject* const* operands) {
   for (int i = 0; i < 2; ++i) {
     steps[i] = repeated[i] ? 0 : itemsize(loop->types[i]);
     if (arrays[i] ? arrays[i]->dtype != loop->types[i]
-                  : !encode(operands[i], loop->types[i], scalar))
+                  : !encode_number(operands[i], loop->types[i], scalar))
       return nullptr;
   }
   return run_plain(f, loop, arrays, like, data, steps);
@@ -197,6 +173,8 @@ bool ufunc_accumulate_plain(Ufunc* f, Array* sum, Array* value) {
 }
 
 PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs) {
+  PyObject* result;
+  if (ufunc_call_number(f, inputs, result)) return result;
   return f->nin == 1 ? call_unary(f, inputs[0]) : f->nin == 2 ? call_binary(f, inputs) : nullptr;
 }
 

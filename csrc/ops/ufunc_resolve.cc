@@ -129,6 +129,23 @@ const Loop* resolve_loop(Ufunc* f, const uint8_t* codes) {
   return found >= kFirstLoop ? &(*f->loops)[found - kFirstLoop] : nullptr;
 }
 
+void find_number_loop(Ufunc* f, DType dtype) {
+  NumberLoop& found = f->numbers[dtype == DType::F64];
+  found = {.known = true};
+  if (f->nin > 2 || f->nout != 1) return;
+  const uint8_t code = static_cast<uint8_t>(dtype), codes[2] = {code, code};
+  const Loop* loop = resolve_loop(f, codes);
+  if (!loop || loop->borrowed || loop->types[0] != dtype || loop->types[f->nin - 1] != dtype ||
+      loop->types[f->nin] != dtype)
+    return;
+  constexpr std::pair<std::string_view, char> kArithmetic[] = {
+      {"add", '+'}, {"subtract", '-'}, {"multiply", '*'}, {"divide", '/'}};
+  for (auto [name, sign] : kArithmetic)
+    if (name == f->name) found.arithmetic = sign;
+  found.fn = loop->fn;
+  found.data = loop->data;
+}
+
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested) {
   if (current_policy() == Policy::OnlyNumPy) return nullptr;
   uint32_t key = static_cast<uint32_t>(index(in)) << 8 | static_cast<uint8_t>(requested);

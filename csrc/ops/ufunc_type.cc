@@ -207,6 +207,7 @@ Ufunc* ufunc_new(const char* name, PyObject* numpy) {
   f->op = OpDef{name};
   f->numpy = Py_NewRef(numpy);
   f->calls = 0;
+  std::ranges::fill(f->numbers, NumberLoop{});
   load_loops(f);
   return f;
 }
@@ -246,6 +247,7 @@ void forget_loops() {
   for (auto& [name, f] : registry()) {
     std::fill(f->resolved->begin(), f->resolved->end(), 0);
     f->reductions->clear();
+    std::ranges::fill(f->numbers, NumberLoop{});
   }
 }
 

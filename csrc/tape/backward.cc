@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "core/arena.h"
+#include "engine/profiler.h"
 #include "ops/api.h"
+#include "ops/ufunc.h"
 #include "tape/errors.h"
+#include "tape/number.h"
 #include "tape/tape.h"
 #include "tape/view.h"
 
@@ -25,11 +28,19 @@ constexpr const char* kNotInGraph =
   throw PythonError{};
 }
 
+// A node's place in the pass.
+struct Place {
+  Node* node;
+  uint32_t first_sum;   // where its outputs' cotangents are in sums_
+  uint32_t first_edge;  // where its inputs are in edge_sum_
+  bool useful;          // it is a target or leaf that wants its gradient, or leads to one
+  bool target;
+};
+
 class Pass {
  public:
   Pass(std::span<const Edge> heads, std::span<const Edge> targets, BackwardOptions options)
       : heads_(heads), targets_(targets), options_(options) {
-    order_.reserve(16);
     for (const Edge& e : heads)
       if (!e || e.node->consumed) fail(kNotInGraph);
     collect();
@@ -42,45 +53,47 @@ class Pass {
 
  private:
   void collect();
+  void place_newest_first(const ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest);
   void resolve();
-  bool wanted(const Node* n) const;
-  void take_results(size_t k);
+  void mark_useful();
+  void take_results(const Place& p);
   void store_sparse(Node* n, const ArrayRef& dense);
-  void run_rule(size_t k);
-  bool add_view(size_t k, Node* n);
+  bool runs_numbers() const { return !options_.create_graph && !profiler::on(); }
+  template <class T>
+  bool run_number_rule(const Place& p);
+  void run_rule(const Place& p);
+  bool add_view(const Place& p);
   void consume(Node* n);
 
   std::span<const Edge> heads_, targets_;
   BackwardOptions options_;
-  Arena<2048> arena_;
-  ArenaVector<Node*> order_{arena_.get()};  // newest first
-  ArenaVector<size_t> first_sum_{
-      arena_.get()};  // per node: where its outputs' cotangents are in sums_
-  ArenaVector<size_t> first_edge_{arena_.get()};  // per node: where its inputs are in edge_sum_
-  ArenaVector<int64_t> edge_sum_{
+  Arena<32768> arena_;
+  ArenaVector<Place> places_{arena_.get()};  // newest first
+  ArenaVector<int32_t> edge_sum_{
       arena_.get()};  // per input: index into sums_, or -1 when nobody wants the gradient
-  ArenaVector<uint8_t> useful_{arena_.get()};  // per node: it is wanted, or leads to one that is
-  ArenaVector<ArrayRef> sums_{arena_.get()};
-  ArenaVector<uint8_t> owned_{
-      arena_.get()};  // per sum: a buffer made here, that may be added to in place
+  ArenaVector<Cotangent> sums_{arena_.get()};
   ArenaVector<size_t> head_sum_{arena_.get()}, target_sum_{arena_.get()};
   std::vector<ArrayRef> results_;
   SparseParts sparse_;
 };
 
-void sort_newest_first(ArenaVector<Node*>& nodes) {
-  auto newer = [](const Node* a, const Node* b) { return a->seq > b->seq; };
-  if (nodes.empty() || std::is_sorted(nodes.begin(), nodes.end(), newer)) return;
-  uint64_t lowest = UINT64_MAX, highest = 0;
-  for (const Node* n : nodes) {
-    lowest = std::min(lowest, n->seq);
-    highest = std::max(highest, n->seq);
+void Pass::place_newest_first(const ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest) {
+  places_.reserve(found.size());
+  auto add = [&](Node* n) {
+    n->slot = static_cast<uint32_t>(places_.size());
+    places_.push_back({n, 0, 0, false, false});
+  };
+  if (highest - lowest > 4 * found.size()) {
+    ArenaVector<Node*> sorted(found, arena_.get());
+    std::ranges::sort(sorted, std::greater{}, &Node::seq);
+    for (Node* n : sorted) add(n);
+    return;
   }
-  if (highest - lowest > 4 * nodes.size()) return std::sort(nodes.begin(), nodes.end(), newer);
   // Numbers of one computation are nearly without gaps: each node has a place.
-  ArenaVector<Node*> places(highest - lowest + 1, nullptr, nodes.get_allocator());
-  for (Node* n : nodes) places[highest - n->seq] = n;
-  std::copy_if(places.begin(), places.end(), nodes.begin(), [](Node* n) { return n != nullptr; });
+  ArenaVector<Node*> by_age(highest - lowest + 1, nullptr, arena_.get());
+  for (Node* n : found) by_age[highest - n->seq] = n;
+  for (Node* n : by_age)
+    if (n) add(n);
 }
 
 // Gathers the nodes below the heads. Nodes older than every target cannot lead to one.
@@ -92,80 +105,85 @@ void Pass::collect() {
       if (t) oldest = std::min(oldest, t.node->seq);
   }
   const uint64_t mark = ++current_mark;
+  uint64_t lowest = UINT64_MAX, highest = 0;
+  ArenaVector<Node*> found(arena_.get());
+  found.reserve(128);
   auto visit = [&](Node* n) {
     if (!n || n->mark == mark || n->seq < oldest) return;
     n->mark = mark;
-    order_.push_back(n);
+    lowest = std::min(lowest, n->seq);
+    highest = std::max(highest, n->seq);
+    found.push_back(n);
   };
   for (const Edge& h : heads_) visit(h.node.get());
-  for (size_t k = 0; k < order_.size(); ++k)
-    for (const Edge& e : order_[k]->inputs()) visit(e.node.get());
-  sort_newest_first(order_);
-}
-
-bool Pass::wanted(const Node* n) const {
-  if (targets_.empty())
-    return n->op == &op_leaf && static_cast<const LeafExtra&>(*n->extra).req != kReqNull;
-  return std::any_of(targets_.begin(), targets_.end(),
-                     [&](const Edge& t) { return t.node.get() == n; });
+  for (size_t k = 0; k < found.size(); ++k)
+    for (const Edge& e : found[k]->inputs()) visit(e.node.get());
+  if (!found.empty()) place_newest_first(found, lowest, highest);
 }
 
 // Fixes, before any rule runs (a rule may start a pass of its own), which sum each input adds to.
 void Pass::resolve() {
-  const size_t count = order_.size();
-  first_sum_.resize(count);
-  first_edge_.resize(count);
-  useful_.resize(count);
-  size_t sums = 0, edges = 0;
-  for (size_t k = 0; k < count; ++k) {
-    order_[k]->slot = static_cast<int64_t>(k);
-    first_sum_[k] = sums;
-    first_edge_[k] = edges;
-    sums += order_[k]->nout;
-    edges += order_[k]->nin;
+  uint32_t sums = 0, edges = 0;
+  for (Place& p : places_) {
+    p.first_sum = sums;
+    p.first_edge = edges;
+    sums += p.node->nout;
+    edges += p.node->nin;
   }
   sums_.resize(sums);
-  owned_.resize(sums);
-  edge_sum_.assign(edges, -1);
-  for (size_t k = count; k-- > 0;) {
-    Node* n = order_[k];
-    bool leads = wanted(n);
-    for (uint32_t i = 0; i < n->nin; ++i) {
-      const Edge& e = n->edges[i];
-      if (!e || e.node->mark != current_mark || !useful_[e.node->slot]) continue;
-      edge_sum_[first_edge_[k] + i] = static_cast<int64_t>(first_sum_[e.node->slot] + e.out);
-      leads = true;
-    }
-    useful_[k] = leads;
-  }
-  auto sum_of = [&](const Edge& e) { return first_sum_[e.node->slot] + e.out; };
-  for (const Edge& h : heads_)
-    head_sum_.push_back(h.node->mark == current_mark ? sum_of(h) : SIZE_MAX);
-  for (const Edge& t : targets_)
-    target_sum_.push_back(t && t.node->mark == current_mark ? sum_of(t) : SIZE_MAX);
+  edge_sum_.resize(edges);
+  mark_useful();
+  auto sum_of = [&](const Edge& e) {
+    const bool found = e && e.node->mark == current_mark;
+    return found ? places_[e.node->slot].first_sum + e.out : SIZE_MAX;
+  };
+  for (const Edge& h : heads_) head_sum_.push_back(sum_of(h));
+  for (const Edge& t : targets_) target_sum_.push_back(sum_of(t));
   results_.resize(targets_.size());
 }
 
+void Pass::mark_useful() {
+  for (const Edge& t : targets_)
+    if (t && t.node->mark == current_mark) places_[t.node->slot].target = true;
+  for (size_t k = places_.size(); k-- > 0;) {
+    Place& p = places_[k];
+    const Node* n = p.node;
+    p.useful = p.target || (targets_.empty() && n->op == &op_leaf &&
+                            static_cast<const LeafExtra&>(*n->extra).req != kReqNull);
+    for (uint32_t i = 0; i < n->nin; ++i) {
+      const Edge& e = n->edges[i];
+      const Place* from = e && e.node->mark == current_mark ? &places_[e.node->slot] : nullptr;
+      const bool leads = from && from->useful;
+      edge_sum_[p.first_edge + i] = leads ? static_cast<int32_t>(from->first_sum + e.out) : -1;
+      p.useful |= leads;
+    }
+  }
+}
+
 void Pass::seed(std::span<const ArrayRef> head_grads) {
-  static Ufunc* add = find_ufunc("add");
   bool any = false;
   for (size_t i = 0; i < heads_.size(); ++i) {
-    if (head_sum_[i] == SIZE_MAX || !useful_[heads_[i].node->slot]) continue;
+    Node* n = heads_[i].node.get();
+    if (head_sum_[i] == SIZE_MAX || !places_[n->slot].useful) continue;
     any = true;
-    const Meta& meta = heads_[i].node->outs[heads_[i].out];
+    const Meta& meta = n->outs[heads_[i].out];
+    Cotangent& sum = sums_[head_sum_[i]];
     ArrayRef g = head_grads[i];
+    if (!g && !sum && n->is_number() && runs_numbers()) {
+      n->number == DType::F32 ? sum.set_number(1.0f) : sum.set_number(1.0);
+      continue;
+    }
     if (!g) g = api::full(meta.dtype, meta.shape.span(), 1.0);
     if (g->dtype != meta.dtype) g = api::astype(g, meta.dtype);
-    ArrayRef& sum = sums_[head_sum_[i]];
-    sum = sum ? api::binary(add, sum, g) : g;
+    sum.add(std::move(g));
   }
   if (!any && targets_.empty())
     fail("There are no inputs in computation graph that require gradients.");
 }
 
-void Pass::take_results(size_t k) {
+void Pass::take_results(const Place& p) {
   for (size_t t = 0; t < targets_.size(); ++t)
-    if (targets_[t].node.get() == order_[k]) results_[t] = sums_[target_sum_[t]];
+    if (targets_[t].node.get() == p.node) results_[t] = sums_[target_sum_[t]].array();
 }
 
 // Whether nobody else can see the array or its bytes.
@@ -204,17 +222,52 @@ void Pass::store_sparse(Node* n, const ArrayRef& dense) {
 }
 
 // Gradients of many slices of one array add up in one buffer instead of one array of zeros each.
-bool Pass::add_view(size_t k, Node* n) {
-  if (n->op != &op_view || options_.create_graph) return false;
-  const int64_t target = edge_sum_[first_edge_[k]];
-  ArrayRef& sum = sums_[target];
-  if (!sum || !owned_[target]) return false;
-  return view_scatter_add(sum.get(), sums_[first_sum_[k]],
-                          static_cast<const ViewExtra&>(*n->extra));
+bool Pass::add_view(const Place& p) {
+  if (p.node->op != &op_view || options_.create_graph) return false;
+  Cotangent& sum = sums_[edge_sum_[p.first_edge]];
+  return sum.private_buffer && view_scatter_add(sum.array().get(), sums_[p.first_sum].array(),
+                                                static_cast<const ViewExtra&>(*p.node->extra));
 }
 
-void Pass::run_rule(size_t k) {
-  Node* n = order_[k];
+// The rule of a NumberNode on numbers. False, and nothing done, when there is none, when what
+// flowed in is an array, or when a flag is up afterwards: the rule on arrays reports it.
+template <class T>
+bool Pass::run_number_rule(const Place& p) {
+  const auto rule = p.node->op->vjp.for_numbers<T>();
+  const Cotangent& g = sums_[p.first_sum];
+  if (!rule || !g.is_number()) return false;
+  const int32_t* targets = edge_sum_.data() + p.first_edge;
+  NumberVjp<T> v(as_number_node(*p.node), g.number<T>(), targets);
+  rule(v);
+  T sums[NumberNode::kMaxInputs] = {};
+  const int nin = static_cast<int>(p.node->nin);
+  for (int i = 0; i < nin; ++i) {
+    const T* value = v.given(i);
+    if (!value) continue;
+    const Cotangent& sum = sums_[targets[i]];
+    if (i && v.given(0) && targets[0] == targets[i])
+      sums[i] = sums[0] + *value;
+    else
+      sums[i] = sum.is_number() ? sum.number<T>() + *value : *value;
+  }
+  settle(sums);
+  if (fp_raised_sse()) return false;
+  for (int i = 0; i < nin; ++i) {
+    if (!v.given(i)) continue;
+    Cotangent& sum = sums_[targets[i]];
+    if (sum.is_number() || !sum) {
+      sum.set_number(sums[i]);
+    } else {
+      Cotangent value;
+      value.set_number(*v.given(i));
+      sum.add(value.array());
+    }
+  }
+  return true;
+}
+
+void Pass::run_rule(const Place& p) {
+  Node* n = p.node;
   if (n->consumed) fail(kNotInGraph);
   if (!n->op->vjp) {
     PyErr_Format(mxnet_error(),
@@ -223,16 +276,21 @@ void Pass::run_rule(size_t k) {
                  n->op->name);
     throw PythonError{};
   }
-  if (add_view(k, n)) return;
-  const int64_t* edge_sums = edge_sum_.data() + first_edge_[k];
-  const bool fresh_view = n->op == &op_view && !sums_[edge_sums[0]];
+  if (n->is_number() && runs_numbers() &&
+      (n->number == DType::F32 ? run_number_rule<float>(p) : run_number_rule<double>(p)))
+    return;
+  if (add_view(p)) return;
+  const int32_t* targets = edge_sum_.data() + p.first_edge;
+  const bool fresh_view = n->op == &op_view && !sums_[targets[0]];
   const bool arrays_only = !targets_.empty() || options_.create_graph;
-  Vjp v(*n, sums_.data() + first_sum_[k], edge_sums, sums_, arrays_only ? nullptr : &sparse_);
+  Vjp v(*n, sums_.data() + p.first_sum, targets, sums_.data(), arrays_only ? nullptr : &sparse_);
   n->op->vjp(v);
   // The first slice's gradient is a fresh block, unless the view was the whole array (then it may
   // be g itself).
-  if (fresh_view && sums_[edge_sums[0]])
-    owned_[edge_sums[0]] = sums_[edge_sums[0]]->storage != sums_[first_sum_[k]]->storage;
+  if (fresh_view && sums_[targets[0]]) {
+    Cotangent& sum = sums_[targets[0]];
+    sum.private_buffer = sum.array()->storage != sums_[p.first_sum].array()->storage;
+  }
 }
 
 void Pass::consume(Node* n) {
@@ -245,27 +303,26 @@ void Pass::consume(Node* n) {
 
 void Pass::sweep() {
   RecordingScope scope(options_.create_graph);
-  for (size_t k = 0; k < order_.size(); ++k) {
-    Node* n = order_[k];
-    if (!useful_[k]) continue;
-    auto sums = std::span(sums_).subspan(first_sum_[k], n->nout);
+  for (const Place& p : places_) {
+    if (!p.useful) continue;
+    Node* n = p.node;
+    auto sums = std::span(sums_).subspan(p.first_sum, n->nout);
     if (n->op == &op_leaf && targets_.empty() && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
-      store_sparse(n, sums[0]);
-      sums[0] = {};
+      store_sparse(n, sums[0].array());
+      sums[0].clear();
       continue;
     }
-    if (std::none_of(sums.begin(), sums.end(), [](const ArrayRef& a) { return bool(a); })) continue;
-    if (targets_.empty()) {
-      if (n->op == &op_leaf) store_leaf(static_cast<LeafExtra&>(*n->extra), sums[0]);
-    } else {
-      take_results(k);
-    }
-    auto inputs = std::span(edge_sum_).subspan(first_edge_[k], n->nin);
-    if (std::any_of(inputs.begin(), inputs.end(), [](int64_t s) { return s >= 0; })) {
-      run_rule(k);
+    if (std::none_of(sums.begin(), sums.end(), [](const Cotangent& c) { return bool(c); }))
+      continue;
+    if (p.target) take_results(p);
+    if (n->op == &op_leaf && targets_.empty())
+      store_leaf(static_cast<LeafExtra&>(*n->extra), sums[0].array());
+    auto inputs = std::span(edge_sum_).subspan(p.first_edge, n->nin);
+    if (std::any_of(inputs.begin(), inputs.end(), [](int32_t s) { return s >= 0; })) {
+      run_rule(p);
       consume(n);
     }
-    for (ArrayRef& a : sums) a = {};
+    for (Cotangent& c : sums) c.clear();
   }
   if (options_.retain_graph || options_.create_graph) return;
   for (const Edge& h : heads_)

@@ -15,20 +15,6 @@ namespace {
 
 const OpDef op_identity{.name = "identity", .vjp = [](Vjp& v) { v.grad(0, v.g()); }};
 
-// Infos without an array, kept for reuse.
-union SpareInfo {
-  SpareInfo* next;
-  TapeInfo info;
-  SpareInfo() {}
-  ~SpareInfo() {}
-};
-SpareInfo* spare_infos = nullptr;
-
-TapeInfo* info_new() {
-  SpareInfo* spare = spare_infos ? std::exchange(spare_infos, spare_infos->next) : new SpareInfo;
-  return new (&spare->info) TapeInfo();
-}
-
 // What the tape keeps of an input: the array, unless it is a view. A view keeps its root alive, and
 // the root's history may come to include the node that saves the view (y[1] = f(y[0])): a cycle.
 Array* keepable(Array* a) {
@@ -39,15 +25,9 @@ Array* keepable(Array* a) {
 
 }  // namespace
 
-void release(TapeInfo* info) {
-  info->~TapeInfo();  // which may release others
-  SpareInfo* spare = reinterpret_cast<SpareInfo*>(info);
-  spare->next = std::exchange(spare_infos, spare);
-}
-
 void set_edge(Array* a, Edge edge) {
   if (a->base) a->flags |= kDetached;
-  if (!a->tape) a->tape = info_new();
+  if (!a->tape) make_info(a);
   a->tape->edge = std::move(edge);
   a->tape->source = {};
 }
@@ -57,7 +37,7 @@ Edge edge_of_view(Array* view, Array* root) {
   if (!source) return {};
   if (array_same_view(view, root)) return source;
   if (!is_inexact(view->dtype)) return {};
-  if (!view->tape) view->tape = info_new();
+  if (!view->tape) make_info(view);
   if (!(view->tape->source == source)) {
     view->tape->edge = {make_view_node(source, root, view)};
     view->tape->source = source;
@@ -66,7 +46,8 @@ Edge edge_of_view(Array* view, Array* root) {
 }
 
 NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) {
-  NodeRef node = NodeRef::steal(node_new(op, ins.size()));
+  ArrayNode* made = node_new(op, ins.size());
+  NodeRef node = NodeRef::steal(made);
   bool any = false;
   for (size_t i = 0; i < ins.size(); ++i) {
     if (!ins[i]) continue;
@@ -78,7 +59,7 @@ NodeRef begin_slow(const OpDef& op, std::span<Array* const> ins, Attrs&& attrs) 
   for (size_t i = 0; i < ins.size() && (op.saves & kSaveInputs) >> i; ++i)
     if (uint8_t bit = kSaveIn0 << i;
         (op.saves & bit) && ins[i] && (!op.crosswise || node->edges[1 - i]))
-      saved_link(node->saved_for(bit), keepable(ins[i]));
+      saved_link(made->saved_for(bit), keepable(ins[i]));
   if (!attrs.empty()) node->extra = std::make_unique<AttrsExtra>(std::move(attrs));
   return node;
 }
@@ -107,7 +88,7 @@ static int save_outputs(Node* node, std::span<Array* const> outs) {
     if (!node->saves(bit)) continue;
     Array* alias = array_alias(outs[i]);
     if (!alias) return -1;
-    saved_link(node->saved_for(bit), alias);
+    saved_link(as_array_node(*node).saved_for(bit), alias);
   }
   return 0;
 }

@@ -12,6 +12,7 @@
 // are constants (Python scalars that no rule needs). Views need none of this: a view of a taped
 // array has its history from its root (tape_root), by its layout alone.
 #pragma once
+#include <new>
 #include <span>
 
 #include "core/array.h"
@@ -29,6 +30,7 @@ struct TapeInfo {
   Edge edge;
   Edge source;
 };
+static_assert(sizeof(TapeInfo) == sizeof(Array::tape_room));
 
 namespace tape {
 
@@ -79,7 +81,7 @@ inline int finish_write(const NodeRef& node, Array* target) {
   return (node || (state.recording && taped(target))) ? finish_write_slow(node, target) : 0;
 }
 
-void release(TapeInfo*);  // called when an array dies
+inline void release(TapeInfo* info) { info->~TapeInfo(); }  // when an array dies or forgets it
 
 // To be called around the in-place setters of shape, strides and dtype, which keep the bytes.
 int before_relayout(Array* a);
@@ -93,6 +95,9 @@ inline Edge edge_of(Array* a) {
   Array* root = tape_root(a);
   if (root != a) return root->tape ? edge_of_view(a, root) : Edge{};
   return a->tape ? a->tape->edge : Edge{};
+}
+inline TapeInfo* make_info(Array* a) {
+  return a->tape = new (static_cast<void*>(a->tape_room)) TapeInfo();
 }
 // Makes `edge` the history of an array that is its own root (a view stops being one for the tape).
 void set_edge(Array* a, Edge edge);

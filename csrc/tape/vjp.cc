@@ -1,5 +1,7 @@
 #include "tape/vjp.h"
 
+#include <cstring>
+
 #include "ops/api.h"
 #include "tape/tape.h"
 
@@ -15,8 +17,9 @@ ArrayRef real_part(const ArrayRef& a) {
 }  // namespace
 
 const ArrayRef& Vjp::g(int i) {
-  if (!cotangents_[i]) cotangents_[i] = api::zeros(node_.outs[i].dtype, node_.outs[i].shape.span());
-  return cotangents_[i];
+  tape::Cotangent& g = cotangents_[i];
+  if (!g) g.set(api::zeros(node_.outs[i].dtype, node_.outs[i].shape.span()));
+  return g.array();
 }
 
 const Attrs& Vjp::attrs() const {
@@ -31,11 +34,23 @@ ArrayRef Vjp::revive(Array* saved, const Edge& edge) {
   return a;
 }
 
-ArrayRef Vjp::in(int i) { return revive(node_.saved_for(kSaveIn0 << i).array, node_.edges[i]); }
+// An operand or the result of a NumberNode.
+ArrayRef Vjp::revive(const NumberNode& node, int value, Edge edge) {
+  ArrayRef a = check(array_new_number(node.number));
+  std::memcpy(a->bytes(), &node.values[value], static_cast<size_t>(itemsize(node.number)));
+  if (tape::state.recording && edge) tape::set_edge(a.get(), std::move(edge));
+  return a;
+}
+
+ArrayRef Vjp::in(int i) {
+  if (node_.is_number()) return revive(as_number_node(node_), i, node_.edges[i]);
+  return revive(as_array_node(node_).saved_for(kSaveIn0 << i).array, node_.edges[i]);
+}
 
 ArrayRef Vjp::out(int i) {
-  return revive(node_.saved_for(kSaveOut0 << i).array,
-                {NodeRef::borrow(&node_), static_cast<uint32_t>(i)});
+  Edge edge{NodeRef::borrow(&node_), static_cast<uint32_t>(i)};
+  if (node_.is_number()) return revive(as_number_node(node_), NumberNode::kResult, std::move(edge));
+  return revive(as_array_node(node_).saved_for(kSaveOut0 << i).array, edge);
 }
 
 bool Vjp::grad_sparse(int i, PyObject* value) {
@@ -54,8 +69,7 @@ void Vjp::grad(int i, ArrayRef value) {
     if (is_complex(value->dtype) && !is_complex(meta.dtype)) value = real_part(value);
     value = api::astype(value, meta.dtype);
   }
-  ArrayRef& sum = sums_[static_cast<size_t>(targets_[i])];
-  sum = sum ? api::add_to(std::move(sum), value) : std::move(value);
+  sums_[targets_[i]].add(std::move(value));
 }
 
 }  // namespace mp

@@ -4,13 +4,16 @@
 // higher derivative is wanted (R-H). Complex gradients follow HIPS autograd and JAX: the derivative
 // of a holomorphic f multiplies by f'(z), without conjugation.
 #pragma once
-#include <span>
-#include <utility>
-#include <vector>
-
+// cotangents: one per output, empty meaning zero. targets: per input, which of the sums its
+// gradient is added to; negative where nobody wants it. sparse: where rules put gradients by rows,
+// or null where only arrays will do.
+Vjp(Node& node, tape::Cotangent* cotangents, const int32_t* targets, tape::Cotangent* sums,
+    SparseParts* sparse = nullptr)
+    : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums), sparse_(sparse) {}
 #include "core/error.h"
 #include "core/pyref.h"
 #include "graph/node.h"
+#include "tape/cotangent.h"
 
 namespace mp {
 
@@ -19,10 +22,10 @@ using SparseParts = std::vector<std::pair<Node*, PyRef>>;
 
 class Vjp {
  public:
-  // cotangents: one per output, null meaning zero. needed: per input, whether anybody wants the
-  // gradient.
-  // sparse: where rules put gradients by rows, or null where only arrays will do.
-  Vjp(Node& node, ArrayRef* cotangents, const int64_t* targets, std::span<ArrayRef> sums,
+  // cotangents: one per output, empty meaning zero. targets: per input, which of the sums its
+  // gradient is added to; negative where nobody wants it. sparse: where rules put gradients by
+  // rows, or null where only arrays will do.
+  Vjp(Node& node, tape::Cotangent* cotangents, const int32_t* targets, tape::Cotangent* sums,
       SparseParts* sparse = nullptr)
       : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums), sparse_(sparse) {}
 
@@ -52,10 +55,12 @@ class Vjp {
   static ArrayRef revive(Array* saved, const Edge& edge);
 
  private:
+  static ArrayRef revive(const NumberNode& node, int value, Edge edge);
+
   Node& node_;
-  ArrayRef* cotangents_;
-  const int64_t* targets_;
-  std::span<ArrayRef> sums_;
+  tape::Cotangent* cotangents_;
+  const int32_t* targets_;
+  tape::Cotangent* sums_;
   SparseParts* sparse_;
 };
 

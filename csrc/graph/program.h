@@ -39,7 +39,7 @@ struct Instruction {
   // Nor has a search for the place of the first extreme along one axis, or in everything.
   const cpu::AlongLoops::ArgEntry* place = nullptr;
   cpu::Reduce reduction{};  // Min or Max for a search
-  bool raises = false;  // may raise floating-point flags that NumPy reports
+  bool raises = false;      // may raise floating-point flags that NumPy reports
   uint8_t nin = 0, nout = 1, ndim = 0;
   int64_t shape[kProgramDims];
   Operand args[kProgramArgs];  // inputs, then outputs

@@ -1,8 +1,10 @@
 // ops/api.h over the ufunc engine.
+#include "core/pyref.h"
 #include "cpu/kernels.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
 #include "ops/ufunc.h"
+#include "python/convert.h"
 #include "tape/tape.h"
 
 namespace mp::api {
@@ -21,16 +23,18 @@ class ArrayResults {
 ArrayRef call(Ufunc* f, PyObject* a, PyObject* b) {
   ArrayResults scope;
   PyObject* inputs[2] = {a, b};
-  return ArrayRef::steal(check(ufunc_call(f, inputs, nullptr)));
+  PyObject* result = check(ufunc_call(f, inputs, nullptr));
+  if (array_check(result)) return ArrayRef::steal(result);
+  // NumPy served the call, and returned a scalar.
+  ArrayRef array = as_array(result);
+  Py_DECREF(result);
+  if (!array && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "NumPy gave no array of ours");
+  return check(array.release());
 }
 
 ArrayRef call_weak(Ufunc* f, PyObject* a, double scalar, bool scalar_first) {
-  PyObject* number = check(PyFloat_FromDouble(scalar));
-  ArrayResults scope;
-  PyObject* inputs[2] = {scalar_first ? number : a, scalar_first ? a : number};
-  PyObject* result = ufunc_call(f, inputs, nullptr);
-  Py_DECREF(number);
-  return ArrayRef::steal(check(result));
+  const PyRef number(PyFloat_FromDouble(scalar));
+  return scalar_first ? call(f, number.get(), a) : call(f, a, number.get());
 }
 
 }  // namespace

@@ -4,12 +4,9 @@
 // higher derivative is wanted (R-H). Complex gradients follow HIPS autograd and JAX: the derivative
 // of a holomorphic f multiplies by f'(z), without conjugation.
 #pragma once
-// cotangents: one per output, empty meaning zero. targets: per input, which of the sums its
-// gradient is added to; negative where nobody wants it. sparse: where rules put gradients by rows,
-// or null where only arrays will do.
-Vjp(Node& node, tape::Cotangent* cotangents, const int32_t* targets, tape::Cotangent* sums,
-    SparseParts* sparse = nullptr)
-    : node_(node), cotangents_(cotangents), targets_(targets), sums_(sums), sparse_(sparse) {}
+#include <utility>
+#include <vector>
+
 #include "core/error.h"
 #include "core/pyref.h"
 #include "graph/node.h"

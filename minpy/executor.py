@@ -100,18 +100,71 @@ class Program:
     def run(self, arrays, watch=None):
         """The outputs for arrays of the arguments and auxiliary states, in this order.
 
-        `watch` is called with each step and the values before and after it, by slot.
+        `watch` is told before and after each step, with the values by slot.
         """
         if self._symbol is not None:
             return self._completed(arrays).run(arrays, watch)
         values = [*arrays, *[None] * (self.size - len(arrays))]
         for step, done in zip(self.steps, self.done):
-            step.run(values)
-            if watch is not None:
-                watch(step, values)
+            if watch is None:
+                step.run(values)
+            else:
+                watch.run(step, values)
             for slot in done:
                 values[slot] = None
         return [values[slot] for slot in self.heads]
+
+
+class _Watcher:
+    """Shows a monitor's callback what a pass computes, and the gradients that come back.
+
+    While recording, an operator gets its inputs by a branch of their history for it alone. The gradient of a branch is
+    what MXNet's backward operator of that operator returns.
+    """
+
+    def __init__(self, callback, inputs_too):
+        self._callback, self._inputs_too = callback, inputs_too
+        self._branches = []  # (node, arrays)
+
+    def run(self, step, values):
+        """Run a step, and show its outputs, or its inputs as well."""
+        before = {slot: values[slot] for slot in step.sources if slot is not None}
+        if autograd.is_recording():
+            branches = {slot: nd.identity(x) for slot, x in before.items() if _core.is_taped(x)}
+            self._branches.append((step.node, list(branches.values())))
+            for slot, branch in branches.items():
+                values[slot] = branch
+        step.run(values)
+        with autograd.pause():
+            if self._inputs_too:
+                names = step.node.op.input_names(step.node.attrs, len(step.node.inputs))
+                for name, (source, _, _), slot in zip(names, step.node.inputs, step.sources):
+                    known = source.name if source.is_variable else f"{step.node.name}_{name}"
+                    self._callback(known, before[slot].detach())
+            for name, slot in zip(step.node.output_names(), step.targets):
+                self._callback(name, values[slot].detach())
+        for slot, value in before.items():
+            values[slot] = value
+
+    def show_gradients(self, heads, head_grads):
+        """Show the gradients that operators return, from the last to the first."""
+        branches = [branch for _, arrays in self._branches for branch in arrays]
+        try:
+            gradients = autograd.grad(list(heads), branches, list(head_grads), retain_graph=True)
+        except MXNetError:  # no output depends on some of them
+            gradients = [_gradient_or_none(heads, branch, head_grads) for branch in branches]
+        for node, arrays in reversed(self._branches):
+            found = [gradients.pop() for _ in arrays][::-1]
+            for i, gradient in enumerate(found):
+                if gradient is not None:
+                    self._callback(f"{node.name}_backward_output{i if len(found) > 1 else ''}", gradient)
+
+
+def _gradient_or_none(heads, branch, head_grads):
+    try:
+        return autograd.grad(list(heads), [branch], list(head_grads), retain_graph=True)[0]
+    except MXNetError:
+        return None
 
 
 class Executor:
@@ -134,6 +187,7 @@ class Executor:
         self.grad_arrays = grads
         self._requests = requests
         self._monitor = None
+        self._watcher = None  # of the last pass
         self._outputs = None
         self._results = None  # of the last pass, with their history when it was recorded
         self._training = False
@@ -271,6 +325,8 @@ class Executor:
         heads = [(r, g) for r, g in zip(self._results, out_grads or [None] * len(self._results))]
         heads = [(r, g) for r, g in heads if numpy.dtype(r.dtype).kind in "fV" and _core.is_taped(r)]
         if heads:
+            if self._watcher is not None:
+                self._watcher.show_gradients(*zip(*heads))
             autograd.backward([r for r, _ in heads], [g for _, g in heads], retain_graph=True)
 
     # --- Watching ---
@@ -288,21 +344,8 @@ class Executor:
         self._monitor = None if callback is None else (callback, monitor_all)
 
     def _watch(self):
-        if self._monitor is None:
-            return None
-        callback, inputs_too = self._monitor
-
-        def watch(step, values):
-            with autograd.pause():
-                if inputs_too:
-                    names = step.node.op.input_names(step.node.attrs, len(step.node.inputs))
-                    for name, (source, _, _), slot in zip(names, step.node.inputs, step.sources):
-                        known = source.name if source.is_variable else f"{step.node.name}_{name}"
-                        callback(known, values[slot].detach())
-                for name, slot in zip(step.node.output_names(), step.targets):
-                    callback(name, values[slot].detach())
-
-        return watch
+        self._watcher = None if self._monitor is None else _Watcher(*self._monitor)
+        return self._watcher
 
     # --- Other arrays ---
 

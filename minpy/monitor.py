@@ -104,4 +104,7 @@ class Monitor:
 
 def _text(value):
     values = value if isinstance(value, (list, tuple)) else [value]
-    return "".join(f"{v.item() if v.shape in ((), (1,)) else v.asnumpy()}\t" for v in values)
+    # A scalar of NumPy shows as many digits as its dtype has.
+    return "".join(
+        f"{v.asnumpy().reshape(())[()] if v.size == 1 and v.ndim < 2 else v.asnumpy()}\t" for v in values
+    )

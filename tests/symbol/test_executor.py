@@ -188,3 +188,36 @@ def test_recorded_networks_of_old_releases(version):
         *({k[4:]: a for k, a in params.items() if k.startswith(p)} for p in ("arg:", "aux:"))
     )
     numpy.testing.assert_allclose(executor.forward(data=io["x"])[0].asnumpy(), io["y"], atol=1e-6)
+
+
+def test_monitor_sees_what_operators_return_in_the_backward_pass():
+    with mx.name.NameManager():
+        h = sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc")
+        a = sym.Activation(h, act_type="tanh", name="act")
+        net = sym.Group([(a * 2 + h) * h, sym.BlockGrad(a)])
+    executor = net.simple_bind(mx.cpu(), data=(2, 4))
+    rng = numpy.random.default_rng(0)
+    for array in executor.arg_dict.values():
+        array[:] = rng.normal(size=array.shape)
+    seen = []
+    executor.set_monitor_callback(lambda name, array: seen.append((name, array.asnumpy())))
+    fc = executor.forward(is_train=True)
+    forward = [name for name, _ in seen]
+    assert forward == [
+        "fc_output", "act_output", "_mulscalar0_output", "_plus0_output", "_mul0_output", "blockgrad0_output",
+    ]  # fmt: skip
+    h, a = (dict(seen)[name] for name in ("fc_output", "act_output"))
+    executor.backward([nd.ones(out.shape) for out in fc])
+    backward = seen[len(forward) :]
+    assert [name for name, _ in backward] == [
+        "_mul0_backward_output0", "_mul0_backward_output1", "_plus0_backward_output0", "_plus0_backward_output1",
+        "_mulscalar0_backward_output", "act_backward_output", "fc_backward_output0", "fc_backward_output1",
+        "fc_backward_output2",
+    ]  # fmt: skip
+    found = dict(backward)
+    numpy.testing.assert_allclose(found["_mul0_backward_output1"], 2 * a + h, rtol=1e-5)
+    numpy.testing.assert_allclose(found["_mulscalar0_backward_output"], 2 * h, rtol=1e-5)
+    numpy.testing.assert_allclose(found["act_backward_output"], 2 * h * (1 - a * a), rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(
+        found["fc_backward_output1"], executor.grad_dict["fc_weight"].asnumpy(), rtol=1e-5
+    )

@@ -34,6 +34,19 @@ REASONS = (
         "helpers of MXNet's C interface",
     ),
     (r"\.backward_", "gradients as operators, which the tape computes"),
+    (r"hawkesll|RROIAlign", "operators for point processes and rotated regions"),
+    (
+        r"sparse\.(adagrad_update|gs_retain|retain)",
+        "sparse storage within graphs; optimizers and retain do it for arrays",
+    ),
+    (
+        r"sym\.random\.(randn|shuffle)|\.NDabs$|init(ializer)?\.load$",
+        "second names: random.normal, nd.shuffle, abs, Load",
+    ),
+    (
+        r"set_kvstore_handle|DataParallelExecutor|KVStoreServer",
+        "inner parts of Module and of server processes",
+    ),
     (r"rtc|CudaModule|CudaKernel", "CUDA sources"),
     (r"PythonOp|NumpyOp|NDArrayOp", "operators older than CustomOp"),
     (r"indexing_key_expand|get_indexing_dispatch|get_oshape_of", "inner parts of indexing"),

@@ -103,6 +103,7 @@ def imdecode(str_img, clip_rect=(0, 0, 0, 0), out=None, index=0, channels=3, mea
 
 
 def _exported(self):
+    """A DLPack capsule over the memory of the array."""
     return to_dlpack_for_read(self)
 
 

@@ -2,11 +2,17 @@
 
 from minpy.context import Context, current_context  # noqa: F401
 from minpy.nd import array  # noqa: F401
-from minpy.test_utils import _checks, _comparison, _files, _random_data
+from minpy.test_utils import _checks, _comparison, _files, _random_data, _random_sparse, _symbols
 from minpy.test_utils._checks import *  # noqa: F403
 from minpy.test_utils._comparison import *  # noqa: F403
 from minpy.test_utils._files import *  # noqa: F403
 from minpy.test_utils._random_data import *  # noqa: F403
+from minpy.test_utils._random_sparse import *  # noqa: F403
+from minpy.test_utils._symbols import *  # noqa: F403
 from minpy.util import get_cuda_compute_capability, getenv, setenv, use_np  # noqa: F401
 
-__all__ = [*_checks.__all__, *_comparison.__all__, *_files.__all__, *_random_data.__all__]
+__all__ = [
+    name
+    for module in (_checks, _comparison, _files, _random_data, _random_sparse, _symbols)
+    for name in module.__all__
+]

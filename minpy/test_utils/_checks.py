@@ -58,17 +58,17 @@ def check_numeric_gradient(
 
     Parameters
     ----------
-    sym : callable
+    sym : Symbol or callable
         From NDArrays to an NDArray.
-    location : list of array_like
-        Its arguments.
-    aux_states : None
-        Functions have none.
+    location : list or dict of array_like
+        Its arguments; those of a function as a list.
+    aux_states : list or dict of array_like
+        Of a symbol.
     numeric_eps : float or dict from dtype to float
         Distance of the two points of a difference; by default that of the dtype.
     rtol, atol : float
-    grad_nodes : list of int
-        The positions of the arguments to check; by default all.
+    grad_nodes : list of int, or of str, or dict of str
+        The positions, or the names, of the arguments to check; by default all. A dict has 'write', 'add' or 'null'.
     use_forward_train : bool
         Whether differences are taken in training mode.
     ctx : Context
@@ -76,9 +76,17 @@ def check_numeric_gradient(
         Gradients are dense.
     dtype : dtype
     """
-    if not callable(sym) or hasattr(sym, "list_arguments"):
-        raise TypeError(f"a function of NDArrays is required, {type(sym).__name__} was given")
     ctx = ctx or default_context()
+    if hasattr(sym, "list_arguments"):
+        from minpy.test_utils._symbols import check_symbol_gradients
+
+        eps = get_tolerance(numpy.zeros(0, dtype), numeric_eps, default_numeric_eps())
+        check_symbol_gradients(
+            sym, location, aux_states, eps, rtol, atol, grad_nodes, use_forward_train, ctx, dtype
+        )
+        return
+    if not callable(sym):
+        raise TypeError(f"a function of NDArrays or a Symbol is required, {type(sym).__name__} was given")
     arguments = [nd.array(value, ctx=ctx, dtype=dtype) for value in location]
     for argument in arguments:
         argument.attach_grad()

@@ -1,5 +1,7 @@
 """gluon.contrib.nn and gluon.contrib.rnn."""
 
+import pathlib
+
 import numpy
 import pytest
 
@@ -93,3 +95,42 @@ def test_variational_dropout_of_inputs_and_states():
     assert set(cell._masks) == {"inputs", "states"}
     assert set(cell._masks["states"].asnumpy().ravel()) == {0, 2}
     assert repr(cell) == "VariationalDropoutCell(p_out = 0.0, p_state = 0.5)"
+
+
+CONVOLUTIONAL = numpy.load(pathlib.Path(__file__).parent / "data" / "convolutional_rnn.npz")
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_convolutional_cells(dims, kind):
+    """Outputs and states of two steps as MXNet 1.9.1 computes them; the same with channels last."""
+    shape = (3, *(7, 6, 5)[:dims])
+    make = getattr(contrib.rnn, f"Conv{dims}D{kind}Cell")
+    cell = make(shape, 4, 3, 3, i2h_pad=1)
+    cell.initialize()
+    rng = numpy.random.RandomState(dims)
+    for _, parameter in sorted(cell.collect_params().items(), key=lambda item: item[0][-10:]):
+        parameter.set_data(nd.array(rng.uniform(-0.5, 0.5, parameter.shape)))
+    x = nd.array(rng.uniform(-1, 1, (2, 2, *shape)))
+    outputs, states = cell.unroll(2, x, layout="NTC", merge_outputs=True)
+    assert repr(cell) == str(CONVOLUTIONAL[f"{dims}{kind} r"])
+    numpy.testing.assert_allclose(outputs.asnumpy(), CONVOLUTIONAL[f"{dims}{kind}"], rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(
+        states[-1].asnumpy(), CONVOLUTIONAL[f"{dims}{kind} s"], rtol=1e-4, atol=1e-5
+    )
+    last = make((*shape[1:], 3), 4, 3, 3, i2h_pad=1, conv_layout=["NWC", "NHWC", "NDHWC"][dims - 1])
+    last.initialize()
+    for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias"):
+        values = getattr(cell, name).data().asnumpy()
+        getattr(last, name).set_data(nd.array(numpy.moveaxis(values, 1, -1) if values.ndim > 1 else values))
+    again, _ = last.unroll(2, nd.array(numpy.moveaxis(x.asnumpy(), 2, -1)), layout="NTC", merge_outputs=True)
+    numpy.testing.assert_allclose(
+        numpy.moveaxis(again.asnumpy(), -1, 2), outputs.asnumpy(), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_convolutional_cells_refuse():
+    with pytest.raises(AssertionError, match="Only support odd number"):
+        contrib.rnn.Conv2DRNNCell((3, 6, 6), 4, 3, 2)
+    with pytest.raises(AssertionError, match="list/tuple of length 2"):
+        contrib.rnn.Conv2DRNNCell((3, 6, 6), 4, (3,), 3)

@@ -243,3 +243,137 @@ def test_dummy_iter():
     it = tu.DummyIter(mx.io.NDArrayIter(numpy.arange(8).reshape(4, 2), batch_size=2))
     assert next(it) is next(it)
     assert it.batch_size == 2
+
+
+# --- Symbols ---
+
+
+def linear():
+    return mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc")
+
+
+def test_symbolic_checks():
+    x, w, b = numpy.random.rand(3, 4), numpy.random.rand(2, 4), numpy.random.rand(2)
+    net = linear()
+    outputs = mx.test_utils.check_symbolic_forward(net, [x, w, b], [x @ w.T + b], rtol=1e-4)
+    assert outputs[0].shape == (3, 2)
+    mx.test_utils.check_symbolic_forward(
+        net, {"data": x, "fc_weight": w, "fc_bias": b}, {"fc_output": x @ w.T + b}, rtol=1e-4
+    )
+    with pytest.raises(AssertionError):
+        mx.test_utils.check_symbolic_forward(net, [x, w, b], [x @ w.T], rtol=1e-4)
+    g = numpy.random.rand(3, 2)
+    for request in ("write", "add", "null"):
+        grads = mx.test_utils.check_symbolic_backward(
+            net, [x, w, b], [g], [g @ w, g.T @ x, g.sum(0)], 1e-3, 1e-4, grad_req=request
+        )
+        assert set(grads) == {"data", "fc_weight", "fc_bias"}
+    with pytest.raises(AssertionError):
+        mx.test_utils.check_symbolic_backward(net, [x, w, b], [g], {"data": g @ w + 1}, 1e-3)
+    with pytest.raises(ValueError, match="do not match"):
+        mx.test_utils.check_symbolic_forward(net, {"data": x}, [x])
+
+
+def test_gradients_of_symbols():
+    x = numpy.random.rand(2, 3)
+    mx.test_utils.check_numeric_gradient(
+        mx.sym.tanh(linear()), [x, numpy.random.rand(2, 3), numpy.random.rand(2)], rtol=0.02, atol=1e-3
+    )
+    mx.test_utils.check_numeric_gradient(
+        mx.sym.square(mx.sym.Variable("data")), {"data": x}, rtol=0.02, atol=1e-3, grad_nodes=["data"]
+    )
+
+    class Wrong(mx.operator.CustomOp):
+        def forward(self, is_train, req, in_data, out_data, aux):
+            self.assign(out_data[0], req[0], in_data[0] * 2)
+
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            self.assign(in_grad[0], req[0], out_grad[0] * 3)
+
+    @mx.operator.register("test_utils_wrong")
+    class Described(mx.operator.CustomOpProp):
+        def create_operator(self, ctx, in_shapes, in_dtypes):
+            return Wrong()
+
+    with pytest.raises(AssertionError):
+        mx.test_utils.check_numeric_gradient(
+            mx.sym.Custom(mx.sym.Variable("data"), op_type="test_utils_wrong"), [x], rtol=0.02
+        )
+
+
+def test_consistency():
+    runs = [
+        {"ctx": mx.cpu(i), "data": (3, 4), "type_dict": {"data": dtype}}
+        for i, dtype in ((0, numpy.float64), (1, numpy.float32), (0, numpy.float16))
+    ]
+    truth = mx.test_utils.check_consistency(linear(), runs)
+    assert set(truth) == {"fc_output", "data", "fc_weight", "fc_bias"}
+    with pytest.raises(AssertionError):
+        mx.test_utils.check_consistency(
+            [linear(), mx.sym.FullyConnected(mx.sym.Variable("data") * 2, num_hidden=2, name="fc")], runs[:2]
+        )
+
+
+def test_forward_and_speed():
+    x = numpy.random.rand(3, 4)
+    out = mx.test_utils.simple_forward(mx.sym.Variable("data") * 2, data=x)
+    numpy.testing.assert_allclose(out, x * 2, rtol=1e-6)
+    for kind in ("whole", "forward"):
+        assert 0 < mx.test_utils.check_speed(linear(), N=2, typ=kind, data=(3, 4)) < 10
+    with pytest.raises(ValueError, match='typ can only be "whole" or "forward"'):
+        mx.test_utils.check_speed(linear(), typ="half", data=(3, 4))
+    assert mx.test_utils.same_symbol_structure(linear(), linear())
+    assert not mx.test_utils.same_symbol_structure(linear(), mx.sym.Variable("data") * 2)
+
+
+def test_random_sparse_arrays():
+    utils = mx.test_utils
+    numpy.random.seed(0)
+    rows, (values, indices) = utils.rand_sparse_ndarray((6, 3), "row_sparse", density=0.5)
+    rows.check_format()
+    assert numpy.array_equal(rows.indices.asnumpy(), indices) and numpy.array_equal(
+        rows.data.asnumpy(), values
+    )
+    csr, (pointers, columns, elements) = utils.rand_sparse_ndarray((20, 30), "csr", density=0.2)
+    csr.check_format()
+    assert 60 < len(columns) < 180 and len(pointers) == 21 and len(elements) == len(columns)
+    assert utils.create_sparse_array((4, 2), "row_sparse", data_init=3, rsp_indices=[2, 0]).asnumpy().tolist() == [
+        [3, 3], [0, 0], [3, 3], [0, 0]]  # fmt: skip
+    assert utils.create_sparse_array_zd((4, 2), "row_sparse", 0.9).indices.shape == (0,)
+    shuffled = utils.create_sparse_array((3, 50), "csr", density=0.9, shuffle_csr_indices=True)
+    assert (numpy.diff(shuffled.indices.asnumpy()[: int(shuffled.indptr[1].asscalar())]) < 0).any()
+    law, _ = utils.rand_sparse_ndarray((4, 8), "csr", density=0.4, distribution="powerlaw")
+    assert numpy.diff(law.indptr.asnumpy()).tolist() == [1, 2, 4, 5]
+    with pytest.raises(AssertionError, match="Unknown storage type: coo"):
+        utils.create_sparse_array((2, 2), "coo")
+
+
+def test_machine(monkeypatch, tmp_path):
+    utils = mx.test_utils
+    assert utils.is_op_runnable()
+    for name, function in (("CD_JOB", utils.is_cd_run), ("IS_AARCH64", utils.is_aarch64_run)):
+        monkeypatch.delenv(name, raising=False)
+        assert not function()
+        monkeypatch.setenv(name, "1")
+        assert function()
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path))
+    with pytest.raises(OSError, match="im2rec"):
+        utils.get_im2rec_path()
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "im2rec.py").write_text("")
+    assert utils.get_im2rec_path() == str(tmp_path / "tools" / "im2rec.py")
+    assert utils.download_model("no such model") == (None, 0)
+    fetched = []
+    monkeypatch.setattr(
+        "minpy.test_utils._symbols.download",
+        lambda url, fname=None, dirname=None: fetched.append((url, fname, dirname)),
+    )
+    name, epoch = utils.download_model("imagenet1k-resnet-18", str(tmp_path))
+    assert (
+        epoch == 0
+        and fetched[0][1] == name + "-symbol.json"
+        and fetched[1][0].endswith("resnet-18-0000.params")
+    )
+    monkeypatch.chdir(tmp_path)
+    utils.get_mnist_pkl()
+    assert fetched[-1][2] == "data"

@@ -1,9 +1,11 @@
 """Further cells: dropout with one choice for a whole sequence, and an LSTM with a projection."""
 
+from minpy.gluon.contrib import convolutional_rnn
+from minpy.gluon.contrib.convolutional_rnn import *  # noqa: F403
 from minpy.gluon.rnn.base import HybridRecurrentCell
 from minpy.gluon.rnn.composed import ModifierCell
 
-__all__ = ["LSTMPCell", "VariationalDropoutCell"]
+__all__ = [*convolutional_rnn.__all__, "LSTMPCell", "VariationalDropoutCell"]
 
 
 class VariationalDropoutCell(ModifierCell):

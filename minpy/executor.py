@@ -124,16 +124,13 @@ class _Watcher:
 
     def __init__(self, callback, inputs_too):
         self._callback, self._inputs_too = callback, inputs_too
-        self._branches = []  # (node, arrays)
+        self._branches = []  # (name, array)
 
     def run(self, step, values):
         """Run a step, and show its outputs, or its inputs as well."""
         before = {slot: values[slot] for slot in step.sources if slot is not None}
         if autograd.is_recording():
-            branches = {slot: nd.identity(x) for slot, x in before.items() if _core.is_taped(x)}
-            self._branches.append((step.node, list(branches.values())))
-            for slot, branch in branches.items():
-                values[slot] = branch
+            self._branch(step, values)
         step.run(values)
         with autograd.pause():
             if self._inputs_too:
@@ -146,18 +143,28 @@ class _Watcher:
         for slot, value in before.items():
             values[slot] = value
 
+    def _branch(self, step, values):
+        count = len(step.node.inputs) - len(step.node.op.auxiliary)
+        found = {}
+        for i, slot in enumerate(step.sources):
+            if slot is not None and slot not in found and _core.is_taped(values[slot]):
+                found[slot] = (
+                    f"{step.node.name}_backward_output{i if count > 1 else ''}",
+                    nd.identity(values[slot]),
+                )
+                values[slot] = found[slot][1]
+        self._branches += reversed(found.values())  # from here they are shown from the last to the first
+
     def show_gradients(self, heads, head_grads):
         """Show the gradients that operators return, from the last to the first."""
-        branches = [branch for _, arrays in self._branches for branch in arrays]
+        branches = [branch for _, branch in self._branches]
         try:
             gradients = autograd.grad(list(heads), branches, list(head_grads), retain_graph=True)
         except MXNetError:  # no output depends on some of them
             gradients = [_gradient_or_none(heads, branch, head_grads) for branch in branches]
-        for node, arrays in reversed(self._branches):
-            found = [gradients.pop() for _ in arrays][::-1]
-            for i, gradient in enumerate(found):
-                if gradient is not None:
-                    self._callback(f"{node.name}_backward_output{i if len(found) > 1 else ''}", gradient)
+        for (name, _), gradient in reversed(list(zip(self._branches, gradients))):
+            if gradient is not None:
+                self._callback(name, gradient)
 
 
 def _gradient_or_none(heads, branch, head_grads):

@@ -104,7 +104,10 @@ class Monitor:
 
 def _text(value):
     values = value if isinstance(value, (list, tuple)) else [value]
-    # A scalar of NumPy shows as many digits as its dtype has.
-    return "".join(
-        f"{v.asnumpy().reshape(())[()] if v.size == 1 and v.ndim < 2 else v.asnumpy()}\t" for v in values
-    )
+    return "".join(f"{_shown(v)}\t" for v in values)
+
+
+def _shown(value):
+    array = value.asnumpy()
+    # A scalar of NumPy has as many digits as its dtype.
+    return str(array.reshape(())[()] if array.shape in ((), (1,)) else array)

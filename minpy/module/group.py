@@ -98,6 +98,11 @@ class ExecutorGroup:
         names = zip(self.symbol.list_arguments(), found)
         return {name: shape for name, shape in names if name not in self.param_names}
 
+    @property
+    def execs(self):
+        """The executors, by MXNet's name."""
+        return self.executors
+
     # --- Arrays by parameter: a list over the devices for each ---
 
     @property

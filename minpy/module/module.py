@@ -263,6 +263,24 @@ class Module(BaseModule):
         for executor in self._exec_group.executors:
             executor.copy_params_from(self._arg_params, self._aux_params, allow_extra_params=True)
 
+    def set_params(self, arg_params, aux_params, allow_missing=False, force_init=True, allow_extra=False):
+        """Take over values; see `init_params`.
+
+        Raises
+        ------
+        ValueError
+            With `allow_missing`, for names that the symbol does not have, unless `allow_extra`.
+        """
+        if allow_missing and not allow_extra and self.binded:
+            for given, known, what in (
+                (arg_params, self.symbol.list_arguments(), "arguments"),
+                (aux_params, self.symbol.list_auxiliary_states(), "auxiliary states"),
+            ):
+                for name in given or ():
+                    if name not in known:
+                        raise ValueError(f'Find name "{name}" that is not in the {what}')
+        super().set_params(arg_params, aux_params, allow_missing, force_init, allow_extra)
+
     def get_params(self):
         """The arguments and the auxiliary states, as dicts of NDArray; over several devices the mean."""
         assert self.params_initialized

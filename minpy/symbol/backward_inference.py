@@ -29,6 +29,9 @@ def input_shapes_from_outputs(name, inputs, outputs, values):
         The operator's attributes.
     """
     rule = _rules.get(name)
+    if name == "SliceChannel":  # whose outputs all have one shape
+        outputs = [shape for shape in outputs if shape is not None]
+        outputs = [tuple(max(lengths) for lengths in zip(*outputs))] if outputs else []
     known = rule is not None and outputs and outputs[0] is not None
     return rule(list(inputs), outputs, values) if known else inputs
 
@@ -38,16 +41,36 @@ def _with(shape, axis, length):
     return shape if shape[axis] or not length else (*shape[:axis], length, *shape[axis + 1 :])
 
 
-@_rule("FullyConnected", "Convolution", "Convolution_v1", "Deconvolution", "Pooling", "RNN")
+@_rule("FullyConnected", "Deconvolution", "Pooling", "Pooling_v1")
 def _same_batch(inputs, outputs, values):
-    data, out = inputs[0], outputs[0]
-    batch = 1 if "mode" in values else 0  # of RNN, which has the time first
-    if data is not None and len(out) > batch and (values.get("flatten", True) or len(data) == 2):
-        inputs[0] = data = _with(data, batch, out[batch])
-    if "mode" in values and data is not None:
-        for i in range(2, len(inputs)):
-            if inputs[i] is not None and len(inputs[i]) == 3:
-                inputs[i] = _with(inputs[i], 1, data[1])
+    if inputs[0] is not None and outputs[0]:
+        inputs[0] = _with(inputs[0], 0, outputs[0][0])
+    return inputs
+
+
+@_rule("Convolution", "Convolution_v1")
+def _convolved(inputs, outputs, values):
+    _same_batch(inputs, outputs, values)
+    data, out, kernel = inputs[0], outputs[0], values.get("kernel", ())
+    if data is None or len(data) != len(out) or len(kernel) != len(out) - 2:
+        return inputs
+    first = 2 if (values.get("layout") or "NC").index("C") == 1 else 1
+    for i, size in enumerate(kernel):
+        stride, dilate, pad = ((values.get(key) or ())[i : i + 1] for key in ("stride", "dilate", "pad"))
+        if stride in ((), (1,)) and out[first + i]:  # else several lengths give the same one
+            reach = (dilate or (1,))[0] * (size - 1)
+            inputs[0] = _with(inputs[0], first + i, out[first + i] + reach - 2 * (pad or (0,))[0])
+    return inputs
+
+
+@_rule("RNN")
+def _states_of_the_batch(inputs, outputs, values):
+    data = inputs[0]
+    if data is not None and len(outputs[0]) == 3:
+        inputs[0] = data = _with(data, 1, outputs[0][1])
+    for i in range(2, len(inputs)):
+        if data is not None and inputs[i] is not None and len(inputs[i]) == 3:
+            inputs[i] = _with(inputs[i], 1, data[1])
     return inputs
 
 
@@ -64,8 +87,9 @@ def _joined(inputs, outputs, values):
     if len(missing) == 1 and out[axis]:
         lengths[missing[0]] = out[axis] - sum(lengths)
     for i, shape in enumerate(inputs):
-        if shape is not None:
-            inputs[i] = tuple(lengths[i] if a == axis else n or shared[a] for a, n in enumerate(shape))
+        rank = len(out) if shape is None else len(shape)
+        known = (0,) * rank if shape is None else shape
+        inputs[i] = tuple(lengths[i] if a == axis else n or shared[a] for a, n in enumerate(known))
     return inputs
 
 
@@ -74,9 +98,7 @@ def _split(inputs, outputs, values):
     data = inputs[0]
     axis, count = values.get("axis", 1), values.get("num_outputs", 1)
     squeezed = values.get("squeeze_axis", False)
-    part = next((shape for shape in outputs if shape is not None), None)
-    if part is None:
-        return inputs
+    part = outputs[0]
     axis %= len(part) + bool(squeezed)
     whole = list(part)
     if squeezed:

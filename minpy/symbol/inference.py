@@ -32,6 +32,7 @@ _SAME_SHAPE = frozenset(_UNARY) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
     "_shuffle", "add_n", "clip", "hard_sigmoid", "log_softmax", "logical_not", "make_loss", "ones_like", "smooth_l1",
     "softmin", "zeros_like",
 }  # fmt: skip
+_PROBES = (61, 67)
 _LIKE_DATA = {"BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "LeakyReLU", "softmax", "SoftmaxOutput",
               "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput", "SVMOutput"}  # fmt: skip
 
@@ -160,6 +161,8 @@ def _rule(node, known, results):
         return found, [made]
     if all(complete(s) for s in found) and not any(complete(s) for s in results):
         return found, _run(node, found)
+    if all(s is not None for s in found) and not any(results):
+        return found, _run_partly(node, found)
     return found, results
 
 
@@ -201,9 +204,10 @@ def _known_result(node, found, values):
         return (*data, found[1][1])
     if name == "Flatten" and complete(data):
         return data[0], math.prod(data[1:])
-    if name == "Concat" and all(s is not None for s in found):
+    if name == "Concat" and any(found):
+        data = next(s for s in found if s)
         axis = values.get("dim", 1) % len(data)
-        total = sum(s[axis] for s in found) if all(s[axis] for s in found) else 0
+        total = sum(s[axis] for s in found) if all(s and s[axis] for s in found) else 0
         return (*data[:axis], total, *data[axis + 1 :])
     if name == "SequenceLast" and data is not None:
         axis = values.get("axis", 0)
@@ -263,6 +267,20 @@ def _run(node, shapes):
     """The shapes of the outputs, by running the operator on zeros."""
     key = tuple(sorted((k, v) for k, v in node.attrs.items() if not k.startswith("__")))
     return list(_ran(node.op, key, tuple(tuple(s) for s in shapes))[: len(node.output_names())])
+
+
+def _run_partly(node, shapes):
+    """The shapes of the outputs, as far as they are the same for two lengths in place of the unknown ones."""
+    if not any(shapes) or max(s.count(0) for s in shapes) > 2:
+        return [None] * len(node.output_names())
+    try:
+        runs = [_run(node, [tuple(n or length for n in s) for s in shapes]) for length in _PROBES]
+    except (ValueError, TypeError, IndexError, AttributeError, MXNetError):
+        return [None] * len(node.output_names())
+    return [
+        tuple(a if a == b else 0 for a, b in zip(*pair)) if len(pair[0]) == len(pair[1]) else None
+        for pair in zip(*runs)
+    ]
 
 
 @functools.lru_cache(maxsize=4096)

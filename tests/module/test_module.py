@@ -426,3 +426,13 @@ def test_parameter_files(tmp_path, caplog):
     shutil.copy(MLP / "mlp-symbol.json", tmp_path / "half-symbol.json")
     with pytest.raises(MXNetError, match="half-0001.params"):
         mx.model.load_checkpoint(str(tmp_path / "half"), 1)
+
+
+def test_set_params_refuses_unknown_names_when_some_may_miss():
+    module = trained()
+    module.set_params({"fc_bias": nd.ones(3)}, {}, allow_missing=True)
+    assert module.get_params()[0]["fc_bias"].asnumpy().tolist() == [1, 1, 1]
+    with pytest.raises(ValueError, match='Find name "other" that is not in the arguments'):
+        module.set_params({"other": nd.ones(3)}, {}, allow_missing=True)
+    module.set_params({"other": nd.ones(3)}, {}, allow_missing=True, allow_extra=True)
+    assert [executor.outputs[0].shape for executor in module._exec_group.execs] == [(2, 3)]

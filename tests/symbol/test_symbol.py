@@ -272,3 +272,36 @@ def test_custom_operators():
         mx.sym.Custom(mx.sym.Variable("data"), op_type="no_such")
     with pytest.raises(MXNetError, match="Cannot find custom operator unknown"):
         mx.sym.load_json(pair.tojson().replace("scaled_pair", "unknown"))
+
+
+@pytest.mark.parametrize(
+    ("build", "given", "inputs", "outputs"),
+    [
+        (lambda a, b, c: sym.Concat(a, b, dim=1), {"a": (0, 3), "b": (2, 4)}, [(2, 3), (2, 4)], [(2, 7)]),
+        (lambda a, b, c: sym.Concat(a, b, dim=1) + c, {"a": (2, 3), "c": (2, 7)}, [(2, 3), (2, 4), (2, 7)], [(2, 7)]),
+        (lambda a, b, c: sym.Concat(a, b, dim=0) + c, {"a": (2, 3), "c": (5, 0)}, [(2, 3), (3, 3), (5, 3)], [(5, 3)]),
+        (lambda a, b, c: sym.split(a, num_outputs=3)[1] + b, {"b": (2, 4)}, [(2, 12), (2, 4)], [(2, 4)]),
+        (
+            lambda a, b, c: sym.split(a, num_outputs=3, axis=1, squeeze_axis=True)[1] + b,
+            {"a": (0, 3, 0), "b": (2, 4)}, [(2, 3, 4), (2, 4)], [(2, 4)],
+        ),
+        (
+            lambda a, b, c: sym.Convolution(a, b, kernel=(3, 3), num_filter=4, no_bias=True) + c,
+            {"a": (0, 3, 0, 0), "c": (2, 4, 6, 6)}, [(2, 3, 8, 8), (4, 3, 3, 3), (2, 4, 6, 6)], [(2, 4, 6, 6)],
+        ),
+        (
+            lambda a, b, c: sym.FullyConnected(a, b, num_hidden=5, flatten=False, no_bias=True) + c,
+            {"a": (0, 0, 7), "c": (2, 3, 0)}, [(2, 0, 7), (5, 7), (2, 3, 5)], [(2, 3, 5)],
+        ),
+        (lambda a, b, c: sym.SwapAxis(a, dim1=0, dim2=1) + b, {"a": (0, 2), "b": (0, 3)}, [(3, 2), (2, 3)], [(2, 3)]),
+        (lambda a, b, c: sym.expand_dims(a, axis=1) + b, {"a": (0, 3), "b": (2, 0, 0)}, [(2, 3), (2, 1, 3)], [(2, 1, 3)]),
+        (lambda a, b, c: sym.where(a, b, c), {"b": (2, 0), "c": (0, 3)}, [(), (2, 3), (2, 3)], [(2, 3)]),
+        (lambda a, b, c: sym.transpose(a), {"a": (0, 3)}, [(0, 3)], [(3, 0)]),
+        (lambda a, b, c: sym.sum(a, axis=1), {"a": (0, 3)}, [(0, 3)], [(0,)]),
+        (lambda a, b, c: sym.dot(a, b), {"a": (0, 3), "b": (3, 4)}, [(0, 3), (3, 4)], [(0, 4)]),
+        (lambda a, b, c: sym.slice_axis(a, axis=1, begin=0, end=2), {"a": (0, 3)}, [(0, 3)], [(0, 2)]),
+    ],
+)  # fmt: skip
+def test_partial_shapes_pass_both_ways(build, given, inputs, outputs):
+    found = build(*map(sym.Variable, "abc")).infer_shape_partial(**given)
+    assert found == (inputs, outputs, [])

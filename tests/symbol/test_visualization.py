@@ -1,9 +1,14 @@
 """print_summary and plot_network against what MXNet 1.9.1 prints."""
 
+import gzip
+import json
+
 import pytest
 
 import minpy as mx
 from minpy import visualization
+
+from . import drawings
 
 
 def network():
@@ -95,3 +100,11 @@ def test_refusals():
         mx.viz.plot_network(3)
     with pytest.raises(mx.MXNetError, match="foo not found"):
         mx.viz.print_summary(network(), shape={"foo": (1,)})
+
+
+def test_networks_as_mxnet_draws_them():
+    recorded = json.loads(gzip.decompress((drawings.DATA / "drawings.json.gz").read_bytes()))
+    found = drawings.draw(mx)
+    assert len(recorded) == 18 and sorted(found) == sorted(recorded)
+    for name, text in found.items():
+        assert text.splitlines() == recorded[name].splitlines(), name

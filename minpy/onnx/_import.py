@@ -25,6 +25,11 @@ def _loaded(model_file):
     return model
 
 
+def _tables():
+    """Fills the table of operators."""
+    from minpy.onnx import _read_elementwise, _read_layers, _read_reductions, _read_rnn, _read_shapes  # noqa: F401
+
+
 def import_model(model_file):
     """Read an ONNX model as a Symbol and its parameters.
 
@@ -48,9 +53,9 @@ def import_model(model_file):
         the node.
     """
     from minpy import nd
-    from minpy.onnx import _read_elementwise, _read_layers, _read_reductions, _read_shapes  # noqa: F401
     from minpy.onnx._reader import Reader
 
+    _tables()
     reader = Reader(_loaded(model_file), model_file)
     symbol = reader.read()
     parameters = {name: nd.array(array, dtype=array.dtype) for name, array in reader.parameters.items()}

@@ -1,7 +1,6 @@
 """Import: operators on single elements."""
 
 import functools
-import math
 
 import numpy
 
@@ -9,11 +8,11 @@ from minpy.onnx._reader import ROWS, row
 
 _UNARY = {
     "Abs": "abs", "Acos": "arccos", "Acosh": "arccosh", "Asin": "arcsin", "Asinh": "arcsinh", "Atan": "arctan",
-    "Atanh": "arctanh", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Dropout": "_copy", "Erf": "erf",
+    "Atanh": "arctanh", "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf",
     "Exp": "exp", "Floor": "floor", "Identity": "_copy", "Log": "log", "Neg": "negative", "Not": "logical_not",
-    "Reciprocal": "reciprocal", "Relu": "relu", "Round": "rint", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
+    "Reciprocal": "reciprocal", "Relu": "relu", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
     "Sinh": "sinh", "Softplus": "softrelu", "Softsign": "softsign", "Sqrt": "sqrt", "Tan": "tan", "Tanh": "tanh",
-    "IsNaN": "_contrib_isnan", "IsInf": "_contrib_isinf", "Mish": "mish",
+    "IsNaN": "_contrib_isnan", "Mish": "mish",
 }  # fmt: skip
 # The operator on two arrays, with a number on the right, and with a number on the left.
 _PAIRS = {
@@ -82,13 +81,40 @@ def _cast(c):
     return c.op("Cast", c.sym(0), dtype=numpy.dtype(dtype).name)
 
 
+@row("Dropout")
+def _dropout(c):
+    ratio, training = c.number(1) if c.has(1) else c.attr("ratio", 0.5), c.number(2) if c.has(2) else False
+    c.require((training is not None and not training) or ratio == 0, "training mode has no counterpart")
+    return c.op("_copy", c.sym(0))
+
+
+@row("IsInf")
+def _is_infinite(c):
+    c.require(c.attr("detect_positive", 1) and c.attr("detect_negative", 1), "one sign has no counterpart")
+    return c.op("_contrib_isinf", c.sym(0))
+
+
+@row("Round")
+def _round(c):
+    """Halves go to even numbers; `rint` takes them down."""
+    down, x = c.op("rint", c.sym(0)), c.sym(0)
+    half = c.op("_equal_scalar", c.op("elemwise_sub", x, c.op("floor", x)), scalar=0.5)
+    return c.op("elemwise_add", down, c.op("elemwise_mul", half, c.op("_mod_scalar", down, scalar=2.0)))
+
+
 @row("Clip")
 def _clip(c):
     limits = []
-    for position, attribute, beyond in ((1, "min", -math.inf), (2, "max", math.inf)):
+    for position, attribute in ((1, "min"), (2, "max")):
         found = c.constant(position)
-        limits.append(c.attr(attribute, beyond) if found is None else found.reshape(-1)[0].item())
-    return c.op("clip", c.sym(0), a_min=limits[0], a_max=limits[1])
+        limits.append(c.attr(attribute) if found is None else found.reshape(-1)[0].item())
+    low, high = limits
+    if low is None or high is None:
+        if low is None and high is None:
+            return c.op("_copy", c.sym(0))
+        name = "_maximum_scalar" if high is None else "_minimum_scalar"
+        return c.op(name, c.sym(0), scalar=low if high is None else high)
+    return c.op("clip", c.sym(0), a_min=low, a_max=high)
 
 
 @row("HardSigmoid")
@@ -111,9 +137,16 @@ def _elu(c):
     return c.op("LeakyReLU", c.sym(0), act_type="elu", slope=c.attr("alpha", 1.0))
 
 
+_SELU = 1.67326319217681884765625, 1.05070102214813232421875  # ONNX's defaults of alpha and gamma
+
+
 @row("Selu")
 def _selu(c):
-    return c.op("LeakyReLU", c.sym(0), act_type="selu")
+    alpha, gamma = c.attr("alpha"), c.attr("gamma")
+    if alpha is None and gamma is None:
+        return c.op("LeakyReLU", c.sym(0), act_type="selu")
+    alpha, gamma = _SELU[0] if alpha is None else alpha, _SELU[1] if gamma is None else gamma
+    return c.op("LeakyReLU", c.sym(0), act_type="elu", slope=alpha) * gamma
 
 
 @row("Gelu")
@@ -125,7 +158,8 @@ def _gelu(c):
 @row("PRelu")
 def _prelu(c):
     slope = c.constant(1)
-    channels = (
+    old = c.reader.opset < 7 and slope.shape == (c.known(0, "a slope")[1],)  # one axis meant channels
+    channels = old or (
         c.rank() > 1 and slope.ndim in (c.rank() - 1, c.rank()) and slope.size == slope.shape[-(c.rank() - 1)]
     )
     c.require(slope.size == 1 or channels or c.rank() == 1, "the slope must be one for each channel")

@@ -58,6 +58,7 @@ def _conv_transpose(c):
     if c.attr("output_shape") is not None:
         options["target_shape"] = tuple(c.attr("output_shape")[-count:])
     else:
+        c.require(not c.attr("auto_pad", "NOTSET").startswith("SAME"), "auto_pad has no counterpart")
         before, after = _pads(c, count, kernel, strides, dilations)
         c.require(before == after, "pads that differ at the two ends have no counterpart")
         options |= {"pad": before, "adj": tuple(c.attr("output_padding", [0] * count))}
@@ -81,16 +82,46 @@ def _pool(c):
         options["p_value"] = c.attr("p", 2)
     if kind == "avg":
         options["count_include_pad"] = bool(c.attr("count_include_pad", 0))
-    if c.attr("ceil_mode", 0):
+    if c.attr("ceil_mode", 0) and _rounded_up(c, kernel, strides, before, after):
         options["pooling_convention"] = "full"
     if before != after:
-        if kind == "avg" and not options["count_include_pad"]:
-            c.require(_is_full(c, kernel, strides, before, after), "such pads have no counterpart")
+        excluded = kind == "avg" and not options["count_include_pad"]
+        if excluded and _is_full(c, kernel, strides, before, after):
             options["pooling_convention"] = "full"
+        elif excluded:
+            return _mean_inside(c, kernel, strides, before, after)
         else:
             value = float(numpy.finfo("float32").min) if kind == "max" else 0.0
             x, before = padded(c, x, (0, 0, *before), (0, 0, *after), value=value), (0,) * count
     return c.op("Pooling", x, pad=before, **options)
+
+
+def _mean_inside(c, kernel, strides, before, after):
+    """Means of windows without what lies in the padding, which differs at the two ends."""
+    c.require(not c.attr("ceil_mode", 0), "ceil_mode with such pads has no counterpart")
+    counts = numpy.ones((1, 1))
+    for n, k, s, p, q in zip(c.known(0, "such pads")[2:], kernel, strides, before, after):
+        starts = numpy.arange((n + p + q - k) // s + 1) * s - p
+        inside = numpy.minimum(starts + k, n) - numpy.maximum(starts, 0)
+        counts = counts[..., None] * inside
+    x = padded(c, c.sym(0), (0, 0, *before), (0, 0, *after))
+    sums = c.op("Pooling", x, pool_type="sum", kernel=kernel, stride=strides, pooling_convention="valid")
+    return c.op("broadcast_div", sums, c.stored(counts.astype("float32"), "counts"))
+
+
+def _rounded_up(c, kernel, strides, before, after):
+    """Whether ceil_mode amounts to the convention 'full'; it leaves out windows that begin in the padding."""
+    sizes = c.known(0, "ceil_mode")[2:]
+    found = {"up": [], "down": [], "full": []}
+    for n, k, s, p, q in zip(sizes, kernel, strides, before, after):
+        up = -(-(n + p + q - k) // s)
+        found["up"].append(up - 1 if up * s >= n + p else up)
+        found["down"].append((n + p + q - k) // s)
+        found["full"].append(-(-(n + 2 * p - k) // s))
+    if found["up"] == found["down"]:
+        return False
+    c.require(before == after and found["up"] == found["full"], "such a ceil_mode has no counterpart")
+    return True
 
 
 def _is_full(c, kernel, strides, before, after):
@@ -117,16 +148,25 @@ def _resize(c):
     mode, kind = c.attr("mode", "nearest"), c.attr("coordinate_transformation_mode", "half_pixel")
     shape = c.known(0, "a resize")
     scales, sizes = c.constant(2), c.ints(3)
+    for name in ("antialias", "axes", "keep_aspect_ratio_policy"):
+        c.require(c.attr(name) in (None, 0, "stretch"), f"{name} has no counterpart")
     if sizes is None:
-        sizes = [int(n * s) for n, s in zip(shape, scales.tolist())]
+        exact = [n * s for n, s in zip(shape, scales.tolist())]
+        sizes = [round(n) for n in exact]
+        c.require(numpy.allclose(sizes, exact), f"scales {scales} give no whole sizes")
     c.require(len(shape) == 4 and sizes[:2] == list(shape[:2]), "only images can be resized")
+    if mode == "linear" and kind == "pytorch_half_pixel" and min(sizes[2:]) > 1:
+        kind = "half_pixel"
     if mode == "linear" and kind in ("align_corners", "half_pixel"):
         return c.op("_contrib_BilinearResize2D", c.sym(0), height=sizes[2], width=sizes[3],
                     align_corners=kind == "align_corners")  # fmt: skip
     factor = sizes[2] // max(shape[2], 1)
+    rounding = c.attr("nearest_mode", "round_prefer_floor")
+    # Both repeat every element when the factor is a whole number.
+    repeats = (kind, rounding) in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"))
     c.require(
-        mode == "nearest" and [n * factor for n in shape[2:]] == sizes[2:],
-        f"mode {mode} with {kind} has no counterpart",
+        mode == "nearest" and repeats and factor > 0 and [n * factor for n in shape[2:]] == sizes[2:],
+        f"mode {mode} with {kind} and {rounding} has no counterpart",
     )
     return c.op("UpSampling", c.sym(0), scale=factor, sample_type="nearest", num_args=1)
 
@@ -145,12 +185,24 @@ def _batch_norm(c):
 
 @row("LayerNormalization")
 def _layer_norm(c):
-    rank = c.rank()
+    rank, eps = c.rank(), c.attr("epsilon", 1e-5)
+    first = c.attr("axis", -1) % rank
     c.require(
-        c.attr("axis", -1) % rank == rank - 1 and len(c.outputs) == 1, "only the last axis has a counterpart"
+        not any(c.reader.uses.get(name) for name in c.outputs[1:]), "mean and deviation have no counterpart"
     )
+    if first != rank - 1:
+        return _norm_over(c, tuple(range(first, rank)), eps)
     beta = c.sym(2) if c.has(2) else c.stored(numpy.zeros(c.known(1, "beta"), "float32"), "beta")
-    return c.op("LayerNorm", c.sym(0), c.sym(1), beta, axis=-1, eps=c.attr("epsilon", 1e-5))
+    return c.op("LayerNorm", c.sym(0), c.sym(1), beta, axis=-1, eps=eps)
+
+
+def _norm_over(c, axes, eps):
+    """LayerNormalization over several axes."""
+    centred = c.op("broadcast_sub", c.sym(0), c.op("mean", c.sym(0), axis=axes, keepdims=True))
+    variance = c.op("mean", c.op("square", centred), axis=axes, keepdims=True)
+    found = c.op("broadcast_mul", centred, c.op("rsqrt", c.op("_plus_scalar", variance, scalar=eps)))
+    found = c.op("broadcast_mul", found, c.sym(1))
+    return c.op("broadcast_add", found, c.sym(2)) if c.has(2) else found
 
 
 @row("InstanceNormalization")
@@ -162,66 +214,3 @@ def _instance_norm(c):
 def _lrn(c):
     return c.op("LRN", c.sym(0), nsize=c.attr("size"), alpha=c.attr("alpha", 1e-4), beta=c.attr("beta", 0.75),
                 knorm=c.attr("bias", 1.0))  # fmt: skip
-
-
-# --- Recurrent layers ---
-
-_ORDER = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}  # where MXNet's gates are among ONNX's
-
-
-def _mode(c, directions):
-    given = [a.decode() if isinstance(a, bytes) else a for a in c.attr("activations", [])]
-    usual = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}[
-        c.kind
-    ] * directions
-    if c.kind == "RNN" and given == ["Relu"] * directions:
-        return "rnn_relu"
-    c.require(given in ([], usual), f"activations {given} have no counterpart")
-    c.require(
-        c.kind != "GRU" or c.attr("linear_before_reset", 0), "linear_before_reset of 0 has no counterpart"
-    )
-    return {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn_tanh"}[c.kind]
-
-
-@row("LSTM", "GRU", "RNN")
-def _recurrent(c):
-    direction = c.attr("direction", "forward")
-    c.require(direction in ("forward", "bidirectional"), f"direction {direction} has no counterpart")
-    for name in ("clip", "layout", "input_forget"):
-        c.require(not c.attr(name), f"{name} has no counterpart")
-    c.require(not c.has(7), "peepholes have no counterpart")
-    size, directions = c.attr("hidden_size"), 2 if direction == "bidirectional" else 1
-    mode, cell = _mode(c, directions), c.kind == "LSTM"
-    states = [_first_state(c, i, size, directions) for i in (5, 6)[: 1 + cell]]
-    inputs = [c.sym(0), c.stored(_packed(c, size, directions), "parameters"), *states]
-    options = {"state_size": size, "num_layers": 1, "mode": mode, "bidirectional": directions == 2}
-    if c.has(4):
-        inputs.append(c.op("Cast", c.sym(4), dtype="float32"))
-        options["use_sequence_length"] = True
-    names = ("data", "parameters", "state", "state_cell" if cell else "sequence_length", "sequence_length")
-    found = c.op("RNN", **dict(zip(names, inputs)), state_outputs=True, **options)
-    steps = c.op("transpose", c.op("Reshape", found[0], shape=(0, 0, directions, size)), axes=(0, 2, 1, 3))
-    return [steps, *[found[i] for i in range(1, 2 + cell)]]
-
-
-def _first_state(c, position, size, directions):
-    if c.has(position):
-        return c.sym(position)
-    batch = c.op("slice", c.sym(0), begin=(0, None, 0), end=(1, None, 1))
-    return c.op("broadcast_axis", c.op("zeros_like", batch), axis=(0, 2), size=(directions, size))
-
-
-def _packed(c, size, directions):
-    """MXNet's vector of all weights and biases."""
-    order = numpy.concatenate([numpy.arange(size) + gate * size for gate in _ORDER[c.kind]])
-    weights = [c.constant(i) for i in (1, 2)]
-    rows = len(order)
-    biases = c.constant(3, numpy.zeros((directions, 2 * rows), weights[0].dtype))
-    shapes = [(directions, rows, weights[0].shape[-1]), (directions, rows, size)]
-    c.require(
-        [w.shape for w in weights] == shapes and biases.shape == (directions, 2 * rows),
-        "weights of other shapes",
-    )
-    parts = [w[d][order] for d in range(directions) for w in weights]
-    parts += [biases[d, i * rows : (i + 1) * rows][order] for d in range(directions) for i in range(2)]
-    return numpy.concatenate([part.reshape(-1) for part in parts])

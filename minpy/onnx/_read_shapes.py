@@ -117,6 +117,10 @@ def _concat(c):
 def _split(c):
     axis, count = c.attr("axis", 0), len(c.outputs)
     sizes = c.ints(1, "split")
+    if c.attr("num_outputs") is not None:
+        length = c.known(0, "num_outputs")[axis]
+        each = -(-length // count)
+        sizes = [each] * (count - 1) + [length - each * (count - 1)]
     if count == 1:
         return c.op("_copy", c.sym(0))
     if sizes is None or len(set(sizes)) == 1:
@@ -151,8 +155,8 @@ def _expand(c):
         return c.op("broadcast_like", c.sym(0), c.reader.symbol(source))
     lengths, x = c.ints(1), c.sym(0)
     missing = len(lengths) - c.rank()
-    if missing > 0:
-        x = c.op("Reshape", x, shape=(*[1] * missing, -2))
+    for _ in range(missing):
+        x = c.op("expand_dims", x, axis=0)
     lengths = [1] * -missing + lengths
     return c.op("broadcast_to", x, shape=tuple(0 if n == 1 else n for n in lengths))
 
@@ -165,7 +169,13 @@ def _tile(c):
 @row("Pad")
 def _pad(c):
     pads, mode, rank = c.ints(1, "pads"), c.attr("mode", "constant"), c.rank()
-    c.require(not c.has(3) and len(pads) == 2 * rank, "pads must be given for every axis")
+    axes = c.ints(3)
+    if axes is not None:
+        every = [0] * (2 * rank)
+        for axis, less, more in zip(axes, pads[: len(axes)], pads[len(axes) :]):
+            every[axis % rank], every[axis % rank + rank] = less, more
+        pads = every
+    c.require(len(pads) == 2 * rank, "pads must be given for every axis")
     if not any(pads):
         return c.op("_copy", c.sym(0))
     c.require(min(pads) >= 0, "negative pads have no counterpart")
@@ -229,18 +239,24 @@ def _topk(c):
 
 @row("DepthToSpace")
 def _depth_to_space(c):
-    c.require(c.attr("mode", "DCR") == "DCR", "mode CRD has no counterpart")
-    return c.op("depth_to_space", c.sym(0), block_size=c.attr("blocksize"))
+    size = c.attr("blocksize")
+    if c.attr("mode", "DCR") == "DCR":
+        return c.op("depth_to_space", c.sym(0), block_size=size)
+    parts = c.op("Reshape", c.sym(0), shape=(0, -4, -1, size * size, 0, 0))
+    parts = c.op("Reshape", parts, shape=(0, 0, -4, size, size, 0, 0))
+    return c.op("Reshape", c.op("transpose", parts, axes=(0, 1, 4, 2, 5, 3)), shape=(0, 0, -3, -3))
 
 
 @row("SpaceToDepth")
 def _space_to_depth(c):
+    c.require(c.attr("mode", "DCR") == "DCR", "mode CRD has no counterpart")
     return c.op("space_to_depth", c.sym(0), block_size=c.attr("blocksize"))
 
 
 @row("ReverseSequence")
 def _reverse_sequence(c):
-    c.require(c.attr("time_axis", 0) == 0 and c.attr("batch_axis", 1) == 1, "other axes have no counterpart")
-    return c.op(
-        "SequenceReverse", c.sym(0), c.op("Cast", c.sym(1), dtype="float32"), use_sequence_length=True
-    )
+    axes = c.attr("time_axis", 0), c.attr("batch_axis", 1)
+    c.require(axes in ((0, 1), (1, 0)), "other axes have no counterpart")
+    x = c.sym(0) if axes[0] == 0 else c.op("SwapAxis", c.sym(0), dim1=0, dim2=1)
+    found = c.op("SequenceReverse", x, c.op("Cast", c.sym(1), dtype="float32"), use_sequence_length=True)
+    return found if axes[0] == 0 else c.op("SwapAxis", found, dim1=0, dim2=1)

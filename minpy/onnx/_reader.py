@@ -140,7 +140,7 @@ class Reader:
         self.shape_sources = {}  # names of shapes that are not known yet: what they are the shape of
         self.length_sources = {}  # names of single lengths: what they are a length of, and of which axis
         self._shapes = self._inferred(model)
-        self.uses = {}
+        self.uses = {info.name: 1 for info in self.graph.output}
         for node in self.graph.node:
             for name in node.input:
                 self.uses[name] = self.uses.get(name, 0) + 1

@@ -9,7 +9,7 @@ from minpy.onnx._writer import ROWS, row
 _UNARY = {
     "abs": "Abs", "arccos": "Acos", "arccosh": "Acosh", "arcsin": "Asin", "arcsinh": "Asinh", "arctan": "Atan",
     "arctanh": "Atanh", "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
-    "log": "Log", "negative": "Neg", "reciprocal": "Reciprocal", "relu": "Relu", "rint": "Round",
+    "log": "Log", "negative": "Neg", "reciprocal": "Reciprocal", "relu": "Relu",
     "sigmoid": "Sigmoid", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "softrelu": "Softplus",
     "softsign": "Softsign", "sqrt": "Sqrt", "tan": "Tan", "tanh": "Tanh", "LogisticRegressionOutput": "Sigmoid",
 }  # fmt: skip
@@ -49,6 +49,7 @@ _FORMULAS = {
     "mish": _mish,
     "radians": lambda x: x * (math.pi / 180),
     "rcbrt": lambda x: 1 / (x.op("Sign") * abs(x) ** (1 / 3)),
+    "rint": lambda x: (x - 0.5).op("Ceil"),  # halves go down, where ONNX's Round takes them to even numbers
     "round": lambda x: x.op("Sign") * (abs(x) + 0.5).op("Floor"),
     "rsqrt": lambda x: 1 / x.op("Sqrt"),
     "square": lambda x: x * x,

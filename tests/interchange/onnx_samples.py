@@ -77,6 +77,7 @@ SAMPLES += [
 SAMPLES += [
     Sample("_plus_scalar", _integers(1, 2, dtype="int32"), scalar=3),
     Sample("_mod", _integers(-5, 5, 7, dtype="int64"), _integers(3, -3, 4, dtype="int64")),
+    *[Sample(n, _integers(0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.4, 2.0)) for n in ("rint", "round")],
     Sample("Cast", _large(2, 3), dtype="int32"),
     Sample("amp_cast", (2, 3), dtype="float32"),
     Sample("clip", _large(2, 3), a_min=-1.5, a_max=2),

@@ -1,5 +1,6 @@
 """ParameterDict: the parameters of a Block by name, with a prefix, and their files."""
 
+import os
 import re
 from collections import OrderedDict
 
@@ -200,13 +201,20 @@ class ParameterDict:
 
     def load(self, filename, ctx=None, allow_missing=False, ignore_extra=False, restore_prefix="", cast_dtype=False,
              dtype_source="current"):  # fmt: skip
-        """Load values by name, before which a prefix is put."""
+        """Load values by name, before which a prefix is put.
+
+        A file of the same network under other prefixes is recognised: by names that differ in what all of them begin
+        with, or else by order, kinds and shapes.
+        """
         loaded = nd.load(filename)
         if not isinstance(loaded, dict):
             raise ValueError(f"Cannot load parameters from unnamed array file {filename}")
-        loaded = {
-            restore_prefix + name.removeprefix("arg:").removeprefix("aux:"): a for name, a in loaded.items()
-        }
+        loaded = {name.removeprefix("arg:").removeprefix("aux:"): a for name, a in loaded.items()}
+        if any(restore_prefix + name in self for name in loaded):
+            loaded = {restore_prefix + name: a for name, a in loaded.items()}
+        else:
+            renamed = _by_common_prefix(self, loaded) or _by_order(self, loaded)
+            loaded = renamed or {restore_prefix + name: a for name, a in loaded.items()}
         if not allow_missing:
             for name in self:
                 if name not in loaded:
@@ -228,6 +236,48 @@ class ParameterDict:
                     )
                 continue
             self[name]._load_init(array, ctx, cast_dtype, dtype_source)
+
+
+def _common_prefix(names):
+    """What all names begin with, up to an underscore."""
+    return os.path.commonprefix(list(names)).rpartition("_")[0]
+
+
+def _by_common_prefix(own, loaded):
+    """The arrays by the parameters' names, if those differ from the file's in what all begin with; else None."""
+    if len(own) < 2 or len(loaded) < 2:
+        return None
+    ours, theirs = _common_prefix(own), _common_prefix(loaded)
+    renamed = {ours + name[len(theirs) :]: array for name, array in loaded.items()}
+    return renamed if all(name in renamed for name in own) else None
+
+
+def _is_statistic(name):
+    return name.endswith(("running_mean", "running_var", "moving_mean", "moving_var"))
+
+
+def _by_order(own, loaded):
+    """The arrays by the parameters' names, if kinds and shapes agree one after the other; else None.
+
+    Files of checkpoints have running statistics behind everything else.
+    """
+    if len(own) != len(loaded):
+        return None
+    renamed = {}
+    for statistic in (False, True):
+        ours = [name for name in own if _is_statistic(name) == statistic]
+        theirs = [name for name in loaded if _is_statistic(name) == statistic]
+        for mine, other in zip(ours, theirs):
+            shape = own[mine].shape
+            kind = mine.rpartition("_")[2]
+            fits = shape is None or (
+                len(shape) == loaded[other].ndim
+                and all(a in (0, -1, b) for a, b in zip(shape, loaded[other].shape))
+            )
+            if not fits or other.rpartition("_")[2] != kind:
+                return None
+            renamed[mine] = loaded[other]
+    return renamed if len(renamed) == len(own) else None
 
 
 def _brief(names, limit=7):

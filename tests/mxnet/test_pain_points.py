@@ -1,7 +1,11 @@
 """What users of MXNet complained of in its issue tracker: one test for each, by the number of an issue about it."""
 
 import multiprocessing
+import os
 import resource
+import subprocess
+import sys
+import time
 
 import numpy
 import pytest
@@ -9,6 +13,36 @@ import pytest
 import minpy as mx
 from minpy import autograd, gluon, nd
 from minpy.gluon import nn
+
+
+def run(program, *options):
+    """What a program prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.split()
+
+
+def test_small_operators_are_cheap():
+    """17097, 14883: 30 to 60 us for an addition of ten numbers, NumPy 0.7."""
+    x = nd.ones((10,))
+    best = float("inf")
+    for _ in range(30):
+        began = time.thread_time()
+        for _ in range(1000):
+            x + x
+        best = min(best, time.thread_time() - began)
+    assert best / 1000 < 2e-6
+
+
+def test_numpys_ways_work():
+    """12672, 11031: masks were positions, numbers could not be taken out, functions of NumPy left MXNet."""
+    x = nd.array([1, 2, 3])
+    assert x[x > 1].tolist() == [2, 3] and float(x.sum()) == 6 and int(x[2].item()) == 3
+    assert isinstance(numpy.add(x, x), nd.NDArray)
+    assert (nd.ones((2, 3, 4)) @ nd.ones((4, 5))).shape == (2, 3, 5)
+    assert (x // 2).tolist() == [0, 1, 1]
 
 
 def test_arrays_without_axes_and_of_size_0():
@@ -156,3 +190,119 @@ def test_masks_that_select_nothing():
     assert x[x > 5].shape == (0,)
     x[x > 5] = 3
     assert x.tolist() == [1, 2]
+
+
+def trained_net(prefix=None):
+    class Net(gluon.HybridBlock):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            with self.name_scope():
+                self.body = nn.HybridSequential()
+                with self.body.name_scope():
+                    self.body.add(nn.Conv2D(4, 3), nn.BatchNorm(), nn.Dense(5))
+                self.head = nn.Dense(3)
+
+        def hybrid_forward(self, F, x):
+            return self.head(self.body(x))
+
+    net = Net(prefix=prefix)
+    net.initialize(mx.init.Uniform(0.5))
+    return net
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
+def test_all_layouts_of_parameter_files(tmp_path):
+    """19257, 10601, 11091: names and layouts of files changed from version to version and from net to net."""
+    net, x = trained_net(), nd.random.uniform(shape=(2, 1, 5, 5))
+    net.hybridize()
+    with autograd.train_mode():
+        net(x)  # running statistics of their own
+    expected = net(x).asnumpy()
+    paths = {
+        name: str(tmp_path / name) for name in ("structural", "prefixed", "legacy", "exported", "checkpoint")
+    }
+    net.save_parameters(paths["structural"])
+    net.collect_params().save(paths["prefixed"])
+    net.save_params(paths["legacy"])
+    net.export(paths["exported"])
+    paths["exported"] += "-0000.params"
+    mx.model.save_checkpoint(paths["checkpoint"], 3, *mx.model.load_checkpoint(str(tmp_path / "exported"), 0))
+    paths["checkpoint"] += "-0003.params"
+    for layout, path in paths.items():
+        for again in (trained_net(), trained_net("another_")):
+            again.load_parameters(path)
+            numpy.testing.assert_allclose(again(x).asnumpy(), expected, rtol=1e-5, err_msg=layout)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
+def test_files_of_blocks_with_other_numbers(tmp_path):
+    """10544, 8723: a file did not load once more blocks had been made before."""
+    nets = []
+    for _ in range(2):
+        net = nn.HybridSequential()
+        net.add(nn.Dense(4, in_units=3), nn.BatchNorm(in_channels=4), nn.Dense(2, in_units=4))
+        net.initialize()
+        nets.append(net)
+    nets[0].collect_params().save(str(tmp_path / "net"))
+    nets[1].load_parameters(str(tmp_path / "net"))
+    x = nd.ones((1, 3))
+    assert numpy.array_equal(nets[0](x).asnumpy(), nets[1](x).asnumpy())
+    other = nn.HybridSequential()
+    other.add(nn.Dense(5, in_units=3), nn.BatchNorm(in_channels=5), nn.Dense(2, in_units=5))
+    with pytest.raises(AssertionError, match="is missing in file"):
+        other.load_parameters(str(tmp_path / "net"))
+
+
+def test_nothing_else_needs_to_be_installed():
+    """20279, 20068: fifteen wheels by CUDA version, missing libraries at the import."""
+    program = """
+import sys, minpy as mx
+from minpy import gluon, nd
+net = gluon.nn.Dense(2); net.initialize(); net(nd.ones((1, 3))).asnumpy()
+print(*[m for m in ("scipy", "cv2", "PIL", "requests", "matplotlib", "pandas", "torch") if m in sys.modules])
+"""
+    assert run(program) == []
+    with pytest.raises(mx.base.MXNetError, match="GPU is not enabled: gpu"):
+        nd.ones((2,), ctx=mx.gpu(0))
+
+
+def test_todays_python_and_numpy():
+    """21165: the import fails with NumPy 1.24 and later."""
+    program = """
+import minpy.mxnet; minpy.mxnet.install()
+import mxnet as mx
+from mxnet import autograd, gluon, nd, sym
+print(nd.array([1.5, 2]).astype("bool").asnumpy().all(), mx.__version__.split(".")[0])
+"""
+    assert run(program, "-W", "error")[0] == "True"
+
+
+def test_threads_are_bounded():
+    """13593, 14087: two OpenMPs and 32 threads were ten times slower than 4."""
+    program = """
+import os, minpy as mx
+from minpy import nd
+(nd.ones((700, 700)) @ nd.ones((700, 700))).wait_to_read()
+(nd.ones((2000, 2000)) * 2).sum().wait_to_read()
+print(len(os.listdir("/proc/self/task")), "gomp" in open("/proc/self/maps").read())
+"""
+    threads, openmp = run(program)
+    assert int(threads) <= len(os.sched_getaffinity(0)) + 1 and openmp == "False"
+
+
+def test_distributed_stores_answer_at_once():
+    """17470, 7888: jobs hung without a word."""
+    began = time.monotonic()
+    with pytest.raises(mx.base.MXNetError, match="dist_sync"):
+        mx.kv.create("dist_sync")
+    assert time.monotonic() - began < 5
+
+
+def test_names_of_both_versions():
+    """16167, 19177: MXNet 2 renamed and removed what 1.x had."""
+    assert mx.gluon.metric.Accuracy is mx.metric.Accuracy
+    assert mx.device.cpu is mx.cpu and mx.amp.init is mx.contrib.amp.init
+    for name in ("SoftmaxOutput", "FullyConnected", "Variable"):
+        assert hasattr(mx.sym, name)
+    assert issubclass(mx.mod.Module, mx.mod.BaseModule)
+    assert mx.npx.relu(mx.np.ones((2, 3))).shape == (2, 3)

@@ -17,7 +17,7 @@ import numpy
 from minpy._files import read_file, write_atomically
 from minpy.base import MXNetError
 
-__all__ = ["load_safetensors", "restricted_loads", "safetensors_metadata", "save_safetensors"]
+__all__ = ["dump_states", "load_safetensors", "restricted_loads", "safetensors_metadata", "save_safetensors"]
 
 _MODULES = {
     "mxnet.optimizer.optimizer": "minpy.optimizer",
@@ -98,6 +98,54 @@ def _array_class(*_):
 
 
 _REPLACED = {"bytearray": _bytearray, "_reconstruct": _empty_array, "ndarray": _array_class}
+
+
+class _StatePickler(pickle._Pickler):  # the one in C does not let names of classes be changed
+    """Writes MXNet's names for the classes of states, so that MXNet reads them."""
+
+    def save_global(self, obj, name=None):
+        home = _mxnet_home(obj) if isinstance(obj, type) else None
+        if home is None:
+            super().save_global(obj, name)
+            return
+        self.save(home)
+        self.save(obj.__name__)
+        self.write(pickle.STACK_GLOBAL)
+        self.memoize(obj)
+
+    dispatch = {**pickle._Pickler.dispatch, type: None}
+
+    def save_type(self, obj):
+        """Classes, and the types of None and its like."""
+        if obj in (type(None), type(NotImplemented), type(...)):
+            pickle._Pickler.save_type(self, obj)
+        else:
+            self.save_global(obj)
+
+    dispatch[type] = save_type
+
+
+def _mxnet_home(kind):
+    """The module in which MXNet has a class of states; None for other classes."""
+    from minpy import lr_scheduler, nd, optimizer
+    from minpy.context import Context
+
+    if kind is nd.NDArray:
+        return "mxnet.ndarray.ndarray"
+    if kind is Context:
+        return "mxnet.context"
+    if not kind.__module__.startswith("minpy."):
+        return None
+    if issubclass(kind, optimizer.Optimizer):
+        return "mxnet.optimizer.optimizer"
+    return "mxnet.lr_scheduler" if issubclass(kind, lr_scheduler.LRScheduler) else None
+
+
+def dump_states(states):
+    """The pickle of an optimizer's states, which MXNet and `restricted_loads` read."""
+    file = io.BytesIO()
+    _StatePickler(file, protocol=4).dump(states)
+    return file.getvalue()
 
 
 class _Unpickler(pickle.Unpickler):

@@ -340,6 +340,8 @@ class LAMB(Optimizer):
         See Optimizer.
     """
 
+    _only_mxnet_reads = {"aggregate_num": 45}
+
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-6, lower_bound=None, upper_bound=None,
                  bias_correction=True, **kwargs):  # fmt: skip
         super().__init__(learning_rate=learning_rate, **kwargs)

@@ -37,6 +37,8 @@ class Optimizer:
     """
 
     opt_registry = {}
+    _copy_comes_last = False  # where states with a float32 copy of the weight have it, as in MXNet's files
+    _only_mxnet_reads = {}  # attributes in pickles, besides those that have a meaning here
 
     def __init__(self, rescale_grad=1.0, param_idx2name=None, wd=0.0, clip_gradient=None, learning_rate=None,
                  lr_scheduler=None, sym=None, begin_num_update=0, multi_precision=False, param_dict=None):  # fmt: skip
@@ -111,7 +113,8 @@ class Optimizer:
         """The state, with a float32 copy of a float16 weight first when `multi_precision` asks for it."""
         if self._is_low(weight):
             copy = weight.astype(numpy.float32)
-            return (copy, self.create_state(index, copy))
+            state = self.create_state(index, copy)
+            return (state, copy) if self._copy_comes_last else (copy, state)
         if weight.dtype == numpy.float16 and not self.multi_precision:
             warnings.warn(
                 "Accumulating with float16 in optimizer can lead to poor accuracy or slow convergence. Consider using"
@@ -125,7 +128,7 @@ class Optimizer:
         if not self._is_low(weight):
             self.update(index, weight, grad, state)
             return
-        copy, inner = state
+        copy, inner = reversed(state) if self._copy_comes_last else state
         self.update(index, copy, grad.astype(numpy.float32), inner)
         weight[:] = copy.astype(weight.dtype)
 
@@ -217,10 +220,12 @@ class Optimizer:
         state = self.__dict__.copy()
         state.pop("_index_update_count", None)
         state.pop("param_dict", None)  # parameters belong to the network and its own files
-        return state
+        return {**state, "allow_np_array": False, **self._only_mxnet_reads}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        for name in ("allow_np_array", *(n for n in self._only_mxnet_reads if n != "aggregate_num")):
+            self.__dict__.pop(name, None)
         self.__dict__.setdefault("param_dict", {})
         self.__dict__.setdefault("_all_index_update_counts", {0: state.get("_index_update_count", {})})
         self._set_current_context(0)

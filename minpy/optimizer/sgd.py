@@ -43,6 +43,9 @@ class SGD(_WithMomentum):
         See Optimizer.
     """
 
+    _copy_comes_last = True
+    _only_mxnet_reads = {"aggregate_num": 4}
+
     def __init__(self, momentum=0.0, lazy_update=True, **kwargs):
         super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
@@ -68,6 +71,8 @@ class NAG(_WithMomentum):
     **kwargs
         See Optimizer.
     """
+
+    _copy_comes_last = True
 
     def __init__(self, momentum=0.0, **kwargs):
         super().__init__(momentum, **kwargs)
@@ -188,6 +193,9 @@ class LARS(_WithMomentum):
         See Optimizer.
     """
 
+    _copy_comes_last = True
+    _only_mxnet_reads = {"aggregate_num": 4, "skip": 0, "cur_lr": None}
+
     def __init__(self, momentum=0.0, lazy_update=True, eta=0.001, eps=0, momentum_correction=True, **kwargs):
         super().__init__(momentum, **kwargs)
         self.lazy_update = lazy_update
@@ -237,6 +245,9 @@ class LBSGD(_WithMomentum):
     **kwargs
         See Optimizer.
     """
+
+    _copy_comes_last = True
+    _only_mxnet_reads = {"adaptive": False, "admult": 1}
 
     def __init__(self, momentum=0.0, multi_precision=False, warmup_strategy="linear", warmup_epochs=5, batch_scale=1,
                  updates_per_epoch=32, begin_epoch=0, num_epochs=60, **kwargs):  # fmt: skip

@@ -1,7 +1,5 @@
 """Updater: an optimizer with the states of all parameters, as a KVStore and a Trainer hold it."""
 
-import pickle
-
 from minpy import nd
 from minpy._files import read_file
 from minpy.base import MXNetError
@@ -102,7 +100,9 @@ class Updater:
 
     def get_states(self, dump_optimizer=False):
         """The states, and the optimizer when asked for, as bytes."""
-        return pickle.dumps((self.states, self.optimizer) if dump_optimizer else self.states)
+        from minpy.serialization import dump_states
+
+        return dump_states((self.states, self.optimizer) if dump_optimizer else self.states)
 
 
 def _format(array):

@@ -98,3 +98,20 @@ def test_factors_and_schedules():
         sgd.set_learning_rate(3)
     with pytest.raises(ValueError, match="Cannot find optimizer"):
         mx.optimizer.create("nope")
+
+
+@pytest.mark.parametrize(
+    "name, last", [("sgd", True), ("nag", True), ("lars", True), ("adam", False), ("signum", False)]
+)
+def test_float32_copies_are_where_mxnet_has_them(name, last):
+    """States of float16 weights: the copy is the second part for SGD, NAG and LARS, else the first."""
+    optimizer = mx.optimizer.create(name, multi_precision=True, learning_rate=0.1)
+    weight = nd.array([1, 2], dtype="float16")
+    state = optimizer.create_state_multi_precision(0, weight)
+    assert state[-1 if last else 0].asnumpy().tolist() == [1, 2]
+    optimizer.update_multi_precision(0, weight, nd.array([1, 1], dtype="float16"), state)
+    copy = state[-1 if last else 0]
+    assert numpy.dtype(copy.dtype) == "float32" and numpy.array_equal(
+        copy.astype("float16").asnumpy(), weight.asnumpy()
+    )
+    assert copy.asnumpy()[0] < 1

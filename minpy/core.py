@@ -12,7 +12,7 @@ import functools
 
 import numpy as _numpy
 
-from minpy import _core
+from minpy import _array_members, _core  # noqa: F401  (arrays have asnumpy and context from here on)
 from minpy._symbol_function import Function, MXNetSymbolError
 
 __all__ = [

@@ -393,7 +393,7 @@ class Parameter:
         """The mean over the devices, on the CPU."""
         copies = [array.copyto(cpu()) for array in self._copies()]
         mean = copies[0] if len(copies) == 1 else sum(copies[1:], copies[0]) / len(copies)
-        return mean.tostype(self._stype)
+        return mean if self._stype == "default" else mean.tostype(self._stype)
 
     def cast(self, dtype):
         """Change the dtype of data and gradient."""

@@ -12,8 +12,6 @@ is computed from them; the functions themselves keep the dtypes of their argumen
 
 import importlib
 
-import minpy.numpy_extension  # noqa: F401  (gives arrays asnumpy and context, which MinPy's have)
-
 __all__ = ["init", "io", "layers", "model", "model_builder", "modules", "optim", "solver"]
 
 

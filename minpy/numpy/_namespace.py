@@ -238,13 +238,23 @@ class TwinFinder:
         return ModuleSpec(fullname, loader(name), is_package=hasattr(source, "__path__"))
 
 
+_POLICY_NAMES = frozenset(["policy", "set_global_policy", "set_policy", "wrap_policy"])
+
+
+def policy_attribute(name):
+    """What MinPy's modules have of policies: here there is one for the whole process."""
+    policy = importlib.import_module("minpy.dispatch.policy")
+    if name == "policy":
+        return policy.get_global_policy()
+    return getattr(policy, "set_global_policy" if name == "set_policy" else name)
+
+
 def lazy_attribute(name):
     """A name of minpy.numpy that is not there yet: a module, or what NumPy itself makes lazily."""
     if name.startswith("__"):
         raise AttributeError(f"module 'minpy.numpy' has no attribute {name!r}")
-    if name in ("set_global_policy", "set_policy", "wrap_policy"):  # MinPy had them here too
-        policy = importlib.import_module("minpy.dispatch.policy")
-        return getattr(policy, name.replace("set_policy", "set_global_policy"))
+    if name in _POLICY_NAMES:
+        return policy_attribute(name)
     if name in TWIN_MODULES:
         return importlib.import_module(f"minpy.numpy.{name}")
     try:

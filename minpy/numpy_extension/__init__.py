@@ -4,7 +4,7 @@ Elementwise ones (`npx.sigmoid`) have everything that a ufunc has. Those of neur
 declared in minpy/_operators. Besides, as in MXNet, devices, the switches for NumPy semantics and a few random numbers.
 """
 
-from minpy import _core, _operators
+from minpy import _array_members, _core, _operators  # noqa: F401
 from minpy.context import (  # noqa: F401
     Context,
     Device,
@@ -17,7 +17,7 @@ from minpy.context import (  # noqa: F401
     num_gpus,
 )
 from minpy.engine import waitall  # noqa: F401
-from minpy.numpy_extension import array_members, random  # noqa: F401
+from minpy.numpy_extension import random  # noqa: F401
 from minpy.numpy_extension.mxnet_functions import *  # noqa: F403
 from minpy.util import (  # noqa: F401
     get_cuda_compute_capability,

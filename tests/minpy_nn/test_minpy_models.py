@@ -1,5 +1,8 @@
 """ModelBase, Solver, model_builder, modules, primitives, devices and policies of MinPy."""
 
+import subprocess
+import sys
+
 import numpy
 import pytest
 
@@ -499,7 +502,21 @@ def test_custom_primitives_of_ndarrays_and_numbers():
         customop("torch")
 
 
-def test_devices_and_policies():
+def shown(function, capsys):
+    function()
+    return capsys.readouterr().out
+
+
+def test_arrays_have_what_minpys_have():
+    code = (
+        "import minpy.numpy as np; from minpy.core import grad; x = np.ones(2); "
+        "g = grad(lambda x: x * x)(x).asnumpy(); print(type(g).__module__, g, x.context); x.wait_to_read()"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["numpy", "[2.", "2.]", "cpu(0)"]
+
+
+def test_devices_and_policies(capsys):
     from minpy.context import Context, cpu, current_context, gpu, set_context
     from minpy.dispatch import policy
 
@@ -519,6 +536,12 @@ def test_devices_and_policies():
     assert isinstance(policy.create("only_mxnet"), minpy.OnlyMXNetPolicy)
     with pytest.raises(TypeError, match="Unknown policy name"):
         policy.create("fast")
+    np.set_policy(policy.OnlyNumPyPolicy())
+    assert np.random.policy is np.policy is minpy.get_global_policy() and np.policy.name == "only_numpy"
+    np.random.set_policy(policy.PreferMXNetPolicy())
+    assert np.policy.name == "prefer_native" and "Op Dispatch Statistics" in shown(
+        np.policy.show_op_stat, capsys
+    )
     chosen = minpy.wrap_policy(policy.AutoBlacklistPolicy(gen_rule=True))(minpy.get_global_policy)()
     assert isinstance(chosen, minpy.PreferMXNetPolicy)
 

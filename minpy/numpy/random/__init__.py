@@ -121,3 +121,10 @@ def default_rng(seed=None):
 default_rng.__doc__ = _source.default_rng.__doc__
 _namespace.register_twin(_source.default_rng, default_rng)
 _namespace.fill_module(sys.modules[__name__], _source, "random")
+
+
+_lazy_attribute = __getattr__  # noqa: F821  (of fill_module)
+
+
+def __getattr__(name):
+    return _namespace.policy_attribute(name) if name in ("policy", "set_policy") else _lazy_attribute(name)

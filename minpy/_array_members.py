@@ -1,4 +1,5 @@
-"""What MXNet's `mx.np.ndarray` has besides NumPy's array: members of ndarray from the import of `minpy.npx` on.
+"""What MinPy's arrays and MXNet's `mx.np.ndarray` have besides NumPy's: members of ndarray from the import of
+`minpy.core` or `minpy.npx` on.
 
 An `np.ndarray` lies on the CPU; a copy to `cpu(1)` is one more array there, and tells its device as `cpu(0)`.
 """

@@ -35,6 +35,7 @@ from minpy.nn.modules import (
 )
 from minpy.nn.solver import Solver
 from minpy.primitive import NoGradientFuncError, customop
+from minpy.utils.gradient_checker import check_grad
 
 RNG = numpy.random.RandomState(5)
 
@@ -146,6 +147,50 @@ def test_solver_takes_mxnet_iterators():
     solver.init()
     solver.train()
     assert type(model.params["w"]) is np.ndarray and solver.best_val_acc > 0.8
+
+
+def test_symbols_with_a_loss_of_their_own():
+    class Scores(ModelBase):
+        def __init__(self):
+            super().__init__()
+            net = sym.FullyConnected(sym.Variable("X"), num_hidden=2, name="fc")
+            net = sym.SoftmaxOutput(net, name="softmax", normalization="batch")
+            self.net = Function(net, input_shapes={"X": (5, 3), "softmax_label": (5,)})
+            self.add_params(self.net.get_params())
+
+        def forward_batch(self, batch, mode):
+            return self.net(X=batch.data[0], softmax_label=batch.label[0], **self.params)
+
+        def loss(self, predict, y):
+            return layers.softmax_cross_entropy(predict, y)
+
+    model, batches = Scores(), samples(count=20, batch_size=5)
+    assert sorted(model.param_configs) == ["fc_bias", "fc_weight"]
+    solver = Solver(model, batches, batches, num_epochs=1, optim_config={"learning_rate": 1.0}, verbose=False)
+    solver.init()
+    batch = next(batches)
+    before = {name: value.copy() for name, value in model.params.items()}
+
+    def loss(p):
+        return layers.softmax_loss(
+            layers.affine(batch.data[0], p["fc_weight"].T, p["fc_bias"]), batch.label[0]
+        )
+
+    expected = grad(loss)(before)
+    solver._step(batch)
+    for name, value in model.params.items():
+        numpy.testing.assert_allclose(value, before[name] - expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_layers_take_numpy_arrays():
+    x, b, one = RNG.normal(size=(4, 3)), RNG.normal(size=(4, 1)), numpy.eye(5)[[0, 1, 1, 4]]
+
+    def loss(w):
+        return layers.softmax_loss(layers.affine(x, w, b), one)
+
+    w = RNG.normal(size=(3, 5))
+    found = grad(loss)(w)
+    assert type(found) is np.ndarray and check_grad(loss, w)
 
 
 def test_models_are_saved_and_loaded(tmp_path):

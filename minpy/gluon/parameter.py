@@ -216,6 +216,8 @@ class Parameter:
         self._by_number = {_core.context_of(array): array for array in self._data.values()}
 
     def _attach(self, array):
+        if self._grad_req == "null" and numpy.dtype(array.dtype).kind in "iub":
+            return  # integers have no gradient that could be taken off
         array.attach_grad(self._grad_req, self._grad_stype)
 
     def _load_init(self, data, ctx, cast_dtype=False, dtype_source="current"):

@@ -2,6 +2,8 @@
 
 import os
 
+import numpy
+
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
 
@@ -89,6 +91,8 @@ def import_to_gluon(model_file, ctx=None):
     names = [name for name in graph.list_inputs() if name not in parameters]
     block = gluon.SymbolBlock(graph, [symbol.var(name) for name in names])
     for name, parameter in block.collect_params().items():
+        if numpy.dtype(parameters[name].dtype).kind in "iub":
+            parameter.grad_req = "null"
         parameter._load_init(parameters[name], ctx, cast_dtype=True, dtype_source="saved")
     return block
 

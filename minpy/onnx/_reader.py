@@ -157,7 +157,20 @@ class Reader:
         """The shape of a value with None for open dimensions; None when it is not known."""
         if name in self.constants:
             return self.constants[name].shape
+        if self._shapes.get(name) is None and name in self.symbols:
+            self._shapes[name] = self._inferred_by_symbol(self.symbols[name])
         return self._shapes.get(name)
+
+    def _inferred_by_symbol(self, symbol):
+        """The shape of a Symbol's output where ONNX's inference does not reach; None without the inputs' shapes."""
+        known = {
+            name: self.parameters[name].shape for name in symbol.list_inputs() if name in self.parameters
+        }
+        known |= {name: self._shapes.get(name) for name in symbol.list_inputs() if name not in known}
+        if not all(shape is not None and None not in shape for shape in known.values()):
+            return None
+        shapes = symbol.infer_shape(**known)[1]
+        return None if shapes is None else shapes[0]
 
     def symbol(self, name):
         """The Symbol of a value; a constant becomes a variable with that value."""
@@ -195,7 +208,16 @@ class Reader:
 
     def _read_node(self, node):
         call = Call(self, node)
-        importer = ROWS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if self._is_constant(call):
+            found = self._computed(call)
+        else:
+            found = self._imported(call)
+        for name, value in zip(call.outputs, found):
+            (self.symbols if isinstance(value, Symbol) else self.constants)[name] = value
+
+    def _imported(self, call):
+        """What the row of the table makes of a node."""
+        importer = ROWS.get(call.kind) if call.node.domain in ("", "ai.onnx") else None
         call.require(importer is not None, "there is no counterpart of this operator")
         try:
             found = importer(call)
@@ -206,28 +228,29 @@ class Reader:
             raise MXNetError(
                 f"{self.source}: node {call.name} ({call.kind}) is not valid: {error}"
             ) from error
-        found = found if isinstance(found, list) else [found]
-        fold = bool(node.input) and all(n in self.constants for n in node.input if n) and self._is_small(call)
-        for name, value in zip(call.outputs, found):
-            if isinstance(value, Symbol) and fold:
-                value = self._computed(value)
-            (self.symbols if isinstance(value, Symbol) else self.constants)[name] = value
+        return found if isinstance(found, list) else [found]
 
-    def _is_small(self, call):
-        """Whether the outputs of a node of constants may be computed now."""
+    def _is_constant(self, call):
+        """Whether a node has constants only, and its outputs may be computed now."""
+        if not any(call.inputs) or not all(name in self.constants for name in call.inputs if name):
+            return False
         shapes = [self._shapes.get(name) for name in call.outputs if name]
         if all(s is not None and None not in s for s in shapes):
             return all(numpy.prod(s, dtype=float) <= _MOST_FOLDED for s in shapes)
         return call.kind not in _ENLARGING
 
-    def _computed(self, symbol):
-        from minpy import cpu, nd
+    def _computed(self, call):
+        """The outputs of a node of constants, by the evaluator that comes with the package onnx."""
+        from onnx.reference import ReferenceEvaluator
 
-        names = symbol.list_inputs()
-        arrays = {n: nd.array(self.parameters[n], dtype=self.parameters[n].dtype) for n in names}
-        arguments = {n: arrays[n] for n in symbol.list_arguments()}
-        auxiliary = {n: arrays[n] for n in symbol.list_auxiliary_states()}
-        return symbol.bind(cpu(), arguments, aux_states=auxiliary).forward()[0].asnumpy()
+        arrays = {name: self.constants[name] for name in call.inputs if name}
+        try:
+            evaluator = ReferenceEvaluator(call.node, opsets={"": self.opset})
+            return [numpy.asarray(value) for value in evaluator.run(None, arrays)]
+        except Exception as error:  # it raises classes of its own
+            raise MXNetError(
+                f"{self.source}: node {call.name} ({call.kind}) cannot be computed: {error}"
+            ) from error
 
 
 def declared_shape(info):

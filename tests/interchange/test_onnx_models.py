@@ -16,6 +16,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 _DATA = pathlib.Path(__file__).parents[1] / "symbol" / "data"
+_OWN_DATA = pathlib.Path(__file__).parent / "data"
 _ZOO = {
     "resnet18_v1": 64,
     "resnet18_v2": 64,
@@ -262,6 +263,27 @@ def test_errors_name_what_is_missing(tmp_path):
     with pytest.raises(ValueError, match="a Symbol, a HybridBlock or a path is required, not int"):
         mx.onnx.export_model(3, {}, [(2,)])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["images", "lstm", "gru", "rnn", "transformer", "arrays", "shuffled"])
+def test_models_of_pytorch(name):
+    """Files that PyTorch exported (data/make_pytorch_models.py); shapes are computed in them, of constants."""
+    recorded = numpy.load(_OWN_DATA / f"pytorch_{name}.npz")
+    net = mx.onnx.import_to_gluon(str(_OWN_DATA / f"pytorch_{name}.onnx"))
+    outputs = net(nd.array(recorded["i0"], dtype=recorded["i0"].dtype))
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    for i, found in enumerate(outputs):
+        _close(found.asnumpy(), recorded[f"o{i}"])
+
+
+def test_integers_among_the_parameters(tmp_path):
+    path = str(tmp_path / "model.onnx")
+    graph = mx.sym.take(mx.sym.var("data"), mx.sym.var("chosen"), mode="raise")
+    chosen = nd.array([2, 0], dtype="int64")
+    mx.onnx.export_model(graph, {"chosen": chosen}, [(3, 2)], onnx_file_path=path)
+    net = mx.onnx.import_to_gluon(path)
+    assert net(nd.array([[1, 2], [3, 4], [5, 6]])).asnumpy().tolist() == [[5, 6], [1, 2]]
+    assert [parameter.dtype for parameter in net.collect_params().values()] == [numpy.int64]
 
 
 def test_import_names_the_operator(tmp_path):

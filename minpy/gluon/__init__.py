@@ -7,7 +7,7 @@ from minpy.gluon.parameter import Constant, DeferredInitializationError, Paramet
 from minpy.gluon.parameter_dict import ParameterDict
 from minpy.gluon.symbol_block import SymbolBlock
 
-_LAZY = ("contrib", "data", "metric", "model_zoo", "rnn", "utils")
+_LAZY = ("contrib", "data", "metric", "model_zoo", "rnn", "trainer", "utils")
 
 __all__ = [
     "Block",

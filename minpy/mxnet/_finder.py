@@ -12,7 +12,7 @@ __all__ = ["Finder", "public_module"]
 
 # MXNet's names for modules that are called otherwise here, and its inner modules where the package around them has
 # their contents here.
-_ALIASES = {
+ALIASES = {
     "attr": "attribute",
     "contrib.amp": "amp",
     "device": "context",
@@ -49,6 +49,9 @@ _ALIASES = {
     "opt": "optimizer",
     "optimizer.optimizer": "optimizer",
     "rnd": "random",
+    "rnn.io": "rnn",
+    "rnn.rnn": "rnn",
+    "rnn.rnn_cell": "rnn",
     "sym": "symbol",
     "symbol.symbol": "symbol",
     "viz": "visualization",
@@ -64,7 +67,7 @@ def public_module(name):
             return None
         if _exists(f"{package}.{last}"):
             return f"{package}.{last}"
-    candidate = "minpy." + _ALIASES.get(name, name)
+    candidate = "minpy." + ALIASES.get(name, name)
     return candidate if _exists(candidate) else None
 
 

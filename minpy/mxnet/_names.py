@@ -5,6 +5,7 @@
 
 import importlib
 import sys
+import types
 
 _C = dict.fromkeys(
     """MXCallbackList NDArrayHandle SymbolHandle add_fileline_to_docstring c2pyerror c_array c_array_buf c_handle_array
@@ -70,25 +71,39 @@ _MODULES = {
 
 
 def complete(module):
-    """Gives a module, and those in it, the names of the table; returns it."""
+    """Gives a module, and those in it, the names of the tables; returns it."""
+    from minpy.mxnet._finder import ALIASES
+
     name = module.__name__.removeprefix("minpy.")
-    for other in _MODULES:
+    inner = {}  # modules that MXNet has within others, where their contents are elsewhere here
+    for path, home in ALIASES.items():
+        parent, _, last = path.rpartition(".")
+        if parent:
+            inner.setdefault(ALIASES.get(parent, parent), {})[last] = f"minpy.{home}"
+    for other in {name, *_MODULES, *inner}:
         if other == name or other.startswith(f"{name}."):
             found = sys.modules.get(f"minpy.{other}")
             if found is not None and "_mxnet_names" not in vars(found):
-                found._mxnet_names = frozenset(_MODULES[other].split())
+                names = {n: (f"minpy.{_HOMES[n]}", n) for n in _MODULES.get(other, "").split()}
+                found._mxnet_names = {n: (home, None) for n, home in inner.get(other, {}).items()} | names
                 found.__getattr__ = _getter(found, vars(found).get("__getattr__"))
     return module
 
 
 def _getter(module, before):
     def getter(name):
+        if before is not None:
+            try:
+                found = before(name)
+                return complete(found) if isinstance(found, types.ModuleType) else found
+            except AttributeError:
+                if name not in module._mxnet_names:
+                    raise
         if name not in module._mxnet_names:
-            if before is not None:
-                return before(name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-        home = importlib.import_module(f"minpy.{_HOMES[name]}")
-        value = getattr(home, name)
+        home, attribute = module._mxnet_names[name]
+        value = importlib.import_module(home)
+        value = value if attribute is None else getattr(value, attribute)
         setattr(module, name, value)
         return value
 

@@ -209,3 +209,17 @@ def test_names_that_modules_import():
     assert type(Made) is Meta and issubclass(Made, dict) and Made.twice == 6
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         mx.autograd.nothing
+
+
+@pytest.mark.parametrize(
+    "path",
+    """gluon.data.vision.MNIST gluon.data.batchify.Stack gluon.contrib.estimator.Estimator gluon.model_zoo.vision.alexnet
+    gluon.trainer.Trainer gluon.nn.basic_layers.Dense gluon.rnn.rnn_cell.LSTMCell optimizer.optimizer.SGD io.io.NDArrayIter
+    rnn.rnn_cell.LSTMCell rnn.io.encode_sentences module.base_module.BaseModule image.image.imresize
+    image.detection.ImageDetIter contrib.amp.amp.init contrib.text.vocab.Vocabulary""".split(),
+)
+def test_modules_are_attributes(path):
+    """A program that has only imported mxnet reaches inner modules, as in MXNet."""
+    code = f"import minpy.mxnet; minpy.mxnet.install(); import mxnet as mx; print(callable(mx.{path}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.stdout == "True\n", done.stderr

@@ -25,3 +25,12 @@ __all__ = [
     "SequentialSampler",
     "SimpleDataset",
 ]
+
+
+def __getattr__(name):
+    """`vision` loads on first use."""
+    if name == "vision":
+        import importlib
+
+        return importlib.import_module("minpy.gluon.data.vision")
+    raise AttributeError(f"module 'minpy.gluon.data' has no attribute {name!r}")

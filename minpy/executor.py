@@ -5,6 +5,7 @@ import inspect
 import numpy
 
 from minpy import _core, autograd, nd
+from minpy._compiled import Compiled
 from minpy.base import MXNetError
 from minpy.context import Context
 from minpy.symbol import inference
@@ -34,9 +35,10 @@ class _Step:
 
     def run(self, values):
         """Computes the node's outputs from the values in their slots."""
+        _core.set_label(self.node.name)
         try:
-            result = self.function(
-                *(None if s is None else values[s] for s in self.sources), **self.arguments
+            result = _core.call_operator(
+                self.function, *(None if s is None else values[s] for s in self.sources), **self.arguments
             )
         except MXNetError:
             raise
@@ -190,6 +192,7 @@ class Executor:
         self._symbol = symbol
         self._ctx = ctx
         self._program = program or Program(symbol)
+        self._compiled = Compiled(lambda *arrays: self._program.run(arrays), "executor")
         self.arg_arrays, self.aux_arrays = args, aux
         self.grad_arrays = grads
         self._requests = requests
@@ -288,8 +291,20 @@ class Executor:
         self._results = None
         scope = autograd.record if record else autograd.pause
         with scope(train_mode=self._training):
-            self._results = self._program.run([*self._inputs, *self.aux_arrays], self._watch())
+            arrays = (*self._inputs, *self.aux_arrays)
+            if self._monitor is not None or _core.is_tracing():
+                self._results = self._program.run(arrays, self._watch())
+            else:
+                self._results = self._run_compiled(arrays)
         self._recorded = record
+
+    def _run_compiled(self, arrays):
+        try:
+            return self._compiled(*arrays)
+        except MXNetError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise MXNetError(f"Error in operator {self._compiled.failed_label}: {error}") from error
 
     def _show(self):
         """Puts the results into the arrays that `outputs` has."""
@@ -425,8 +440,8 @@ class Executor:
             )
 
     def debug_str(self):
-        """The graph for people to read."""
-        return self._symbol.debug_str()
+        """The graph, and the plans of the passes so far with the memory that they reuse, for people to read."""
+        return "\n".join([self._symbol.debug_str(), *(plan.text for plan in self._compiled.plans)])
 
 
 def _resized(array, shape, ctx):

@@ -12,6 +12,7 @@ import numpy as _np
 from minpy import _core
 from minpy import numpy as _mnp
 from minpy._operators.activation import randomness as _randomness
+from minpy._operators.registry import trace_whole as _trace_whole
 from minpy.base import MXNetError, _Null, numeric_types
 
 __all__ = [
@@ -432,3 +433,5 @@ gamma_like = _like(gamma, "alpha", "beta")
 poisson_like = _like(poisson, "lam")
 negative_binomial_like = _like(negative_binomial, "k", "p")
 generalized_negative_binomial_like = _like(generalized_negative_binomial, "mu", "alpha")
+
+_trace_whole(globals(), [name for name in __all__ if name != "seed"])

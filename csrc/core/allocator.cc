@@ -16,6 +16,7 @@
 namespace mp {
 
 SmallCache small_cache;
+uint64_t storage_birth = 0;
 
 namespace {
 
@@ -108,7 +109,7 @@ void push_free(Storage* s, Storage*& list) {
 }
 
 void set_header(Storage* s, char* data, size_t nbytes, uint16_t bin) {
-  *s = Storage{1, data, nbytes, 0, nullptr, nullptr, bin, 0, 0, 0, nullptr};
+  *s = Storage{1, data, nbytes, storage_birth, nullptr, nullptr, bin, 0, 0, 0, nullptr};
 }
 
 // The arena being carved is full enough: remember how much of it became blocks.

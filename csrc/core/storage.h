@@ -48,6 +48,9 @@ struct SmallCache {
   size_t peak;
 };
 extern SmallCache small_cache;
+// The version of a new storage. Tracing (python/call_trace.h) raises its upper bits, by which it
+// knows what was made since.
+extern uint64_t storage_birth;
 Storage* storage_new_slow(size_t nbytes);
 void storage_free_slow(Storage*);
 
@@ -62,7 +65,7 @@ inline Storage* storage_new(size_t nbytes) {
   s->refs = 1;
   s->data = reinterpret_cast<char*>(s) + 64;
   s->nbytes = nbytes;
-  s->version = 0;
+  s->version = storage_birth;
   return s;
 }
 

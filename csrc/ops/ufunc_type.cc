@@ -7,6 +7,7 @@
 
 #include "ops/gradients.h"
 #include "ops/ufunc.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/native_function.h"
@@ -75,6 +76,8 @@ PyObject* call_ufunc(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
 
 PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                            PyObject* kwnames) {
+  if (calls::listening())
+    return calls::record_vectorcall(ufunc_vectorcall, self, args, nargsf, kwnames);
   return nd_result(args, PyVectorcall_NARGS(nargsf), call_ufunc(self, args, nargsf, kwnames));
 }
 

@@ -11,6 +11,7 @@
 #include "ops/manip.h"
 #include "ops/statistics.h"
 #include "python/array_type.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/linalg.h"
@@ -50,12 +51,26 @@ PyObject* get_base(PyObject* self, void*) {
   return Py_NewRef(base ? base : Py_None);
 }
 
-PyObject* get_T(PyObject* self, void*) {
+// x.name as a recorded call.
+template <class Get>
+PyObject* recorded_attribute(PyObject* self, const char* name, Get&& get) {
+  if (!calls::listening()) return get();
+  PyObject* args[2] = {self, PyUnicode_FromString(name)};
+  PyObject* value = calls::record(calls::operator_function("getattr"), args, 2, nullptr, get);
+  Py_DECREF(args[1]);
+  return value;
+}
+
+PyObject* view_T(PyObject* self) {
   Array* a = as_self(self);
   int64_t shape[kMaxDims], strides[kMaxDims];
   std::reverse_copy(a->shape, a->shape + a->ndim, shape);
   std::reverse_copy(a->strides, a->strides + a->ndim, strides);
   return reinterpret_cast<PyObject*>(array_view(a, a->dtype, a->ndim, shape, strides, a->offset));
+}
+
+PyObject* get_T(PyObject* self, void*) {
+  return recorded_attribute(self, "T", [&] { return view_T(self); });
 }
 
 // The attribute of the zero-copy numpy.ndarray, wrapped.
@@ -73,6 +88,11 @@ PyObject* get_from_numpy(PyObject* self, void* name) {
   PyObject* value = wrap(PyObject_GetAttrString(np, static_cast<const char*>(name)));
   Py_DECREF(np);
   return value;
+}
+
+PyObject* get_part(PyObject* self, void* name) {
+  return recorded_attribute(self, static_cast<const char*>(name),
+                            [&] { return get_from_numpy(self, name); });
 }
 
 // Sets an attribute (shape, strides, dtype) of the zero-copy numpy.ndarray and takes over its new
@@ -247,8 +267,6 @@ PyMethodDef own_methods[] = {
     {"__sizeof__", array_sizeof, METH_NOARGS, "Bytes of the object and the elements that it owns."},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(array_dunder_array)),
      METH_VARARGS | METH_KEYWORDS, "The array as numpy.ndarray, sharing memory where possible."},
-    method_def("copy", array_copy_method),
-    method_def("astype", array_astype),
     {"__reduce__", array_reduce_pickle, METH_NOARGS, nullptr},
     {}};
 
@@ -264,11 +282,11 @@ PyGetSetDef own_getset[] = {
     {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"base", get_base, nullptr, "The object that owns the memory, or None.", nullptr},
     {"T", get_T, nullptr, "The array with its axes reversed: a view.", nullptr},
-    {"mT", get_from_numpy, nullptr, "The array with its last two axes exchanged: a view.",
+    {"mT", get_part, nullptr, "The array with its last two axes exchanged: a view.",
      const_cast<char*>("mT")},
-    {"real", get_from_numpy, set_values, "The real part: a view for complex arrays.",
+    {"real", get_part, set_values, "The real part: a view for complex arrays.",
      const_cast<char*>("real")},
-    {"imag", get_from_numpy, set_values, "The imaginary part: a view for complex arrays.",
+    {"imag", get_part, set_values, "The imaginary part: a view for complex arrays.",
      const_cast<char*>("imag")},
     {"data", get_from_numpy, nullptr, "A memoryview of the array.", const_cast<char*>("data")},
     {"ctypes", get_from_numpy, nullptr, "numpy's ctypes helper object.",
@@ -295,9 +313,13 @@ int array_getbuffer(PyObject* self, Py_buffer* view, int flags) {
 
 void array_releasebuffer(PyObject*, Py_buffer*) {}
 
+PyMethodDef copying_methods[] = {
+    method_def("copy", array_copy_method), method_def("astype", array_astype), {}};
+
 void array_tables_init() {
   auto* methods = new std::vector<PyMethodDef>;
   append(*methods, own_methods);
+  append(*methods, copying_methods);
   append(*methods, protocol_methods);
   append(*methods, manip_methods);
   append(*methods, reduce_methods);

@@ -6,6 +6,7 @@
 
 #include "ops/manip.h"
 #include "ops/statistics.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/index.h"
@@ -33,7 +34,9 @@ Py_ssize_t array_length(PyObject* self) {
   return -1;
 }
 
+// Text for people: tracing takes no notice of it.
 PyObject* through_numpy(PyObject* self, PyObject* (*f)(PyObject*)) {
+  const calls::Quiet quiet;
   PyObject* np = to_numpy(as_self(self));
   PyObject* result = np ? f(np) : nullptr;
   Py_XDECREF(np);
@@ -148,8 +151,8 @@ bool add_numpy_methods() {
 
 // Native methods that stand for NumPy's are NativeFunctions: counted and subject to the policy.
 bool add_native_methods() {
-  for (const PyMethodDef* table :
-       {manip_methods, reduce_methods, position_methods, linalg_methods}) {
+  for (const PyMethodDef* table : {manip_methods, reduce_methods, position_methods, linalg_methods,
+                                   statistics_methods, sorting_methods, copying_methods}) {
     for (; table->ml_name; ++table) {
       if (table->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;
       PyObject* f = native_function_new(table, true);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "python/call_trace.h"
 #include "python/fallback.h"
 #include "python/numpy_api.h"
 #include "tape/tape.h"
@@ -155,6 +156,7 @@ void mark_shared(Storage* s) {
 }
 
 PyObject* to_numpy(Array* a) {
+  if (calls::listening() && calls::value_read("the elements of an array")) return nullptr;
   PyArray_Descr* descr = descr_of(a->dtype);
   if (!descr) return nullptr;
   int flags = a->writeable() ? NPY_ARRAY_WRITEABLE : 0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ops/ufunc.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback_state.h"
 #include "python/nd_array.h"
@@ -277,6 +278,8 @@ PyObject* run_fallback(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
 
 PyObject* fallback_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                               PyObject* kwnames) {
+  if (calls::listening())
+    return calls::record_vectorcall(fallback_vectorcall, self, args, nargsf, kwnames);
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   auto call = [&] { return nd_result(args, nargs, run_fallback(self, args, nargs, kwnames)); };
   if (!profiler::on()) return call();

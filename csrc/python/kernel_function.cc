@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/pyref.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/nd_array.h"
 #include "python/trace.h"
@@ -130,6 +131,8 @@ PyObject* result_object(std::vector<ArrayRef> outputs) {
 
 PyObject* kernel_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                             PyObject* kwnames) {
+  if (calls::listening())
+    return calls::record_vectorcall(kernel_vectorcall, self, args, nargsf, kwnames);
   const KernelOp& op = *as_function(self)->op;
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   auto call = [&]() -> PyObject* {

@@ -8,6 +8,7 @@
 #include "ops/statistics.h"
 #include "ops/ufunc.h"
 #include "python/array_type.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/creation.h"
 #include "python/engine.h"
@@ -70,7 +71,7 @@ PYBIND11_MODULE(_core, m) {
   if (!import_numpy() || !fallback_init(m.ptr()) || !native_function_init() ||
       !ufunc_init(m.ptr()) || !ufunc_metatype_init() || !array_type_init(m.ptr()) ||
       !tape_init(m.ptr()) || !engine_init(m.ptr()) || !kernel_functions_init(m.ptr()) ||
-      !nd_array_init(m.ptr()))
+      !nd_array_init(m.ptr()) || !calls::init(m.ptr()))
     throw py::error_already_set();
   py::dict functions;
   for (PyMethodDef* table :

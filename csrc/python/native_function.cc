@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/ufunc.h"
+#include "python/call_trace.h"
 #include "python/fallback.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
@@ -44,6 +45,8 @@ PyObject* run(NativeFunction* f, PyObject* self, PyObject* const* args, Py_ssize
 
 PyObject* native_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                             PyObject* kwnames) {
+  if (calls::listening())
+    return calls::record_vectorcall(native_vectorcall, self, args, nargsf, kwnames);
   NativeFunction* f = as_native(self);
   ++f->calls;
   return run(f, nullptr, args, PyVectorcall_NARGS(nargsf), kwnames);
@@ -58,6 +61,8 @@ PyObject* native_in_numpy(PyObject* self, PyObject* const* args, size_t nargsf, 
 // Methods take the array as their first argument. Arrays that are NumPy's own run NumPy's method.
 PyObject* method_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                             PyObject* kwnames) {
+  if (calls::listening())
+    return calls::record_vectorcall(method_vectorcall, self, args, nargsf, kwnames);
   NativeFunction* f = as_native(self);
   Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   ++f->calls;

@@ -6,6 +6,7 @@
 #include "core/pyref.h"
 #include "ops/api.h"
 #include "python/array_type.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
 #include "python/index.h"
@@ -368,7 +369,11 @@ PyObject* make_type(PyObject*, PyObject* members) {
 }
 
 // to_nd_array(x, context): x when it is one already, else an NDArray over its bytes.
-PyObject* as_nd_array(PyObject*, PyObject* args) {
+PyObject* as_nd_array(PyObject* module, PyObject* args) {
+  if (calls::listening())
+    return calls::record(calls::operator_function("to_nd_array"), &PyTuple_GET_ITEM(args, 0),
+                         PyTuple_GET_SIZE(args), nullptr,
+                         [&] { return as_nd_array(module, args); });
   PyObject* o;
   unsigned context;
   if (!PyArg_ParseTuple(args, "OI", &o, &context)) return nullptr;
@@ -384,7 +389,10 @@ PyObject* as_nd_array(PyObject*, PyObject* args) {
   });
 }
 
-PyObject* plain_array(PyObject*, PyObject* o) {
+PyObject* plain_array(PyObject* module, PyObject* o) {
+  if (calls::listening())
+    return calls::record(calls::operator_function("plain_array"), &o, 1, nullptr,
+                         [&] { return plain_array(module, o); });
   if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
   return guarded(
       [&] { return api::view_like(ArrayRef::borrow(as_array_struct(o))).release_object(); });

@@ -3,6 +3,7 @@
 #include "core/array.h"
 #include "core/error.h"
 #include "cpu/random.h"
+#include "python/call_trace.h"
 #include "python/signature.h"
 #include "tape/tape.h"
 
@@ -29,6 +30,7 @@ bool read_place(PyObject* const* args, cpu::Philox* at, int* skip) {
 }  // namespace
 
 Array* random_target(PyObject* o) {
+  if (calls::listening()) calls::refuse("random numbers");
   if (!array_check(o)) return PyErr_SetString(PyExc_TypeError, "an array is required"), nullptr;
   Array* a = reinterpret_cast<Array*>(o);
   if (!(a->flags & (kCContig | kFContig)) || !a->writeable() || !(a->flags & kAligned)) {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/pyref.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/nd_array.h"
 #include "tape/tape.h"
@@ -217,6 +218,7 @@ PyObject* record(const char* name, PyObject* inputs, PyObject* outputs, PyObject
 }  // namespace
 
 PyObject* record_custom(PyObject*, PyObject* args, PyObject* kwargs) {
+  if (calls::listening()) calls::refuse("a gradient rule written in Python");
   static const char* names[] = {"name", "inputs", "outputs", "vjp", "saved", nullptr};
   const char* name;
   PyObject *inputs, *outputs, *vjp, *saved = nullptr;

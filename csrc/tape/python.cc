@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "ops/api.h"
+#include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/nd_array.h"
 #include "tape/backward.h"
@@ -70,6 +71,7 @@ bool parse_req(PyObject* name, int* req) {
 }
 
 PyObject* attach_grad_method(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (calls::listening()) calls::refuse("attach_grad inside of the computation");
   static const char* names[] = {"grad_req", "stype", nullptr};
   PyObject *grad_req = nullptr, *stype = Py_None;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO", const_cast<char**>(names), &grad_req,
@@ -94,6 +96,7 @@ Array* array_argument(PyObject* o, const char* what) {
 
 // mark_variables(variables, gradients, grad_reqs): sequences of equal length
 PyObject* mark_variables(PyObject*, PyObject* args) {
+  if (calls::listening()) calls::refuse("mark_variables inside of the computation");
   PyObject *variables, *gradients, *reqs;
   if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &variables, &PyList_Type, &gradients,
                         &PyList_Type, &reqs))
@@ -153,7 +156,12 @@ int set_fresh_grad(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
-PyObject* detach_method(PyObject* self, PyObject*) {
+PyObject* detach_method(PyObject* self, PyObject* none) {
+  if (calls::listening()) {
+    static PyObject* method =
+        PyObject_GetAttrString(reinterpret_cast<PyObject*>(&ArrayType), "detach");
+    return calls::record(method, &self, 1, nullptr, [&] { return detach_method(self, none); });
+  }
   return guarded([&] { return detach(as_self(self)).release_object(); });
 }
 
@@ -207,6 +215,7 @@ struct Heads {
 
 // backward(heads: list, head_grads: list or None, retain_graph)
 PyObject* backward_function(PyObject*, PyObject* args) {
+  if (calls::listening()) calls::refuse("backward inside of the computation");
   PyObject *heads, *head_grads;
   int retain;
   if (!PyArg_ParseTuple(args, "O!Op", &PyList_Type, &heads, &head_grads, &retain)) return nullptr;
@@ -219,6 +228,7 @@ PyObject* backward_function(PyObject*, PyObject* args) {
 }
 
 PyObject* backward_method(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (calls::listening()) calls::refuse("backward inside of the computation");
   static const char* names[] = {"out_grad", "retain_graph", "train_mode", nullptr};
   PyObject* out_grad = Py_None;
   int retain = 0, train = 1;
@@ -248,6 +258,7 @@ PyObject* like_variable(ArrayRef g, PyObject* variable) {
 
 // grad(heads: list, variables: list, head_grads: list or None, retain_graph, create_graph) -> list
 PyObject* grad_function(PyObject*, PyObject* args) {
+  if (calls::listening()) calls::refuse("a gradient inside of the computation");
   PyObject *heads, *variables, *head_grads;
   int retain, create;
   if (!PyArg_ParseTuple(args, "O!O!Opp", &PyList_Type, &heads, &PyList_Type, &variables,

@@ -82,7 +82,10 @@ def _front(operator_name, function):
             NotImplemented if serve_sparse is None else serve_sparse(operator_name, function, args, kwargs)
         )
         if result is NotImplemented:
-            result = function(*args, **kwargs)
+            if call_operator is None:
+                result = function(*args, **kwargs)
+            else:
+                result = call_operator(function, *args, **kwargs)
         return result if out is None else _write(out, result)
 
     return call
@@ -92,6 +95,8 @@ def _front(operator_name, function):
 compose_symbol = None
 # Set by minpy.gluon while parameters of unknown shape are about: replaces them among the arguments.
 complete_inputs = None
+# Set by minpy._compiled while computations are traced: calls the function, as one call or by what it calls.
+call_operator = None
 # Set by minpy.nd.sparse: the result where an argument is a sparse array, else NotImplemented.
 serve_sparse = None
 
@@ -132,6 +137,22 @@ def composite(kernel: str):
         return function
 
     return declare
+
+
+def trace_whole(namespace, names):
+    """Has each of the named functions of a module traced as one call, as their inner calls draw random numbers."""
+    for name in names:
+        namespace[name] = _traced_whole(namespace[name])
+
+
+def _traced_whole(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if call_operator is None:
+            return function(*args, **kwargs)
+        return call_operator(function, *args, **kwargs)
+
+    return call
 
 
 def operators() -> dict[str, Operator]:

@@ -1,6 +1,7 @@
 """HybridBlock: a block whose computation does not depend on the values, so that it can be compiled."""
 
 from minpy import _core, nd
+from minpy._compiled import Compiled, Untraceable
 from minpy.context import current_context
 from minpy.gluon import deferred
 from minpy.gluon.block import Block
@@ -26,6 +27,7 @@ class HybridBlock(Block):
         super().__init__(prefix, params)
         self._active = False
         self._flags = {}
+        self._compiled = None
         self._seen_inputs = None  # how the arguments of the first hybridized call were nested
 
     def register_child(self, block, name=None):
@@ -38,24 +40,73 @@ class HybridBlock(Block):
         super().register_child(block, name)
 
     def hybridize(self, active=True, **kwargs):
-        """Compile the computation.
+        """Compile the computation: trace it once for each kind of inputs, then run what was traced.
 
-        Operators on arrays are fused into compiled programs in any case (docs/internals.md, "The engine");
-        hybridizing says that `forward` does not depend on values.
+        `forward` runs for the first call with inputs of some shapes, dtypes and devices, in training or not; which
+        operators it called, in which order, is written down with the arrays that they took. Later calls of the
+        kind make these calls again, without the Python code around them. Results and gradients are the same, bit
+        for bit. Prints and counters in `forward`, and hooks of the blocks below, run for the first call only.
 
         Parameters
         ----------
         active : bool
             Whether to.
         static_alloc, static_shape : bool
-            Accepted as in MXNet.
+            Accepted as in MXNet: plans always reuse memory.
+
+        Raises
+        ------
+        MXNetError
+            By the first call, where `forward` reads the values of arrays (``if x.sum() > 0``, ``x.asnumpy()``);
+            the message names the line.
+
+        Warns
+        -----
+        UserWarning
+            Once, when the computation cannot be followed for another reason; it then runs as without hybridize.
+
+        See Also
+        --------
+        debug_str : What was traced.
         """
         self._active = active
         self._flags = kwargs
+        self._compiled = Compiled(self.forward, self.name, self._arrays_of_parameters) if active else None
         self._seen_inputs = None
-        if active:
-            self._forward_pre_hooks.append(_note_inputs)
         super().hybridize(active, **kwargs)
+
+    def _arrays_of_parameters(self):
+        return [
+            (array, parameter, number)
+            for parameter in self._structural_params().values()
+            for number, array in parameter._by_number.items()
+        ]
+
+    def __call__(self, *args):
+        if self._compiled is None or _core.is_tracing():
+            return super().__call__(*args)
+        if self._seen_inputs is None:
+            self._seen_inputs = _nesting(args)
+        for hook in self._forward_pre_hooks:
+            hook(self, args)
+        try:
+            out = self._compiled(*args)
+        except Untraceable:
+            out = self.forward(*args)
+        for hook in self._forward_hooks:
+            hook(self, args, out)
+        return out
+
+    def debug_str(self):
+        """The plans of the calls so far, for people to read: operators, shapes, and memory that is reused.
+
+        Returns
+        -------
+        str
+            Empty before the first call after `hybridize`.
+        """
+        plans = [] if self._compiled is None else self._compiled.plans
+        return "\n".join(plan.text for plan in plans)
 
     def infer_shape(self, *args):
         """Complete the shapes of deferred parameters for these inputs, by running the block once on them."""
@@ -144,12 +195,6 @@ class HybridBlock(Block):
     def hybrid_forward(self, F, x, *args, **kwargs):
         """Compute the outputs with the operators of F; to be defined by the class."""
         raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
-
-
-def _note_inputs(block, args):
-    """A hook for the first hybridized call, which takes itself off."""
-    block._forward_pre_hooks = [hook for hook in block._forward_pre_hooks if hook is not _note_inputs]
-    block._seen_inputs = _nesting(args)
 
 
 def _nesting(value):

@@ -5,6 +5,7 @@ import warnings
 import numpy
 
 from minpy import _core, autograd, initializer, nd
+from minpy._compiled import untraced
 from minpy.base import MXNetError
 from minpy.context import Context, cpu, current_context
 from minpy.util import is_np_array
@@ -195,7 +196,7 @@ class Parameter:
                 "specify in_units, in_channels, etc for `Block`s."
             )
         self._deferred_init = None
-        with autograd.pause():
+        with untraced(), autograd.pause():
             if data is None:
                 data = nd.zeros(self._shape, ctx=cpu(), dtype=self.dtype)
                 made = init if callable(init) else initializer.create(init)
@@ -209,7 +210,7 @@ class Parameter:
             if is_np_array():
                 array = _core.plain_array(array)
             self._attach(array)
-            self._data[context] = array
+            self._data[context] = _core.adopt(array)
         self._number()
 
     def _number(self):
@@ -454,7 +455,8 @@ class Constant(Parameter):
         if self._deferred_init is not None:
             contexts = self._deferred_init[1]
             self._deferred_init = None
-            self._set_copies(self.value, contexts)
+            with untraced():
+                self._set_copies(self.value, contexts)
 
     def _symbol_init(self):
         return None  # a Constant's array is no text

@@ -95,7 +95,7 @@ class NDArray:
 
     def __repr__(self):
         shape = "x".join(map(str, self.shape))
-        return f"\n{numpy.asarray(self)!s}\n<{type(self).__name__} {shape} @{self.context}>"
+        return f"\n{_core.peek(self)!s}\n<{type(self).__name__} {shape} @{self.context}>"
 
     __str__ = __repr__
 

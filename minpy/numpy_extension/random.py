@@ -6,6 +6,7 @@
 from minpy import _core
 from minpy import numpy as _np
 from minpy import random as _random
+from minpy._operators.registry import trace_whole as _trace_whole
 from minpy.random import seed
 
 __all__ = ["bernoulli", "normal_n", "seed", "uniform_n"]
@@ -70,3 +71,6 @@ def _n(draw, loc, scale, batch_shape, dtype):
     values = _np.empty(batch + _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)), dtype="float32")
     draw(values)
     return (loc + values * scale).astype("float32" if dtype is None else dtype)
+
+
+_trace_whole(globals(), [name for name in __all__ if name != "seed"])

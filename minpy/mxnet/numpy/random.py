@@ -9,6 +9,7 @@ import numpy as _numpy
 from minpy import _core
 from minpy import numpy as _np
 from minpy import random as _random
+from minpy._operators.registry import trace_whole as _trace_whole
 from minpy.nd.ndarray import as_context, to_nd
 from minpy.random import seed
 
@@ -217,3 +218,6 @@ def bernoulli(*args, **kwargs):
 def shuffle(x):
     """Put the items along the first axis of an array into a random order, in place."""
     x[...] = _random.shuffle(to_nd(x)).as_np_ndarray()
+
+
+_trace_whole(globals(), [name for name in __all__ if name != "seed"])

@@ -1,0 +1,585 @@
+#include "python/call_trace.h"
+
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/pyref.h"
+#include "python/call_plan.h"
+#include "python/convert.h"
+#include "python/numpy_api.h"
+#include "python/scalar.h"
+#include "tape/errors.h"
+#include "tape/tape.h"
+
+namespace mp::calls {
+
+int traces = 0;
+
+namespace {
+
+constexpr int kBirthShift = 40;  // the bits of a storage's version below count its writes
+
+// Functions of arrays whose results follow from shapes and dtypes: no values, so never recorded.
+constexpr const char* kOfLayout[] = {"shape",
+                                     "ndim",
+                                     "size",
+                                     "result_type",
+                                     "can_cast",
+                                     "iscomplexobj",
+                                     "isrealobj",
+                                     "isscalar",
+                                     "broadcast_shapes",
+                                     "shares_memory",
+                                     "may_share_memory",
+                                     "min_scalar_type",
+                                     "common_type",
+                                     "ndarray.__len__"};
+
+struct Recorder {
+  std::unique_ptr<Plan> plan = std::make_unique<Plan>();
+  std::unordered_map<PyObject*, int> slot_of;
+  std::unordered_map<Storage*, int> memory_of;
+  std::unordered_map<Storage*, uint64_t> versions;  // as the last recorded call left them
+  std::vector<PyRef> held;  // every array that has a slot, or had one: identities stay unique
+  bool failed = false;      // there will be no plan
+  std::string failure;      // why; empty when that is nothing to warn of
+  std::string label;
+  uint64_t birth = 0;
+  int quiet = 0;      // inside a recorded call
+  int operators = 0;  // inside operators written in Python
+  bool operator_failed = false;
+  bool scalar_arrays_before = false;
+
+  void fail(const char* what);
+};
+
+constinit thread_local Recorder* recorder = nullptr;
+
+// --- Where in the user's program ---
+
+std::string package_directory() {
+  PyRef module(PyImport_ImportModule("minpy"));
+  PyRef file(PyObject_GetAttrString(module.get(), "__file__"));
+  std::string path = PyUnicode_AsUTF8(file.get());
+  return path.substr(0, path.rfind('/') + 1);
+}
+
+std::string source_line(PyObject* file, int line) {
+  PyRef linecache(PyImport_ImportModule("linecache"));
+  PyRef text(PyObject_CallMethod(linecache.get(), "getline", "Oi", file, line));
+  PyRef stripped(PyObject_CallMethod(text.get(), "strip", nullptr));
+  return PyUnicode_AsUTF8(stripped.get());
+}
+
+// "file.py:12: `if x.sum() > 0:`" of the innermost frame outside of this package.
+std::string location() {
+  static const std::string package = package_directory();
+  PyFrameObject* frame = PyEval_GetFrame();
+  Py_XINCREF(reinterpret_cast<PyObject*>(frame));
+  std::string found;
+  while (frame && found.empty()) {
+    PyRef code(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
+    PyRef file(PyObject_GetAttrString(code.get(), "co_filename"));
+    const std::string path = PyUnicode_AsUTF8(file.get());
+    if (path.compare(0, package.size(), package) != 0) {
+      const int line = PyFrame_GetLineNumber(frame);
+      found = path + ":" + std::to_string(line) + ": `" + source_line(file.get(), line) + "`";
+    }
+    PyFrameObject* back = PyFrame_GetBack(frame);
+    Py_DECREF(reinterpret_cast<PyObject*>(frame));
+    frame = back;
+  }
+  Py_XDECREF(reinterpret_cast<PyObject*>(frame));
+  return found;
+}
+
+void Recorder::fail(const char* what) {
+  if (operators) {
+    operator_failed = true;
+  } else if (!failed) {
+    failed = true;
+    if (what) failure = location() + ": " + what;
+  }
+}
+
+// --- Arrays in arguments and results ---
+
+// Calls visit(Array*) for every array in a tree of tuples and lists; stops when it returns false.
+template <class Visit>
+bool each_array(PyObject* o, Visit&& visit, int depth = 0) {
+  if (array_check(o)) return visit(reinterpret_cast<Array*>(o));
+  if (depth < 4 && (PyTuple_Check(o) || PyList_CheckExact(o)))
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+      if (!each_array(PySequence_Fast_GET_ITEM(o, i), visit, depth + 1)) return false;
+  return true;
+}
+
+bool holds_array(PyObject* o) {
+  return !each_array(o, [](Array*) { return false; });
+}
+
+// Bytes that existed before, or that belong to NumPy, are never the plan's to reuse.
+int memory_for(Recorder& r, Array* a, int call) {
+  if (a->storage->owner || a->storage->version >> kBirthShift < r.birth) call = -1;
+  auto [it, fresh] = r.memory_of.try_emplace(a->storage, static_cast<int>(r.plan->memories.size()));
+  if (fresh)
+    r.plan->memories.push_back({static_cast<int64_t>(a->storage->nbytes), call, -1, false, -1});
+  return it->second;
+}
+
+int new_slot(Recorder& r, Array* a, int call) {
+  const int slot = static_cast<int>(r.plan->slots.size());
+  const int memory = memory_for(r, a, call);
+  r.plan->slots.push_back({a->dtype,
+                           {a->shape, a->shape + a->ndim},
+                           memory,
+                           r.plan->memories[static_cast<size_t>(memory)].nbytes});
+  r.held.emplace_back(Py_NewRef(reinterpret_cast<PyObject*>(a)));
+  r.slot_of.emplace(reinterpret_cast<PyObject*>(a), slot);
+  r.versions[a->storage] = a->storage->version;
+  return slot;
+}
+
+int capture(Recorder& r, Array* a) {
+  const int slot = new_slot(r, a, -1);
+  r.plan->captured.push_back(slot);
+  r.plan->captured_arrays.emplace_back(Py_NewRef(reinterpret_cast<PyObject*>(a)));
+  return slot;
+}
+
+bool is_captured_memory(const Recorder& r, Storage* s) {
+  for (const PyRef& o : r.plan->captured_arrays)
+    if (reinterpret_cast<Array*>(o.get())->storage == s) return true;
+  return false;
+}
+
+// The slot of an array that is read; -1 when tracing does not know where it comes from.
+int slot_for(Recorder& r, Array* a) {
+  if (auto it = r.slot_of.find(reinterpret_cast<PyObject*>(a)); it != r.slot_of.end())
+    return it->second;
+  if (a->storage->version >> kBirthShift >= r.birth) {
+    r.fail("an array that no traced function returned");
+    return -1;
+  }
+  if (r.memory_of.contains(a->storage) && !is_captured_memory(r, a->storage)) {
+    r.fail("a view that no traced function returned");
+    return -1;
+  }
+  return capture(r, a);
+}
+
+bool operand(Recorder& r, PyObject* o, Operand& out) {
+  if (array_check(o)) {
+    out.kind = Operand::Slot;
+    out.slot = slot_for(r, reinterpret_cast<Array*>(o));
+    return out.slot >= 0;
+  }
+  const bool tuple = PyTuple_CheckExact(o);
+  if ((tuple && holds_array(o)) || PyList_CheckExact(o)) {
+    out.kind = tuple ? Operand::Tuple : Operand::List;
+    out.items.resize(static_cast<size_t>(PySequence_Fast_GET_SIZE(o)));
+    for (size_t i = 0; i < out.items.size(); ++i)
+      if (!operand(r, PySequence_Fast_GET_ITEM(o, static_cast<Py_ssize_t>(i)), out.items[i]))
+        return false;
+    return true;
+  }
+  if (PyDict_CheckExact(o) || PySlice_Check(o)) {
+    PyRef parts(PyDict_CheckExact(o) ? PyDict_Values(o)
+                                     : PyTuple_Pack(3, reinterpret_cast<PySliceObject*>(o)->start,
+                                                    reinterpret_cast<PySliceObject*>(o)->stop,
+                                                    reinterpret_cast<PySliceObject*>(o)->step));
+    if (holds_array(parts.get())) {
+      r.fail("an array inside a dict or slice");
+      return false;
+    }
+  }
+  out.constant = PyRef(Py_NewRef(o));
+  return true;
+}
+
+// Whether the result tells Python more than arrays: numbers that were computed from arrays.
+bool holds_values(PyObject* o, int depth = 0) {
+  if (array_check(o) || o == Py_None) return false;
+  if (depth < 4 && (PyTuple_Check(o) || PyList_CheckExact(o))) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+      if (holds_values(PySequence_Fast_GET_ITEM(o, i), depth + 1)) return true;
+    return false;
+  }
+  return true;
+}
+
+std::string name_of(PyObject* callable) {
+  PyObject* name = PyObject_GetAttrString(callable, "__name__");
+  const char* text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
+  std::string result = text ? text : Py_TYPE(callable)->tp_name;
+  PyErr_Clear();
+  Py_XDECREF(name);
+  return result;
+}
+
+bool depends_on_layout_only(PyObject* callable) {
+  const std::string name = name_of(callable);
+  for (const char* known : kOfLayout)
+    if (name == known) return true;
+  return false;
+}
+
+int result_slot(Recorder& r, PyObject* o, int call) {
+  if (!array_check(o)) return -1;
+  if (auto it = r.slot_of.find(o); it != r.slot_of.end()) return it->second;
+  return new_slot(r, reinterpret_cast<Array*>(o), call);
+}
+
+void set_results(Recorder& r, PyObject* result, int call, Results& out) {
+  if (array_check(result)) {
+    out = {Results::One, {result_slot(r, result, call)}};
+  } else if (PyTuple_Check(result) || PyList_CheckExact(result)) {
+    out.kind = Results::Several;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i)
+      out.slots.push_back(result_slot(r, PySequence_Fast_GET_ITEM(result, i), call));
+  }
+}
+
+void note_versions(Recorder& r, PyObject* o) {
+  each_array(o, [&](Array* a) {
+    if (auto it = r.versions.find(a->storage); it != r.versions.end())
+      it->second = a->storage->version;
+    return true;
+  });
+}
+
+bool nested_arrays(PyObject* result) {
+  if (!PyTuple_Check(result) && !PyList_CheckExact(result)) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(result, i);
+    if (!array_check(item) && holds_array(item)) return true;
+  }
+  return false;
+}
+
+bool is_operand(const Call& call, int slot) {
+  for (const Operand& o : call.args)
+    if (o.kind == Operand::Slot && o.slot == slot) return true;
+  return false;
+}
+
+bool unwritten(const Recorder& r, PyObject* const* args, Py_ssize_t total) {
+  for (Py_ssize_t i = 0; i < total; ++i)
+    if (!each_array(args[i], [&](Array* a) {
+          auto it = r.versions.find(a->storage);
+          return it == r.versions.end() || it->second == a->storage->version;
+        }))
+      return false;
+  return true;
+}
+
+// Writes the call down; false with a Python error set when the result is a value for Python.
+bool write_down(Recorder& r, PyObject* callable, PyObject* const* args, Py_ssize_t nargs,
+                PyObject* kwnames, PyObject* result) {
+  const Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  bool takes_arrays = false;
+  for (Py_ssize_t i = 0; i < total; ++i) takes_arrays |= holds_array(args[i]);
+  if (holds_values(result) && (takes_arrays || !holds_array(result))) {
+    if (!takes_arrays || depends_on_layout_only(callable)) return true;
+    return !value_read(("the result of " + name_of(callable)).c_str());
+  }
+  if (nested_arrays(result)) {
+    r.fail("a function that returns arrays in nested lists");
+    return true;
+  }
+  Call call;
+  call.callable = PyRef(Py_NewRef(callable));
+  call.args.resize(static_cast<size_t>(total));
+  for (Py_ssize_t i = 0; i < total; ++i)
+    if (!operand(r, args[i], call.args[static_cast<size_t>(i)])) return true;
+  if (kwnames && PyTuple_GET_SIZE(kwnames)) call.kwnames = PyRef(Py_NewRef(kwnames));
+  set_results(r, result, static_cast<int>(r.plan->calls.size()), call.results);
+  if (call.results.kind == Results::One && is_operand(call, call.results.slots[0]) &&
+      unwritten(r, args, total))
+    return true;  // it gave back what it got
+  call.recording = tape::state.recording;
+  call.training = tape::state.training;
+  call.label = r.label;
+  r.plan->calls.push_back(std::move(call));
+  for (Py_ssize_t i = 0; i < total; ++i) note_versions(r, args[i]);
+  note_versions(r, result);
+  return true;
+}
+
+// --- Operators written in Python ---
+
+struct Mark {
+  size_t calls, slots, memories, captured;
+};
+
+Mark mark_of(const Recorder& r) {
+  const Plan& p = *r.plan;
+  return {p.calls.size(), p.slots.size(), p.memories.size(), p.captured.size()};
+}
+
+void roll_back(Recorder& r, const Mark& mark) {
+  Plan& p = *r.plan;
+  p.calls.resize(mark.calls);
+  p.slots.resize(mark.slots);
+  p.memories.resize(mark.memories);
+  p.captured.resize(mark.captured);
+  p.captured_arrays.resize(mark.captured);
+  std::erase_if(r.slot_of, [&](auto& e) { return static_cast<size_t>(e.second) >= mark.slots; });
+  std::erase_if(r.memory_of, [&](auto& e) {
+    const bool gone = static_cast<size_t>(e.second) >= mark.memories;
+    if (gone) r.versions.erase(e.first);
+    return gone;
+  });
+}
+
+bool takes_function(PyObject* const* args, Py_ssize_t total) {
+  for (Py_ssize_t i = 0; i < total; ++i)
+    if (PyFunction_Check(args[i]) || PyMethod_Check(args[i])) return true;
+  return false;
+}
+
+// call_operator(f, *args, **kwargs): f(*args, **kwargs), traced by what f calls when that can be
+// followed, else as one call of f.
+PyObject* call_operator(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (nargs < 1) return PyErr_Format(PyExc_TypeError, "call_operator takes a function");
+  PyObject* f = args[0];
+  ++args, --nargs;
+  auto run = [&] { return PyObject_Vectorcall(f, args, static_cast<size_t>(nargs), kwnames); };
+  if (!listening()) return run();
+  Recorder& r = *recorder;
+  const Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  const Mark mark = mark_of(r);
+  const bool followed = before_call(args, total);
+  const bool outer_failed = std::exchange(r.operator_failed, false);
+  ++r.operators;
+  PyObject* result = run();
+  --r.operators;
+  const bool failed = std::exchange(r.operator_failed, outer_failed);
+  if (!result || !failed || !followed) return result;
+  roll_back(r, mark);
+  if (takes_function(args, total))
+    r.fail(nullptr);  // contrib.cond and the like may choose by values
+  else
+    result = after_call(f, args, nargs, kwnames, result);
+  return result;
+}
+
+// --- The functions that Python calls ---
+
+// begin_trace(inputs: list of arrays, captured: list of arrays)
+PyObject* begin_trace(PyObject*, PyObject* args) {
+  PyObject *inputs, *captured;
+  if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &inputs, &PyList_Type, &captured))
+    return nullptr;
+  if (recorder) {
+    PyErr_SetString(PyExc_RuntimeError, "this thread is tracing already");
+    return nullptr;
+  }
+  auto r = std::make_unique<Recorder>();
+  storage_birth = ((storage_birth >> kBirthShift) + 1) << kBirthShift;
+  r->birth = storage_birth >> kBirthShift;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(inputs); ++i)
+    new_slot(*r, reinterpret_cast<Array*>(PyList_GET_ITEM(inputs, i)), -1);
+  r->plan->inputs = static_cast<size_t>(PyList_GET_SIZE(inputs));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(captured); ++i)
+    if (!r->slot_of.contains(PyList_GET_ITEM(captured, i)))
+      capture(*r, reinterpret_cast<Array*>(PyList_GET_ITEM(captured, i)));
+  r->scalar_arrays_before = std::exchange(scalar_arrays, true);
+  recorder = r.release();
+  if (traces++ == 0) install_traced_slots();
+  Py_RETURN_NONE;
+}
+
+std::unique_ptr<Recorder> take_recorder() {
+  std::unique_ptr<Recorder> r(std::exchange(recorder, nullptr));
+  if (!r) return r;
+  scalar_arrays = r->scalar_arrays_before;
+  if (--traces == 0) remove_traced_slots();
+  return r;
+}
+
+PyObject* abort_trace(PyObject*, PyObject*) {
+  take_recorder();
+  Py_RETURN_NONE;
+}
+
+bool written_outside(const Recorder& r) {
+  for (const PyRef& o : r.held) {
+    Storage* s = reinterpret_cast<Array*>(o.get())->storage;
+    auto it = r.versions.find(s);
+    if (it != r.versions.end() && it->second != s->version) return true;
+  }
+  return false;
+}
+
+void set_outputs(Recorder& r, PyObject* outputs) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(outputs); ++i) {
+    const int slot = slot_for(r, reinterpret_cast<Array*>(PyList_GET_ITEM(outputs, i)));
+    if (slot < 0) return;
+    r.plan->outputs.push_back(slot);
+  }
+}
+
+// What each array leaves the computation as: NumPy's scalar for a result without axes.
+PyRef finished_outputs(PyObject* outputs) {
+  PyRef list(PyList_New(PyList_GET_SIZE(outputs)));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(outputs); ++i)
+    PyList_SET_ITEM(list.get(), i, check(output_object(PyList_GET_ITEM(outputs, i))));
+  return list;
+}
+
+// end_trace(outputs: list of arrays) -> (plan or None, why there is none, the outputs)
+PyObject* end_trace(PyObject*, PyObject* outputs) {
+  if (!PyList_Check(outputs) || !recorder)
+    return PyErr_Format(PyExc_RuntimeError, "end_trace takes a list, after begin_trace");
+  if (!recorder->failed) set_outputs(*recorder, outputs);
+  if (!recorder->failed && written_outside(*recorder))
+    recorder->fail("an array was written to by something that tracing does not see");
+  std::unique_ptr<Recorder> r = take_recorder();
+  PyRef finished = finished_outputs(outputs);
+  if (r->failed) return Py_BuildValue("(OsO)", Py_None, r->failure.c_str(), finished.get());
+  for (const PyRef& o : r->held) {
+    Storage* s = reinterpret_cast<Array*>(o.get())->storage;
+    if (auto it = r->memory_of.find(s); it != r->memory_of.end() && s->saved)
+      r->plan->memories[static_cast<size_t>(it->second)].kept = true;
+  }
+  r->plan->finish();
+  return Py_BuildValue("(NOO)", plan_object(std::move(r->plan)), Py_None, finished.get());
+}
+
+// adopt(array): made during the trace, but not by it, such as a parameter that was initialised.
+PyObject* adopt(PyObject*, PyObject* o) {
+  if (recorder && array_check(o) && !recorder->slot_of.contains(o))
+    capture(*recorder, reinterpret_cast<Array*>(o));
+  return Py_NewRef(o);
+}
+
+PyObject* is_tracing(PyObject*, PyObject*) { return PyBool_FromLong(listening()); }
+
+// set_quiet(+1 or -1): calls from here on are none of the trace's business, or are again.
+PyObject* set_quiet(PyObject*, PyObject* change) {
+  if (recorder) recorder->quiet += static_cast<int>(PyLong_AsLong(change));
+  Py_RETURN_NONE;
+}
+
+PyObject* set_label(PyObject*, PyObject* text) {
+  if (recorder) recorder->label = PyUnicode_AsUTF8(text);
+  Py_RETURN_NONE;
+}
+
+// peek(array): its elements as a numpy.ndarray, for printing.
+PyObject* peek(PyObject*, PyObject* o) {
+  if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
+  Quiet quiet;
+  return to_numpy(reinterpret_cast<Array*>(o));
+}
+
+template <class Body>
+PyObject* guarded(Body body) {
+  try {
+    return body();
+  } catch (PythonError&) {
+    return nullptr;
+  }
+}
+
+PyObject* end_trace_guarded(PyObject* m, PyObject* o) {
+  return guarded([&] { return end_trace(m, o); });
+}
+
+PyMethodDef functions[] = {
+    {"begin_trace", begin_trace, METH_VARARGS,
+     "begin_trace(inputs, captured)\n--\n\nWrite down the calls of this thread from now on."},
+    {"end_trace", end_trace_guarded, METH_O,
+     "end_trace(outputs)\n--\n\nThe plan that computes these arrays, or None and the reason."},
+    {"abort_trace", abort_trace, METH_NOARGS, "Forget the trace of this thread, if there is one."},
+    {"adopt", adopt, METH_O, "Let the trace know an array that it did not see being made."},
+    {"peek", peek, METH_O, "The elements as a numpy.ndarray, which tracing takes no notice of."},
+    {"is_tracing", is_tracing, METH_NOARGS, "Whether calls of this thread are written down."},
+    {"set_quiet", set_quiet, METH_O, "Stop (1) or go on (-1) writing calls down."},
+    {"set_label", set_label, METH_O, "Whose calls the next ones are."},
+    {"call_operator", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_operator)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "call_operator(f, *args, **kwargs)\n--\n\nCall f, which is traced as one call when what it "
+     "does cannot be followed."},
+    {}};
+
+}  // namespace
+
+bool listening_here() { return recorder && !recorder->quiet; }
+
+Quiet::Quiet() : of_(recorder) {
+  if (recorder) ++recorder->quiet;
+}
+Quiet::~Quiet() {
+  if (of_ && of_ == recorder) --recorder->quiet;
+}
+
+bool before_call(PyObject* const* args, Py_ssize_t total) {
+  Recorder& r = *recorder;
+  if (r.failed || r.operator_failed) return false;
+  if (unwritten(r, args, total)) return true;
+  r.fail("an array was written to by something that tracing does not see");
+  return false;
+}
+
+PyObject* after_call(PyObject* callable, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                     PyObject* result) {
+  try {
+    if (write_down(*recorder, callable, args, nargs, kwnames, result)) return result;
+  } catch (PythonError&) {
+  }
+  Py_DECREF(result);
+  return nullptr;
+}
+
+PyObject* operator_function(const char* name) {
+  static std::unordered_map<const char*, PyObject*> known;  // names are literals
+  PyObject*& f = known[name];
+  if (f) return f;
+  for (const char* module_name : {"operator", "builtins", "minpy._core"}) {
+    PyObject* module = PyImport_ImportModule(module_name);
+    f = module ? PyObject_GetAttrString(module, name) : nullptr;
+    Py_XDECREF(module);
+    if (f) break;
+    PyErr_Clear();
+  }
+  return f;
+}
+
+bool value_read(const char* what) {
+  Recorder& r = *recorder;
+  if (r.operators) {
+    r.operator_failed = true;
+    return false;
+  }
+  std::string where;
+  try {
+    where = location();
+  } catch (PythonError&) {
+    PyErr_Clear();
+  }
+  PyErr_Format(tape::mxnet_error(),
+               "%s: Python reads %s in a hybridized block. What it does with it could depend on "
+               "the values of arrays, and a compiled computation would repeat what it did for this "
+               "call. Write the choice with where() or contrib.cond(), or run the block without "
+               "compiling it: net.hybridize(active=False).",
+               where.c_str(), what);
+  return true;
+}
+
+void refuse(const char* what) {
+  try {
+    recorder->fail(what);
+  } catch (PythonError&) {
+    PyErr_Clear();
+  }
+}
+
+bool init(PyObject* module) {
+  return plan_init(module) && PyModule_AddFunctions(module, functions) == 0;
+}
+
+}  // namespace mp::calls

@@ -19,7 +19,17 @@ int traces = 0;
 
 namespace {
 
-constexpr int kBirthShift = 40;  // the bits of a storage's version below count its writes
+// The upper half of the version of storages that are made during a trace: the top bit and the
+// number of the trace (core/stamp.h). The lower half counts writes.
+uint32_t last_trace = 0;
+constexpr uint32_t kBorn = uint32_t{1} << 31;
+
+bool born_since(const Storage* s, uint32_t trace) {
+  const auto upper = static_cast<uint32_t>(s->version >> 32);
+  return upper & kBorn && (upper & ~kBorn) >= trace;
+}
+
+uint32_t writes(const Storage* s) { return static_cast<uint32_t>(s->version); }
 
 // Functions of arrays whose results follow from shapes and dtypes: no values, so never recorded.
 constexpr const char* kOfLayout[] = {"shape",
@@ -41,14 +51,14 @@ struct Recorder {
   std::unique_ptr<Plan> plan = std::make_unique<Plan>();
   std::unordered_map<PyObject*, int> slot_of;
   std::unordered_map<Storage*, int> memory_of;
-  std::unordered_map<Storage*, uint64_t> versions;  // as the last recorded call left them
+  std::unordered_map<Storage*, uint32_t> versions;  // writes, as the last recorded call left them
   std::vector<PyRef> held;  // every array that has a slot, or had one: identities stay unique
   bool failed = false;      // there will be no plan
   std::string failure;      // why; empty when that is nothing to warn of
   std::string label;
-  uint64_t birth = 0;
-  int quiet = 0;      // inside a recorded call
-  int operators = 0;  // inside operators written in Python
+  uint32_t number = 0;  // of the trace
+  int quiet = 0;        // inside a recorded call
+  int operators = 0;    // inside operators written in Python
   bool operator_failed = false;
   bool scalar_arrays_before = false;
 
@@ -122,7 +132,7 @@ bool holds_array(PyObject* o) {
 
 // Bytes that existed before, or that belong to NumPy, are never the plan's to reuse.
 int memory_for(Recorder& r, Array* a, int call) {
-  if (a->storage->owner || a->storage->version >> kBirthShift < r.birth) call = -1;
+  if (a->storage->owner || !born_since(a->storage, r.number)) call = -1;
   auto [it, fresh] = r.memory_of.try_emplace(a->storage, static_cast<int>(r.plan->memories.size()));
   if (fresh)
     r.plan->memories.push_back({static_cast<int64_t>(a->storage->nbytes), call, -1, false, -1});
@@ -138,7 +148,7 @@ int new_slot(Recorder& r, Array* a, int call) {
                            r.plan->memories[static_cast<size_t>(memory)].nbytes});
   r.held.emplace_back(Py_NewRef(reinterpret_cast<PyObject*>(a)));
   r.slot_of.emplace(reinterpret_cast<PyObject*>(a), slot);
-  r.versions[a->storage] = a->storage->version;
+  r.versions[a->storage] = writes(a->storage);
   return slot;
 }
 
@@ -159,7 +169,7 @@ bool is_captured_memory(const Recorder& r, Storage* s) {
 int slot_for(Recorder& r, Array* a) {
   if (auto it = r.slot_of.find(reinterpret_cast<PyObject*>(a)); it != r.slot_of.end())
     return it->second;
-  if (a->storage->version >> kBirthShift >= r.birth) {
+  if (born_since(a->storage, r.number)) {
     r.fail("an array that no traced function returned");
     return -1;
   }
@@ -245,7 +255,7 @@ void set_results(Recorder& r, PyObject* result, int call, Results& out) {
 void note_versions(Recorder& r, PyObject* o) {
   each_array(o, [&](Array* a) {
     if (auto it = r.versions.find(a->storage); it != r.versions.end())
-      it->second = a->storage->version;
+      it->second = writes(a->storage);
     return true;
   });
 }
@@ -269,7 +279,7 @@ bool unwritten(const Recorder& r, PyObject* const* args, Py_ssize_t total) {
   for (Py_ssize_t i = 0; i < total; ++i)
     if (!each_array(args[i], [&](Array* a) {
           auto it = r.versions.find(a->storage);
-          return it == r.versions.end() || it->second == a->storage->version;
+          return it == r.versions.end() || it->second == writes(a->storage);
         }))
       return false;
   return true;
@@ -378,8 +388,8 @@ PyObject* begin_trace(PyObject*, PyObject* args) {
     return nullptr;
   }
   auto r = std::make_unique<Recorder>();
-  storage_birth = ((storage_birth >> kBirthShift) + 1) << kBirthShift;
-  r->birth = storage_birth >> kBirthShift;
+  r->number = ++last_trace & ~kBorn;
+  storage_birth = uint64_t{r->number | kBorn} << 32;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(inputs); ++i)
     new_slot(*r, reinterpret_cast<Array*>(PyList_GET_ITEM(inputs, i)), -1);
   r->plan->inputs = static_cast<size_t>(PyList_GET_SIZE(inputs));
@@ -396,7 +406,10 @@ std::unique_ptr<Recorder> take_recorder() {
   std::unique_ptr<Recorder> r(std::exchange(recorder, nullptr));
   if (!r) return r;
   scalar_arrays = r->scalar_arrays_before;
-  if (--traces == 0) remove_traced_slots();
+  if (--traces == 0) {
+    remove_traced_slots();
+    storage_birth = 0;
+  }
   return r;
 }
 
@@ -409,7 +422,7 @@ bool written_outside(const Recorder& r) {
   for (const PyRef& o : r.held) {
     Storage* s = reinterpret_cast<Array*>(o.get())->storage;
     auto it = r.versions.find(s);
-    if (it != r.versions.end() && it->second != s->version) return true;
+    if (it != r.versions.end() && it->second != writes(s)) return true;
   }
   return false;
 }
@@ -520,9 +533,24 @@ Quiet::~Quiet() {
 bool before_call(PyObject* const* args, Py_ssize_t total) {
   Recorder& r = *recorder;
   if (r.failed || r.operator_failed) return false;
-  if (unwritten(r, args, total)) return true;
-  r.fail("an array was written to by something that tracing does not see");
-  return false;
+  if (!unwritten(r, args, total)) {
+    r.fail("an array was written to by something that tracing does not see");
+    return false;
+  }
+  for (Py_ssize_t i = 0; i < total; ++i)
+    if (!each_array(args[i], [&](Array* a) {
+          return r.slot_of.contains(reinterpret_cast<PyObject*>(a)) ||
+                 !born_since(a->storage, r.number);
+        })) {
+      r.fail("an array that no traced function returned");
+      return false;
+    }
+  return true;
+}
+
+void note_release(Storage* s) {
+  if (!recorder) return;
+  if (auto it = recorder->versions.find(s); it != recorder->versions.end()) ++it->second;
 }
 
 PyObject* after_call(PyObject* callable, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,

@@ -65,6 +65,8 @@ PyObject* operator_function(const char* name);
 // The array's value goes to Python. True: that is an error, which is set. Within an operator the
 // operator as a whole becomes one recorded call instead.
 bool value_read(const char* what);
+// A storage that NumPy could see counts one more write. What NumPy did was part of a recorded call.
+void note_release(Storage* s);
 // Something that tracing does not know happens: the trace fails, or the operator that does it is
 // recorded as a whole.
 void refuse(const char* what);

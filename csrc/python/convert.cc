@@ -89,6 +89,7 @@ void export_dealloc(PyObject* self) {
   if (s->exports != kExportedForEver && --s->exports == 0) {
     s->flags &= ~kStorageExported;
     ++s->version;  // foreign code may have written
+    if (calls::traces) calls::note_release(s);
   }
   PyObject_Free(self);
   Py_DECREF(reinterpret_cast<PyObject*>(a));

@@ -255,6 +255,8 @@ def lazy_attribute(name):
         raise AttributeError(f"module 'minpy.numpy' has no attribute {name!r}")
     if name in _POLICY_NAMES:
         return policy_attribute(name)
+    if name in ("onehot_encode", "softmax_output"):
+        return getattr(importlib.import_module("minpy.numpy._minpy_functions"), name)
     if name in TWIN_MODULES:
         return importlib.import_module(f"minpy.numpy.{name}")
     try:

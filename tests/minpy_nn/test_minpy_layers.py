@@ -91,6 +91,18 @@ def test_softmax_loss_of_large_scores_is_finite():
     assert grad(layers.softmax_loss)(x, np.array([1, 0])).tolist() == [[0.5, -0.5], [0, 0]]
 
 
+def test_losses_of_ones_own():
+    label, x = np.array([2.0, 0.0]), np.array([[1.0, 2.0, 3.0], [0.0, 0.5, 2.0]])
+    code = np.zeros([2, 3])
+    assert np.onehot_encode(label, code) is code and code.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+    def loss(x):
+        return -np.sum(np.log(np.softmax_output(x, code)) * code) / 2
+
+    assert float(loss(x)) == pytest.approx(float(layers.softmax_loss(x, label)), rel=1e-12)
+    numpy.testing.assert_allclose(grad(loss)(x), grad(layers.softmax_loss)(x, label), rtol=1e-12)
+
+
 def test_batchnorm_leaves_no_history_in_running_statistics():
     from minpy import _core
 

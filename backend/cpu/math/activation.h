@@ -128,11 +128,24 @@ MP_FN T mp_erf_small(T x) {
   return mp_fma(x, mp_series<0>(x * x, ErrorSeries<T>::kSmall), x);
 }
 
+// erf(x) for x >= 1.
+MP_FN double mp_erf_large(double x) { return 1 - mp_erfc_positive(x); }
+// By -log(erfc(x)) around a number where it is almost a float; what is left has one rounding.
+MP_FN float mp_erf_large(float x) {
+  constexpr float kCentre = 0x1.000b08p+0f, kValue = 0x1.d99cdcp+0f, kOne = 4;
+  constexpr float kSlope[] = {0x1.51d2f8p+1f,  0x1.afafe4p-1f,  0x1.53ed22p-5f,
+                              -0x1.44137cp-7f, 0x1.deb532p-10f, -0x1.852558p-13f};
+  const float u = (x > kOne ? kOne : x) - kCentre;
+  const ExpParts<float> e = mp_exp_parts(-mp_fma(u, mp_series<0>(u, kSlope), kValue));
+  const float scale = mp_pow2(e.k);
+  return mp_fma(-scale, e.r + e.tail, 1 - scale);
+}
+
 struct Erf : MathRow {
   template <class T>
   MP_FN T f(T x) {
     const T a = mp_abs(x), inside = mp_clamp(x, T(-1), T(1));
-    const T far = mp_copysign(T(1) - mp_erfc_positive(a), x);
+    const T far = mp_copysign(mp_erf_large(a), x);
     return a < T(1) ? mp_erf_small(inside) : far;
   }
 };

@@ -14,6 +14,9 @@ MP_FN double mp_fma(double a, double b, double c) { return __builtin_fma(a, b, c
 MP_FN double mp_product_error(double a, double b, double product) {
   return __builtin_fma(a, b, -product);
 }
+MP_FN float mp_product_error(float a, float b, float product) {
+  return __builtin_fmaf(a, b, -product);
+}
 #else
 MP_FN float mp_fma(float a, float b, float c) { return a * b + c; }
 MP_FN double mp_fma(double a, double b, double c) { return a * b + c; }

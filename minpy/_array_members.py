@@ -64,12 +64,17 @@ def _stype(self):
     return "default"
 
 
+def _representations(self):
+    """What MinPy kept of an array: an NDArray (1) and a NumPy array (0), here over one memory."""
+    return {1: self.as_nd_ndarray(), 0: _core.to_numpy(self)}
+
+
 def install():
     """Gives ndarray the members."""
     functions = (asnumpy, as_np_ndarray, as_nd_ndarray, as_in_ctx, copyto, wait_to_read)
     members = {function.__name__: function for function in functions}
     members |= {"as_in_context": as_in_ctx, "wait_to_write": wait_to_read, "stype": property(_stype)}
-    members |= {"context": property(_context), "ctx": property(_context)}
+    members |= {"context": property(_context), "ctx": property(_context), "_data": property(_representations)}
     _core.add_array_members(members)
 
 

@@ -40,6 +40,7 @@ PyObject* number_for(const Array* a, PyObject* o) {
     return api::full(DType::BF16, {}, value).release_object();
   }
   if (is_integer(a->dtype)) {
+    if (PyArray_IsScalar(o, Bool)) return check(PyLong_FromLong(PyObject_IsTrue(o)));
     if (PyFloat_Check(o) || PyArray_IsScalar(o, Floating)) return check(PyNumber_Long(o));
     return PyLong_CheckExact(o) ? Py_NewRef(o) : check(PyNumber_Index(o));
   }

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "ops/ufunc.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/signature.h"
 #include "tape/tape.h"
@@ -54,6 +57,47 @@ PyObject* answer_refusal() {
   Py_RETURN_NOTIMPLEMENTED;
 }
 
+// A dict from names of ufuncs to functions of the module operator.
+PyObject* operators_by_ufunc(std::initializer_list<std::pair<const char*, const char*>> names) {
+  PyObject* module = PyImport_ImportModule("operator");
+  PyObject* made = module ? PyDict_New() : nullptr;
+  for (auto [name, function] : names) {
+    PyObject* value = made ? PyObject_GetAttrString(module, function) : nullptr;
+    if (!value || PyDict_SetItemString(made, name, value) < 0) Py_CLEAR(made);
+    Py_XDECREF(value);
+  }
+  Py_XDECREF(module);
+  return made;
+}
+
+// The operator that `numpy_scalar + nd_array` asks for, borrowed; the scalar counts as Python's
+// number there, as on the other side. NumPy compares scalars as arrays without axes. Null: none.
+PyObject* scalar_operator(PyObject* ufunc, PyObject* scalar) {
+  static PyObject* comparisons = operators_by_ufunc({{"less", "lt"},
+                                                     {"less_equal", "le"},
+                                                     {"greater", "gt"},
+                                                     {"greater_equal", "ge"},
+                                                     {"equal", "eq"},
+                                                     {"not_equal", "ne"}});
+  static PyObject* arithmetic = operators_by_ufunc({{"add", "add"},
+                                                    {"subtract", "sub"},
+                                                    {"multiply", "mul"},
+                                                    {"divide", "truediv"},
+                                                    {"true_divide", "truediv"},
+                                                    {"floor_divide", "floordiv"},
+                                                    {"remainder", "mod"},
+                                                    {"power", "pow"}});
+  const bool number = PyArray_IsScalar(scalar, Number) || PyArray_IsScalar(scalar, Bool);
+  const bool bare =
+      PyArray_Check(scalar) && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(scalar)) == 0;
+  if (!comparisons || !arithmetic || (!number && !bare)) return nullptr;
+  PyObject* name = PyObject_GetAttrString(ufunc, "__name__");
+  PyObject* function = name ? PyDict_GetItemWithError(comparisons, name) : nullptr;
+  if (name && !function && number) function = PyDict_GetItemWithError(arithmetic, name);
+  Py_XDECREF(name);
+  return function;
+}
+
 // __array_ufunc__(ufunc, method, *inputs, **kwargs): what numpy.sin(x) and numpy_array + x come to.
 PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   if (nargs < 2 || !PyUnicode_Check(args[1])) {
@@ -61,6 +105,17 @@ PyObject* array_ufunc(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObje
     return nullptr;
   }
   bool plain = PyUnicode_CompareWithASCIIString(args[1], "__call__") == 0;
+  if (plain && nargs == 4 && !kwnames && is_nd_array(args[3])) {
+    PyObject* function = scalar_operator(args[0], args[2]);
+    if (!function && PyErr_Occurred()) return nullptr;
+    PyObject* number = function ? PyObject_CallMethod(args[2], "item", nullptr) : nullptr;
+    if (function && !number) return nullptr;
+    if (number) {
+      PyObject* result = PyObject_CallFunctionObjArgs(function, number, args[3], nullptr);
+      Py_DECREF(number);
+      return result;
+    }
+  }
   PyObject* target = own_ufunc(args[0]);
   if (target && plain) {
     PyObject* result = PyObject_Vectorcall(target, args + 2, nargs - 2, kwnames);

@@ -326,3 +326,26 @@ def test_half_types_stay(dtype):
     x += 1.5
     assert numpy.dtype(x.dtype).name == dtype and x.astype("float32").asnumpy().tolist() == [2, 1.25]
     assert numpy.dtype((x + nd.ones(2)).dtype).name == "float32"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
+def test_numpys_numbers_on_the_left(dtype):
+    """`numpy.float64(2) * x` keeps the dtype of x, as `x * numpy.float64(2)` does; comparisons too."""
+    x = nd.array([1, 2], dtype=dtype)
+    x.attach_grad() if dtype == "float32" else None
+    for number in (numpy.float64(2), numpy.float32(2), numpy.int64(2), numpy.bool_(True)):
+        for left, right in (
+            (number * x, x * number),
+            (number + x, x + number),
+            (number - x, -(x - number)),
+            (number > x, x < number),
+            (number == x, x == number),
+        ):
+            assert numpy.dtype(left.dtype) == dtype and isinstance(left, nd.NDArray)
+            assert left.asnumpy().tolist() == right.asnumpy().tolist()
+    if dtype == "float32":
+        with autograd.record():
+            y = numpy.sqrt(4.0) * x
+        y.backward()
+        assert x.grad.asnumpy().tolist() == [2, 2]
+        assert numpy.dtype((numpy.array([2.0, 3.0]) * x).dtype) == "float64"  # an array is no number

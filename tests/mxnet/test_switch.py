@@ -223,3 +223,12 @@ def test_modules_are_attributes(path):
     code = f"import minpy.mxnet; minpy.mxnet.install(); import mxnet as mx; print(callable(mx.{path}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.stdout == "True\n", done.stderr
+
+
+def test_representations_of_minpys_arrays():
+    """MinPy's private `_data`, which its documents look into: an array for MXNet and one for NumPy."""
+    code = "import minpy.numpy as np; x = np.ones((2,)); print(sorted(x._data), x._data[0][1], type(x._data[1]).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-m", "minpy.mxnet", "-c", code], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == "[0, 1] 1.0 NDArray\n", done.stderr

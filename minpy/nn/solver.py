@@ -27,6 +27,13 @@ def _plain(batch):
     return batch
 
 
+def _classes(labels):
+    """Class numbers (N,) of labels (N,) or (N, 1), or of one-hot rows (N, C)."""
+    if labels.ndim == 1:
+        return labels
+    return labels[:, 0] if labels.shape[1] == 1 else np.argmax(labels, axis=1)
+
+
 class Solver:
     """Trains a model by stochastic gradient descent and checks how well it does.
 
@@ -155,7 +162,7 @@ class Solver:
         -------
         float
         """
-        if num_samples is not None and dataiter.num_data > num_samples and hasattr(dataiter, "getsubiter"):
+        if num_samples is not None and hasattr(dataiter, "getsubiter") and dataiter.num_data > num_samples:
             dataiter, num_samples = dataiter.getsubiter(num_samples), None
         else:
             dataiter.reset()
@@ -165,7 +172,7 @@ class Solver:
             predict = self.model.forward_batch(batch, mode="test")
             kept = len(predict) - (batch.pad or 0)
             if self.task_type == "classification":
-                total += int(np.sum(np.argmax(predict[:kept], axis=1) == batch.label[0][:kept]))
+                total += int(np.sum(np.argmax(predict[:kept], axis=1) == _classes(batch.label[0][:kept])))
             else:
                 total += kept * float(self.model.loss_batch(batch, predict))
             count += kept
@@ -180,9 +187,12 @@ class Solver:
         )
 
     def _iterations(self):
-        if hasattr(self.train_dataiter, "getnumiterations"):
-            return self.train_dataiter.getnumiterations() * self.num_epochs
-        return -(-self.train_dataiter.num_data // self.train_dataiter.batch_size) * self.num_epochs
+        """How many there will be; a question mark for iterators that do not tell."""
+        batches = self.train_dataiter
+        if hasattr(batches, "getnumiterations"):
+            return batches.getnumiterations() * self.num_epochs
+        count = getattr(batches, "num_data", None)
+        return "?" if count is None else -(-count // batches.batch_size) * self.num_epochs
 
     def train(self):
         """Train for `num_epochs` epochs; the model then has the parameters that did best on the test data."""

@@ -149,6 +149,28 @@ def test_solver_takes_mxnet_iterators():
     assert type(model.params["w"]) is np.ndarray and solver.best_val_acc > 0.8
 
 
+def test_solver_takes_iterators_that_do_not_tell_their_length(tmp_path, capsys):
+    x = RNG.normal(size=(20, 3))
+    numpy.savetxt(tmp_path / "x.csv", x, delimiter=",")
+    numpy.savetxt(tmp_path / "y.csv", (x[:, 0] > 0).astype(int), delimiter=",")
+    batches = minpy.io.CSVIter(
+        data_csv=str(tmp_path / "x.csv"), data_shape=(3,), label_csv=str(tmp_path / "y.csv"), batch_size=8
+    )
+
+    class Flat(Linear):
+        def loss_batch(self, batch, forward_outputs):
+            return self.loss(forward_outputs, batch.label[0].reshape(-1))
+
+    solver = Solver(Flat(), batches, samples(), num_epochs=1)
+    solver.init()
+    solver.train()
+    right = np.argmax(solver.model.forward(np.array(x, dtype=np.float32), "test"), axis=1) == (x[:, 0] > 0)
+    assert solver.train_acc_history == [pytest.approx(float(right.mean()))]
+    one_hot = io.NDArrayIter(x, numpy.eye(2)[(x[:, 0] > 0).astype(int)], batch_size=8)
+    assert solver.check_accuracy(one_hot) == solver.train_acc_history[0]
+    assert "(Iteration 1 / ?) loss: " in capsys.readouterr().out and len(solver.loss_history) == 3
+
+
 def test_symbols_with_a_loss_of_their_own():
     class Scores(ModelBase):
         def __init__(self):

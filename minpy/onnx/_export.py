@@ -1,5 +1,6 @@
 """Export of Symbols and Gluon blocks as ONNX models."""
 
+import contextlib
 import logging
 
 import numpy
@@ -7,10 +8,12 @@ import numpy
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
 from minpy.onnx._writer import ROWS, Call, Value, Writer
+from minpy.symbol.inference import complete, infer_shapes
 
 __all__ = ["export_model", "get_operator_support"]
 
 OPSET, IR_VERSION = 17, 8
+_MOST_BYTES = (1 << 31) - (1 << 20)  # a file is one protobuf message, which holds less than 2 GiB
 # Their second input is a label, which the exported model does without.
 _LOSSES = ("SoftmaxOutput", "LinearRegressionOutput", "LogisticRegressionOutput", "MAERegressionOutput")
 
@@ -193,33 +196,33 @@ class _Exporter:
     def _shapes(self, parameters):
         """The shape of every output of every node; dimensions that follow open ones are None."""
         internals = self.graph.get_internals()
-        fixed = {n: a.shape for n, a in parameters.items() if n in set(self.graph.list_inputs())}
-        given = {name: shape for name, (shape, _) in self.inputs.items()}
-        shapes = internals.infer_shape(**fixed, **given)[1]
-        if shapes is None:
+        names = set(self.graph.list_inputs())
+        given = {name: array.shape for name, array in parameters.items() if name in names}
+        given |= {name: shape for name, (shape, _) in self.inputs.items()}
+        shapes = infer_shapes(internals, (), given)[1]
+        unknown = [name for name, s in zip(internals.list_outputs(), shapes) if not complete(s)]
+        if unknown:
             raise MXNetError(
-                "export_model: the shapes of the graph do not follow from in_shapes and the parameters"
+                f"export_model: in_shapes and the parameters do not tell the shapes of {unknown}"
             )
-        others = self._probed(internals, fixed, given)
+        others = self._probed(internals, given) or shapes
         free = [tuple(None if m != n else n for n, m in zip(*pair)) for pair in zip(shapes, others)]
         return {(id(node), i): shape for (node, i, _), shape in zip(internals._outputs, free)}
 
-    def _probed(self, internals, fixed, given):
-        """The shapes of all values when open dimensions have other lengths."""
-        is_open = {n: [not isinstance(d, int) for d in shape] for n, shape in self.open_shapes.items()}
-        for axes in (
-            range(16),
-            range(1),
-        ):  # where lengths belong to the parameters only the batch can stay open
+    def _probed(self, internals, given):
+        """The shapes of all values when open dimensions have other lengths; None when there are none."""
+        opened = {n: [not isinstance(d, int) for d in shape] for n, shape in self.open_shapes.items()}
+        for most in (16, 1):  # where lengths belong to the parameters only the batch can stay open
             other = {
-                name: tuple(n + 32 if is_open[name][i] and i in axes else n for i, n in enumerate(shape))
-                for name, shape in given.items()
+                name: tuple(
+                    n + 32 if flag and i < most else n for i, (n, flag) in enumerate(zip(given[name], flags))
+                )
+                for name, flags in opened.items()
             }
-            try:
-                return internals.infer_shape(**fixed, **other)[1]
-            except MXNetError:
-                continue
-        return internals.infer_shape(**fixed, **given)[1]
+            if any(other[name] != given[name] for name in other):
+                with contextlib.suppress(MXNetError):
+                    return infer_shapes(internals, (), {**given, **other})[1]
+        return None
 
     def model(self):
         """The ONNX model."""
@@ -290,6 +293,9 @@ class _Exporter:
             for name, a in writer.initializers.items()
             if name in used
         ]
+        size = sum(len(tensor.raw_data) for tensor in arrays)
+        if size > _MOST_BYTES:
+            raise MXNetError(f"ONNX export: {size} bytes of parameters, an ONNX file holds less than 2 GiB")
         graph = onnx.helper.make_graph(writer.nodes, "minpy", inputs, results, arrays)
         model = onnx.helper.make_model(
             graph,

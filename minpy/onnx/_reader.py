@@ -10,6 +10,7 @@ import numpy
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
 from minpy.symbol.compose import compose
+from minpy.symbol.inference import complete, infer_shapes
 from minpy.symbol.symbol import Symbol, var
 
 __all__ = ["ROWS", "Call", "Reader", "row"]
@@ -169,8 +170,8 @@ class Reader:
         known |= {name: self._shapes.get(name) for name in symbol.list_inputs() if name not in known}
         if not all(shape is not None and None not in shape for shape in known.values()):
             return None
-        shapes = symbol.infer_shape(**known)[1]
-        return None if shapes is None else shapes[0]
+        (found,) = infer_shapes(symbol, (), known)[1]
+        return found if complete(found) else None
 
     def symbol(self, name):
         """The Symbol of a value; a constant becomes a variable with that value."""

@@ -286,6 +286,29 @@ def test_integers_among_the_parameters(tmp_path):
     assert [parameter.dtype for parameter in net.collect_params().values()] == [numpy.int64]
 
 
+def test_what_does_not_fit_into_a_file(tmp_path, monkeypatch):
+    from minpy.onnx import _export
+
+    monkeypatch.setattr(_export, "_MOST_BYTES", 30)
+    graph = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2, name="fc")
+    weights = {"fc_weight": nd.ones((2, 3)), "fc_bias": nd.ones(2)}
+    with pytest.raises(mx.MXNetError, match="32 bytes of parameters, an ONNX file holds less than 2 GiB"):
+        mx.onnx.export_model(graph, weights, [(1, 3)], onnx_file_path=str(tmp_path / "model.onnx"))
+
+
+def test_half_precision(tmp_path):
+    net = _convolutional()
+    net.initialize()
+    net.cast("float16")
+    x = _images(2, 3, 12, 12).astype("float16")
+    expected = net(nd.array(x, dtype="float16")).asnumpy()
+    path = str(tmp_path / "model.onnx")
+    mx.onnx.export_model(net, None, [x.shape], "float16", path)
+    (found,) = run(path, {"data": x})
+    assert found.dtype == numpy.float16
+    numpy.testing.assert_allclose(found, expected, atol=2e-3)
+
+
 def test_import_names_the_operator(tmp_path):
     path = str(tmp_path / "model.onnx")
     node = onnx.helper.make_node("NonZero", ["x"], ["y"], name="where")

@@ -305,3 +305,26 @@ def test_custom_operators():
 def test_partial_shapes_pass_both_ways(build, given, inputs, outputs):
     found = build(*map(sym.Variable, "abc")).infer_shape_partial(**given)
     assert found == (inputs, outputs, [])
+
+
+def test_split_v2_writes_the_start_of_the_first_part():
+    """As MXNet's files have it."""
+    x = numpy.arange(14, dtype="float32").reshape(2, 7)
+    parts = sym.split_v2(sym.var("x"), (2, 5), axis=1, name="parts")
+    assert parts.list_outputs() == ["parts_output0", "parts_output1", "parts_output2"]
+    node = json.loads(parts.tojson())["nodes"][1]
+    assert node["op"] == "_split_v2" and node["attrs"]["indices"] == "[0, 2, 5]"
+    for found, right in zip(parts.eval(x=nd.array(x)), numpy.split(x, (2, 5), axis=1)):
+        assert numpy.array_equal(found.asnumpy(), right)
+    assert len(sym.split_v2(sym.var("x"), 7, axis=1)) == 7
+
+
+def test_shapes_of_operators_on_sequences():
+    data, lengths = sym.var("data"), sym.var("lengths")
+    last = sym.SequenceLast(data, lengths, use_sequence_length=True)
+    assert last.infer_shape(data=(4, 2, 3), lengths=(2,))[1] == [(2, 3)]
+    options = {"state_size": 4, "num_layers": 1, "mode": "lstm", "use_sequence_length": True}
+    layer = sym.RNN(data, sequence_length=lengths, name="rnn", **options)
+    shapes = dict(zip(layer.list_arguments(), layer.infer_shape(data=(5, 2, 3))[0]))
+    assert shapes["lengths"] == (2,) and shapes["rnn_parameters"] == (4 * 4 * (3 + 4 + 2),)
+    assert sym.contrib.BilinearResize2D(data, height=3, width=4).list_arguments() == ["data"]

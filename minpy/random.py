@@ -405,7 +405,9 @@ def _like(function, *names):
         bound.apply_defaults()
         given = bound.arguments
         data = given["data"]
-        values = [1.0 / given["lam"]] if function.__name__ == "exponential" else [given[name] for name in names]
+        values = (
+            [1.0 / given["lam"]] if function.__name__ == "exponential" else [given[name] for name in names]
+        )
         dtype = data.dtype if _np.dtype(data.dtype).name in _FLOATS else "float32"
         ctx = getattr(data, "context", None)
         return function(*values, shape=data.shape, dtype=dtype, ctx=ctx, out=given["out"])

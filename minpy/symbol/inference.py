@@ -54,13 +54,26 @@ def output_shapes(symbol, given):
 
 def _all_shapes(order, given):
     shapes = _start(order, given)
+    calls = _calls(order)
     changed = True
     while changed:
         changed = False
-        for node in order:
-            if node.op is not None:
-                changed |= _visit(node, shapes)
+        for call in calls:
+            changed |= _visit(*call, shapes)
     return shapes
+
+
+def _calls(order):
+    """(node, keys of its inputs, keys of its outputs) for the nodes with an operator."""
+    return [
+        (
+            node,
+            [(id(n), i) for n, i, _ in node.inputs],
+            [(id(node), i) for i in range(len(node.output_names()))],
+        )
+        for node in order
+        if node.op is not None
+    ]
 
 
 def _given(symbol, order, args, kwargs, what):
@@ -107,10 +120,8 @@ def _declared_shape(node, declared):
         raise MXNetError(f"Variable {node.name}: attribute __shape__ is no shape: {declared!r}") from None
 
 
-def _visit(node, shapes):
+def _visit(node, keys, outputs, shapes):
     """Applies the node's rule; whether something became known."""
-    keys = [(id(n), i) for n, i, _ in node.inputs]
-    outputs = [(id(node), i) for i in range(len(node.output_names()))]
     known = [shapes.get(key) for key in keys]
     results = [shapes.get(key) for key in outputs]
     if all(complete(s) for s in known) and all(complete(s) for s in results):
@@ -338,12 +349,13 @@ def infer_types(symbol, args, kwargs):
                 dtype = type_of_number(int(node.attrs["__dtype__"]))
             if dtype is not None:
                 types[id(node), 0] = numpy.dtype(dtype).type
+    calls = _calls(order)
     before = -1
     while before != len(types):
         before = len(types)
-        for node in order:
-            if node.op is not None:
-                _visit_types(node, types)
+        for node, keys, outputs in calls:
+            if not (all(key in types for key in keys) and all(key in types for key in outputs)):
+                _visit_types(node, keys, outputs, types)
     return _by_kind(symbol, order, types)
 
 
@@ -369,9 +381,7 @@ _WITH_DTYPE = (
 )
 
 
-def _visit_types(node, types):
-    keys = [(id(n), i) for n, i, _ in node.inputs]
-    outputs = [(id(node), i) for i in range(len(node.output_names()))]
+def _visit_types(node, keys, outputs, types):
     name, values = node.op.name, node.op.values(node.attrs)
     apart = _INDEX_INPUTS.get(name, ())
     if name in ("Cast", "amp_cast"):

@@ -21,7 +21,7 @@ constexpr int kFreeListSize = 1024;
 Array* free_list[kFreeListSize];
 int free_count = 0;
 
-Array* array_alloc(int ndim) {
+inline __attribute__((always_inline)) Array* array_alloc(int ndim) {
   if (ndim > kMaxDims) {
     PyErr_Format(PyExc_ValueError,
                  "maximum supported dimension for an ndarray is currently %d, found %d", kMaxDims,

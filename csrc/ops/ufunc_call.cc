@@ -337,12 +337,7 @@ PyObject* ask_numpy(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   return result;
 }
 
-PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
-  ++f->calls;
-  if (f->nout == 1 && !outs) {
-    PyObject* result = ufunc_call_plain(f, inputs);
-    if (result || PyErr_Occurred()) return result;
-  }
+PyObject* call_any(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   Call c;
   c.f = f;
   uint8_t codes[3];
@@ -369,6 +364,17 @@ PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
     if (!c.in[i].array && !encode_scalar(c.in[i], c.loop->types[i]))
       return ask_numpy(f, inputs, outs);
   return run(c, originals);
+}
+
+PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
+  ++f->calls;
+  if (f->nout == 1 && !outs) {
+    PyObject* result;
+    if (ufunc_call_number(f, inputs, result)) return result;
+    result = ufunc_call_plain(f, inputs);
+    if (result || PyErr_Occurred()) return result;
+  }
+  return call_any(f, inputs, outs);
 }
 
 }  // namespace

@@ -16,13 +16,15 @@ namespace mp {
 namespace {
 
 struct NumberOperand {
-  Array* array = nullptr;       // null: it has no history
-  PyObject* weak = nullptr;     // a Python number, which takes the other operand's dtype
-  const char* bytes = nullptr;  // of the others
-  DType dtype = DType::Invalid;
+  Array* array;       // null: it has no history
+  PyObject* weak;     // a Python number, which takes the other operand's dtype
+  const char* bytes;  // of the others
+  DType dtype;        // Invalid: weak
 };
 
-bool read(PyObject* o, NumberOperand& x) {
+#define MP_HOT inline __attribute__((always_inline))
+
+MP_HOT bool read(PyObject* o, NumberOperand& x) {
   const PyTypeObject* type = Py_TYPE(o);
   if (type == &ArrayType) {
     Array* a = reinterpret_cast<Array*>(o);
@@ -30,13 +32,13 @@ bool read(PyObject* o, NumberOperand& x) {
     if (a->storage->flags & kStorageWritten) return false;
     x = {a, nullptr, a->storage->data + a->offset, a->dtype};
   } else if (type == &PyFloat_Type || type == &PyLong_Type) {
-    x.weak = o;
+    x = {nullptr, o, nullptr, DType::Invalid};
   } else if (type == &PyFloatArrType_Type) {
-    x.bytes = reinterpret_cast<const char*>(&reinterpret_cast<PyFloatScalarObject*>(o)->obval);
-    x.dtype = DType::F32;
+    const auto* scalar = reinterpret_cast<PyFloatScalarObject*>(o);
+    x = {nullptr, nullptr, reinterpret_cast<const char*>(&scalar->obval), DType::F32};
   } else if (type == &PyDoubleArrType_Type) {
-    x.bytes = reinterpret_cast<const char*>(&reinterpret_cast<PyDoubleScalarObject*>(o)->obval);
-    x.dtype = DType::F64;
+    const auto* scalar = reinterpret_cast<PyDoubleScalarObject*>(o);
+    x = {nullptr, nullptr, reinterpret_cast<const char*>(&scalar->obval), DType::F64};
   } else {
     return false;
   }
@@ -44,25 +46,17 @@ bool read(PyObject* o, NumberOperand& x) {
 }
 
 // The dtype of the loop; Invalid when the general path must find it.
-DType common_dtype(const NumberOperand* in, int nin) {
-  DType dtype = DType::Invalid;
-  bool weak = false;
-  for (int i = 0; i < nin; ++i) {
-    if (in[i].weak) {
-      weak = true;
-    } else if (dtype == DType::Invalid) {
-      dtype = in[i].dtype;
-    } else if (dtype != in[i].dtype) {
-      return DType::Invalid;
-    }
-  }
-  return weak && promotes_by_value() ? DType::Invalid : dtype;
+template <int nin>
+MP_HOT DType common_dtype(const NumberOperand* in) {
+  if (nin == 1 || !(in[0].weak || in[1].weak))
+    return nin == 1 || in[0].dtype == in[1].dtype ? in[0].dtype : DType::Invalid;
+  return promotes_by_value() ? DType::Invalid : in[in[0].weak != nullptr].dtype;
 }
 
-template <class T>
-T compute(const NumberLoop& loop, T* in, int nin) {
+template <class T, int nin>
+MP_HOT T compute(const NumberLoop& loop, T* in) {
   T out;
-  switch (loop.arithmetic) {
+  switch (nin == 2 ? loop.arithmetic : 0) {
     case '+':
       out = in[0] + in[1];
       break;
@@ -76,10 +70,10 @@ T compute(const NumberLoop& loop, T* in, int nin) {
       out = in[0] / in[1];
       break;
     default: {
-      char* args[3] = {reinterpret_cast<char*>(in),
-                       reinterpret_cast<char*>(nin == 1 ? &out : in + 1),
-                       reinterpret_cast<char*>(&out)};
-      const intptr_t count = 1, steps[3] = {sizeof(T), sizeof(T), sizeof(T)};
+      char* args[3];
+      intptr_t count = 1, steps[3] = {sizeof(T), sizeof(T), sizeof(T)};
+      for (int i = 0; i < nin; ++i) args[i] = reinterpret_cast<char*>(in + i);
+      args[nin] = reinterpret_cast<char*>(&out);
       loop.fn(args, &count, steps, loop.data);
     }
   }
@@ -97,53 +91,72 @@ PyObject* constant_result(T value, DType dtype) {
   return reinterpret_cast<PyObject*>(a);
 }
 
-template <class T>
-PyObject* recorded_result(Ufunc* f, T value, DType dtype, const NumberOperand* in, const T* values,
-                          Edge (&edges)[2]) {
-  Array* out = array_new_number(dtype);
-  if (!out) return nullptr;
-  std::memcpy(out->storage->data, &value, sizeof value);
-  if (!keep_arrays) out->flags |= kScalar;
-  NumberNode* node = number_node_new(f->op, f->nin, dtype);
-  for (int i = 0; i < f->nin; ++i) {
-    node->inline_edges[i] = std::move(edges[i]);
+// A node of the operator; null when no operand's value has a history after all.
+template <class T, int nin>
+MP_HOT NumberNode* record(Ufunc* f, const NumberOperand* in, const T* values, T result,
+                          DType dtype) {
+  NumberNode* node = number_node_new(f->op, nin, dtype);
+  bool any = false, views = false;
+  for (int i = 0; i < nin; ++i) {
     node->set_value(i, values[i]);
+    Array* a = in[i].array;
+    if (!a) continue;
+    views |= tape_root(a) != a;
+    node->inline_edges[i] = tape::edge_of(a);
+    any |= bool(node->inline_edges[i]);
   }
-  node->set_value(NumberNode::kResult, value);
-  tape::make_info(out)->edge.node = NodeRef::steal(node);
-  return reinterpret_cast<PyObject*>(out);
+  node->set_value(NumberNode::kResult, result);
+  if (views) node_renumber(node);
+  if (any) return node;
+  NodeRef::steal(node);
+  return nullptr;
 }
 
-template <class T>
-bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& result) {
+template <int nin>
+MP_HOT bool taped(const NumberOperand* in) {
+  if (in[0].array && tape::taped(in[0].array)) return true;
+  return nin == 2 && in[1].array && tape::taped(in[1].array);
+}
+
+template <class T, int nin>
+MP_HOT bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& result) {
   const NumberLoop& loop = number_loop(f, dtype);
   if (!loop.fn) return false;
   T values[2];
-  for (int i = 0; i < f->nin; ++i) {
+  for (int i = 0; i < nin; ++i) {
     char* to = reinterpret_cast<char*>(values + i);
     if (!in[i].weak)
       std::memcpy(to, in[i].bytes, sizeof(T));
     else if (!encode_number(in[i].weak, dtype, to))
       return false;
   }
-  T value = compute(loop, values, f->nin);
+  T value = compute<T, nin>(loop, values);
   if (fp_raised_sse()) [[unlikely]] {  // perhaps before: see run_plain
     fp_clear();
-    value = compute(loop, values, f->nin);
+    value = compute<T, nin>(loop, values);
     result = nullptr;
     if (fp_report(f->name) < 0) return true;
   }
-  if (tape::state.recording && !f->op.zero_grad) {
-    Edge edges[2];
-    for (int i = 0; i < f->nin; ++i)
-      if (in[i].array) edges[i] = tape::edge_of(in[i].array);
-    if (edges[0] || edges[1]) {
-      result = recorded_result(f, value, dtype, in, values, edges);
-      return true;
-    }
-  }
-  result = constant_result(value, dtype);
+  NumberNode* node = nullptr;
+  if (tape::state.recording && taped<nin>(in) && !f->op.zero_grad)
+    node = record<T, nin>(f, in, values, value, dtype);
+  if (!node) return result = constant_result(value, dtype), true;
+  Array* out = array_new_number(dtype);
+  result = reinterpret_cast<PyObject*>(out);
+  NodeRef owner = NodeRef::steal(node);
+  if (!out) return true;
+  std::memcpy(out->storage->data, &value, sizeof value);
+  if (!keep_arrays) out->flags |= kScalar;
+  tape::make_info(out)->edge.node = std::move(owner);
   return true;
+}
+
+template <int nin>
+MP_HOT bool call(Ufunc* f, const NumberOperand* in, PyObject*& result) {
+  if (window::threshold <= 1) return false;  // every operator is deferred
+  const DType dtype = common_dtype<nin>(in);
+  if (dtype == DType::F32) return call<float, nin>(f, dtype, in, result);
+  return dtype == DType::F64 && call<double, nin>(f, dtype, in, result);
 }
 
 }  // namespace
@@ -168,12 +181,9 @@ bool encode_number(PyObject* number, DType want, char* to) {
 
 bool ufunc_call_number(Ufunc* f, PyObject* const* inputs, PyObject*& result) {
   NumberOperand in[2];
-  if (f->nin > 2 || !read(inputs[0], in[0]) || (f->nin == 2 && !read(inputs[1], in[1])))
-    return false;
-  if (window::threshold <= 1) return false;  // every operator is deferred
-  const DType dtype = common_dtype(in, f->nin);
-  if (dtype == DType::F32) return call<float>(f, dtype, in, result);
-  return dtype == DType::F64 && call<double>(f, dtype, in, result);
+  if (!read(inputs[0], in[0])) return false;
+  if (f->nin == 1) return call<1>(f, in, result);
+  return f->nin == 2 && read(inputs[1], in[1]) && call<2>(f, in, result);
 }
 
 }  // namespace mp

@@ -173,8 +173,6 @@ bool ufunc_accumulate_plain(Ufunc* f, Array* sum, Array* value) {
 }
 
 PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs) {
-  PyObject* result;
-  if (ufunc_call_number(f, inputs, result)) return result;
   return f->nin == 1 ? call_unary(f, inputs[0]) : f->nin == 2 ? call_binary(f, inputs) : nullptr;
 }
 

@@ -60,7 +60,8 @@ PyObject* on_numpys_side(PyObject* (*number)(PyObject*, PyObject*), PyObject* a,
 
 // Whose methods never come before ours.
 bool everyday(PyObject* o) {
-  return array_check_exact(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o);
+  return array_check_exact(o) || PyFloat_CheckExact(o) || PyLong_CheckExact(o) ||
+         Py_TYPE(o) == &PyFloatArrType_Type || Py_TYPE(o) == &PyDoubleArrType_Type;
 }
 
 #define MP_BINARY(slot, ufunc, number)                                                      \

@@ -30,17 +30,20 @@ constexpr const char* kNotInGraph =
 
 // A node's place in the pass.
 struct Place {
-  Node* node;
-  uint32_t first_sum;   // where its outputs' cotangents are in sums_
-  uint32_t first_edge;  // where its inputs are in edge_sum_
-  bool useful;          // it is a target or leaf that wants its gradient, or leads to one
-  bool target;
+  Node* node = nullptr;     // null: the place is empty
+  uint32_t first_sum = 0;   // where its outputs' cotangents are in sums_
+  uint32_t first_edge = 0;  // where its inputs are in edge_sum_
+  bool useful = false;      // it is a target or leaf that wants its gradient, or leads to one
+  bool target = false;
 };
 
 class Pass {
  public:
   Pass(std::span<const Edge> heads, std::span<const Edge> targets, BackwardOptions options)
-      : heads_(heads), targets_(targets), options_(options) {
+      : heads_(heads),
+        targets_(targets),
+        options_(options),
+        numbers_(!options.create_graph && !profiler::on()) {
     for (const Edge& e : heads)
       if (!e || e.node->consumed) fail(kNotInGraph);
     collect();
@@ -53,20 +56,21 @@ class Pass {
 
  private:
   void collect();
-  void place_newest_first(const ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest);
+  void place_newest_first(ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest);
   void resolve();
   void mark_useful();
   void take_results(const Place& p);
   void store_sparse(Node* n, const ArrayRef& dense);
-  bool runs_numbers() const { return !options_.create_graph && !profiler::on(); }
   template <class T>
   bool run_number_rule(const Place& p);
+  bool run_number(const Place& p);
   void run_rule(const Place& p);
   bool add_view(const Place& p);
   void consume(Node* n);
 
   std::span<const Edge> heads_, targets_;
   BackwardOptions options_;
+  bool numbers_;  // NumberNodes pass numbers on
   Arena<32768> arena_;
   ArenaVector<Place> places_{arena_.get()};  // newest first
   ArenaVector<int32_t> edge_sum_{
@@ -77,23 +81,23 @@ class Pass {
   SparseParts sparse_;
 };
 
-void Pass::place_newest_first(const ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest) {
-  places_.reserve(found.size());
-  auto add = [&](Node* n) {
-    n->slot = static_cast<uint32_t>(places_.size());
-    places_.push_back({n, 0, 0, false, false});
+// Gives each node its slot.
+void Pass::place_newest_first(ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest) {
+  auto put = [&](Node* n, size_t slot) {
+    n->slot = static_cast<uint32_t>(slot);
+    places_[slot].node = n;
   };
-  if (highest - lowest > 4 * found.size()) {
-    ArenaVector<Node*> sorted(found, arena_.get());
-    std::ranges::sort(sorted, std::greater{}, &Node::seq);
-    for (Node* n : sorted) add(n);
-    return;
+  // Numbers of one computation are nearly without gaps: they are the slots, of which some stay
+  // empty.
+  const uint64_t range = highest - lowest + 1;
+  if (range <= 4 * found.size()) {
+    places_.resize(range);
+    for (Node* n : found) put(n, highest - n->seq);
+  } else {
+    std::ranges::sort(found, std::greater{}, &Node::seq);
+    places_.resize(found.size());
+    for (size_t k = 0; k < found.size(); ++k) put(found[k], k);
   }
-  // Numbers of one computation are nearly without gaps: each node has a place.
-  ArenaVector<Node*> by_age(highest - lowest + 1, nullptr, arena_.get());
-  for (Node* n : found) by_age[highest - n->seq] = n;
-  for (Node* n : by_age)
-    if (n) add(n);
 }
 
 // Gathers the nodes below the heads. Nodes older than every target cannot lead to one.
@@ -125,6 +129,7 @@ void Pass::collect() {
 void Pass::resolve() {
   uint32_t sums = 0, edges = 0;
   for (Place& p : places_) {
+    if (!p.node) continue;
     p.first_sum = sums;
     p.first_edge = edges;
     sums += p.node->nout;
@@ -148,6 +153,7 @@ void Pass::mark_useful() {
   for (size_t k = places_.size(); k-- > 0;) {
     Place& p = places_[k];
     const Node* n = p.node;
+    if (!n) continue;
     p.useful = p.target || (targets_.empty() && n->op == &op_leaf &&
                             static_cast<const LeafExtra&>(*n->extra).req != kReqNull);
     for (uint32_t i = 0; i < n->nin; ++i) {
@@ -169,7 +175,7 @@ void Pass::seed(std::span<const ArrayRef> head_grads) {
     const Meta& meta = n->outs[heads_[i].out];
     Cotangent& sum = sums_[head_sum_[i]];
     ArrayRef g = head_grads[i];
-    if (!g && !sum && n->is_number() && runs_numbers()) {
+    if (!g && !sum && n->is_number() && numbers_) {
       n->number == DType::F32 ? sum.set_number(1.0f) : sum.set_number(1.0);
       continue;
     }
@@ -232,7 +238,7 @@ bool Pass::add_view(const Place& p) {
 // The rule of a NumberNode on numbers. False, and nothing done, when there is none, when what
 // flowed in is an array, or when a flag is up afterwards: the rule on arrays reports it.
 template <class T>
-bool Pass::run_number_rule(const Place& p) {
+inline bool Pass::run_number_rule(const Place& p) {
   const auto rule = p.node->op->vjp.for_numbers<T>();
   const Cotangent& g = sums_[p.first_sum];
   if (!rule || !g.is_number()) return false;
@@ -240,30 +246,37 @@ bool Pass::run_number_rule(const Place& p) {
   NumberVjp<T> v(as_number_node(*p.node), g.number<T>(), targets);
   rule(v);
   T sums[NumberNode::kMaxInputs] = {};
-  const int nin = static_cast<int>(p.node->nin);
-  for (int i = 0; i < nin; ++i) {
+  bool arrays = false;
+  for (int i = 0; i < NumberNode::kMaxInputs; ++i) {
     const T* value = v.given(i);
     if (!value) continue;
     const Cotangent& sum = sums_[targets[i]];
+    sums[i] = *value;
     if (i && v.given(0) && targets[0] == targets[i])
       sums[i] = sums[0] + *value;
+    else if (sum.is_number())
+      sums[i] = sum.number<T>() + *value;
     else
-      sums[i] = sum.is_number() ? sum.number<T>() + *value : *value;
+      arrays |= bool(sum);
   }
   settle(sums);
   if (fp_raised_sse()) return false;
-  for (int i = 0; i < nin; ++i) {
+  for (int i = 0; i < NumberNode::kMaxInputs; ++i) {
     if (!v.given(i)) continue;
-    Cotangent& sum = sums_[targets[i]];
-    if (sum.is_number() || !sum) {
-      sum.set_number(sums[i]);
+    if (!arrays) {
+      sums_[targets[i]].set_number(sums[i]);
     } else {
       Cotangent value;
       value.set_number(*v.given(i));
-      sum.add(value.array());
+      sums_[targets[i]].add(std::move(value.array()));
     }
   }
   return true;
+}
+
+bool Pass::run_number(const Place& p) {
+  if (!p.node->is_number() || !numbers_ || p.target || p.node->consumed) return false;
+  return p.node->number == DType::F32 ? run_number_rule<float>(p) : run_number_rule<double>(p);
 }
 
 void Pass::run_rule(const Place& p) {
@@ -276,9 +289,6 @@ void Pass::run_rule(const Place& p) {
                  n->op->name);
     throw PythonError{};
   }
-  if (n->is_number() && runs_numbers() &&
-      (n->number == DType::F32 ? run_number_rule<float>(p) : run_number_rule<double>(p)))
-    return;
   if (add_view(p)) return;
   const int32_t* targets = edge_sum_.data() + p.first_edge;
   const bool fresh_view = n->op == &op_view && !sums_[targets[0]];
@@ -306,6 +316,10 @@ void Pass::sweep() {
   for (const Place& p : places_) {
     if (!p.useful) continue;
     Node* n = p.node;
+    if (run_number(p)) {
+      consume(n);
+      continue;
+    }
     auto sums = std::span(sums_).subspan(p.first_sum, n->nout);
     if (n->op == &op_leaf && targets_.empty() && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
       store_sparse(n, sums[0].array());

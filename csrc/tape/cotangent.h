@@ -58,9 +58,9 @@ class Cotangent {
   bool private_buffer = false;  // the array was made by the pass, which may add to it in place
 
  private:
+  DType number_ = DType::Invalid;
   ArrayRef array_;
   char bits_[8];
-  DType number_ = DType::Invalid;
 };
 
 }  // namespace mp::tape

@@ -21,6 +21,25 @@ constexpr int kFreeListSize = 1024;
 Array* free_list[kFreeListSize];
 int free_count = 0;
 
+// Dead arrays of one number, with their storages.
+constexpr int kNumberListSize = 64;
+Array* number_list[kNumberListSize];
+int number_count = 0;
+
+inline bool keep_number(Array* a) {
+  Storage* s = a->storage;
+  if (a->ndim || number_count == kNumberListSize || !s || Py_TYPE(a) != &ArrayType || a->base ||
+      a->extra || a->offset || a->shape != a->dims || a->strides != a->dims + kInlineDims)
+    return false;
+  if (s->refs != 1 || s->bin != 1 || s->owner || s->block) return false;
+  small_cache.live -= s->nbytes;
+  s->flags = s->exports = 0;
+  a->weakrefs = nullptr;
+  a->tape = nullptr;
+  number_list[number_count++] = a;
+  return true;
+}
+
 inline __attribute__((always_inline)) Array* array_alloc(int ndim) {
   if (ndim > kMaxDims) {
     PyErr_Format(PyExc_ValueError,
@@ -94,6 +113,7 @@ void array_dealloc(PyObject* self) {
   Array* a = reinterpret_cast<Array*>(self);
   if (a->weakrefs) PyObject_ClearWeakRefs(self);
   if (a->tape) tape::release(a->tape);
+  if (keep_number(a)) return;
   if (a->storage) decref(a->storage);
   Py_XDECREF(a->base);
   Py_XDECREF(a->extra);
@@ -167,6 +187,19 @@ Array* array_zeros(DType dtype, int ndim, const int64_t* shape) {
 }
 
 Array* array_new_number(DType dtype) {
+  if (number_count) {
+    Array* a = number_list[--number_count];
+    Py_SET_REFCNT(reinterpret_cast<PyObject*>(a), 1);
+    a->dtype = dtype;
+    a->context = 0;
+    a->flags = kCContig | kFContig | kWriteable | kAligned;
+    Storage* s = a->storage;
+    s->nbytes = static_cast<size_t>(itemsize(dtype));
+    s->version = 0;
+    small_cache.live += s->nbytes;
+    small_cache.peak = std::max(small_cache.peak, small_cache.live);
+    return a;
+  }
   Array* a = array_alloc(0);
   if (!a) return nullptr;
   a->dtype = dtype;

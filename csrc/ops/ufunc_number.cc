@@ -2,8 +2,12 @@
 // float64, NumPy's scalars of these types, and Python's numbers beside one of them or alone. The
 // value is computed where it lies; only a result with a history becomes an array, and its node
 // keeps values instead of arrays (Note [Numbers on the tape]).
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <new>
+#include <type_traits>
 
 #include "engine/window.h"
 #include "ops/promotion.h"
@@ -51,6 +55,17 @@ MP_HOT DType common_dtype(const NumberOperand* in) {
   if (nin == 1 || !(in[0].weak || in[1].weak))
     return nin == 1 || in[0].dtype == in[1].dtype ? in[0].dtype : DType::Invalid;
   return promotes_by_value() ? DType::Invalid : in[in[0].weak != nullptr].dtype;
+}
+
+// Neither infinite nor NaN nor tiny: a sum, difference, product or quotient like that raised
+// nothing.
+template <class T>
+MP_HOT bool ordinary(T value) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  constexpr int kShift = std::numeric_limits<T>::digits - 1;
+  constexpr Bits kExponents =
+      2 * std::numeric_limits<T>::max_exponent - 1;  // of the last, no number
+  return ((std::bit_cast<Bits>(value) >> kShift) & kExponents) - 2 < kExponents - 2;
 }
 
 template <class T, int nin>
@@ -101,9 +116,14 @@ MP_HOT NumberNode* record(Ufunc* f, const NumberOperand* in, const T* values, T 
     node->set_value(i, values[i]);
     Array* a = in[i].array;
     if (!a) continue;
-    views |= tape_root(a) != a;
-    node->inline_edges[i] = tape::edge_of(a);
-    any |= bool(node->inline_edges[i]);
+    Edge& edge = node->inline_edges[i];  // null so far
+    if (tape_root(a) != a) {
+      views = true;
+      edge = tape::edge_of(a);
+    } else if (a->tape) {
+      new (&edge) Edge(a->tape->edge);
+    }
+    any |= bool(edge);
   }
   node->set_value(NumberNode::kResult, result);
   if (views) node_renumber(node);
@@ -131,8 +151,8 @@ MP_HOT bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& resu
       return false;
   }
   T value = compute<T, nin>(loop, values);
-  if (fp_raised_sse()) [[unlikely]] {  // perhaps before: see run_plain
-    fp_clear();
+  if (!(loop.arithmetic && ordinary(value)) && fp_raised_sse()) [[unlikely]] {
+    fp_clear();  // perhaps it was up before: see run_plain
     value = compute<T, nin>(loop, values);
     result = nullptr;
     if (fp_report(f->name) < 0) return true;

@@ -56,7 +56,10 @@ class Pass {
 
  private:
   void collect();
-  void place_newest_first(ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest);
+  bool collect_by_number(uint64_t oldest);
+  void collect_sorted(uint64_t oldest);
+  void append(Node* n);
+  void give_sums(Place& p);
   void resolve();
   void mark_useful();
   void take_results(const Place& p);
@@ -73,6 +76,7 @@ class Pass {
   bool numbers_;  // NumberNodes pass numbers on
   Arena<32768> arena_;
   ArenaVector<Place> places_{arena_.get()};  // newest first
+  uint32_t sum_count_ = 0, edge_count_ = 0;
   ArenaVector<int32_t> edge_sum_{
       arena_.get()};  // per input: index into sums_, or -1 when nobody wants the gradient
   ArenaVector<Cotangent> sums_{arena_.get()};
@@ -81,26 +85,8 @@ class Pass {
   SparseParts sparse_;
 };
 
-// Gives each node its slot.
-void Pass::place_newest_first(ArenaVector<Node*>& found, uint64_t lowest, uint64_t highest) {
-  auto put = [&](Node* n, size_t slot) {
-    n->slot = static_cast<uint32_t>(slot);
-    places_[slot].node = n;
-  };
-  // Numbers of one computation are nearly without gaps: they are the slots, of which some stay
-  // empty.
-  const uint64_t range = highest - lowest + 1;
-  if (range <= 4 * found.size()) {
-    places_.resize(range);
-    for (Node* n : found) put(n, highest - n->seq);
-  } else {
-    std::ranges::sort(found, std::greater{}, &Node::seq);
-    places_.resize(found.size());
-    for (size_t k = 0; k < found.size(); ++k) put(found[k], k);
-  }
-}
-
-// Gathers the nodes below the heads. Nodes older than every target cannot lead to one.
+// Gathers the nodes below the heads, and fixes, before any rule runs (a rule may start a pass of
+// its own), where their sums are. Nodes older than every target cannot lead to one.
 void Pass::collect() {
   uint64_t oldest = 0;
   if (!targets_.empty()) {
@@ -108,35 +94,87 @@ void Pass::collect() {
     for (const Edge& t : targets_)
       if (t) oldest = std::min(oldest, t.node->seq);
   }
+  if (!collect_by_number(oldest)) collect_sorted(oldest);
+  sums_.resize(sum_count_);
+  edge_sum_.resize(edge_count_);
+}
+
+void Pass::give_sums(Place& p) {
+  p.first_sum = sum_count_;
+  p.first_edge = edge_count_;
+  sum_count_ += p.node->nout;
+  edge_count_ += p.node->nin;
+}
+
+// Numbers of one computation are nearly without gaps, so they are the nodes' slots, of which some
+// stay empty; inputs are in later slots. Only old variables, which have no inputs, come at the end
+// in any order. False where that does not hold.
+bool Pass::collect_by_number(uint64_t oldest) {
   const uint64_t mark = ++current_mark;
-  uint64_t lowest = UINT64_MAX, highest = 0;
+  uint64_t newest = 0;
+  for (const Edge& h : heads_) newest = std::max(newest, h.node->seq);
+  ArenaVector<Node*> old(arena_.get());
+  size_t count = 0, end = 0;
+  places_.resize(128);
+  auto visit = [&](Node* n) {
+    if (!n || n->mark == mark || n->seq < oldest) return true;
+    const size_t slot = newest - n->seq;
+    if (slot >= places_.size()) [[unlikely]] {
+      if (slot <= 4 * count + 1024) {
+        places_.resize(std::max(slot + 1, 2 * places_.size()));
+      } else {
+        if (n->nin) return false;
+        n->mark = mark;
+        old.push_back(n);
+        return true;
+      }
+    }
+    n->mark = mark;
+    n->slot = static_cast<uint32_t>(slot);
+    places_[slot].node = n;
+    end = std::max(end, slot + 1);
+    ++count;
+    return true;
+  };
+  for (const Edge& h : heads_)
+    if (!visit(h.node.get())) return false;
+  for (size_t k = 0; k < end; ++k) {
+    Node* n = places_[k].node;
+    if (!n) continue;
+    give_sums(places_[k]);
+    for (const Edge& e : n->inputs())
+      if (!visit(e.node.get())) return false;
+  }
+  places_.resize(end);
+  for (Node* n : old) append(n);
+  return true;
+}
+
+void Pass::append(Node* n) {
+  n->slot = static_cast<uint32_t>(places_.size());
+  places_.push_back({n});
+  give_sums(places_.back());
+}
+
+void Pass::collect_sorted(uint64_t oldest) {
+  const uint64_t mark = ++current_mark;
   ArenaVector<Node*> found(arena_.get());
-  found.reserve(128);
   auto visit = [&](Node* n) {
     if (!n || n->mark == mark || n->seq < oldest) return;
     n->mark = mark;
-    lowest = std::min(lowest, n->seq);
-    highest = std::max(highest, n->seq);
     found.push_back(n);
   };
   for (const Edge& h : heads_) visit(h.node.get());
   for (size_t k = 0; k < found.size(); ++k)
     for (const Edge& e : found[k]->inputs()) visit(e.node.get());
-  if (!found.empty()) place_newest_first(found, lowest, highest);
+  std::ranges::sort(found, std::greater{}, &Node::seq);
+  places_.clear();
+  sum_count_ = edge_count_ = 0;
+  for (Node* n : found) append(n);
 }
 
-// Fixes, before any rule runs (a rule may start a pass of its own), which sum each input adds to.
+// Finds which sum each input adds to.
 void Pass::resolve() {
-  uint32_t sums = 0, edges = 0;
-  for (Place& p : places_) {
-    if (!p.node) continue;
-    p.first_sum = sums;
-    p.first_edge = edges;
-    sums += p.node->nout;
-    edges += p.node->nin;
-  }
-  sums_.resize(sums);
-  edge_sum_.resize(edges);
   mark_useful();
   auto sum_of = [&](const Edge& e) {
     const bool found = e && e.node->mark == current_mark;
@@ -150,6 +188,7 @@ void Pass::resolve() {
 void Pass::mark_useful() {
   for (const Edge& t : targets_)
     if (t && t.node->mark == current_mark) places_[t.node->slot].target = true;
+  const uint64_t mark = current_mark;
   for (size_t k = places_.size(); k-- > 0;) {
     Place& p = places_[k];
     const Node* n = p.node;
@@ -158,7 +197,7 @@ void Pass::mark_useful() {
                             static_cast<const LeafExtra&>(*n->extra).req != kReqNull);
     for (uint32_t i = 0; i < n->nin; ++i) {
       const Edge& e = n->edges[i];
-      const Place* from = e && e.node->mark == current_mark ? &places_[e.node->slot] : nullptr;
+      const Place* from = e && e.node->mark == mark ? &places_[e.node->slot] : nullptr;
       const bool leads = from && from->useful;
       edge_sum_[p.first_edge + i] = leads ? static_cast<int32_t>(from->first_sum + e.out) : -1;
       p.useful |= leads;

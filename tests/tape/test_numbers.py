@@ -51,6 +51,43 @@ def test_binary_gradients_are_those_of_arrays(name, dtype):
             assert agree(gradient, x, y, dtype=dtype), (x, y)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [*UNARY, *BINARY])
+def test_one_element_has_the_bits_of_many(name, dtype):
+    rng = numpy.random.default_rng(1)
+    x = numpy.concatenate([3 * rng.standard_normal(60), 10.0 ** rng.uniform(-37, 37, 60), POINTS]).astype(
+        dtype
+    )
+    operands = (x,) if name in UNARY else (x, rng.permutation(x))
+    with np.errstate(all="ignore"):
+        many = numpy.array(getattr(np, name)(*operands))
+        one = numpy.array([getattr(np, name)(*(o[i] for o in operands)) for i in range(len(x))])
+    numpy.testing.assert_array_equal(one, many)
+    finite = ~numpy.isnan(many)
+    assert one[finite].tobytes() == many[finite].tobytes()
+
+
+def test_gradients_of_a_variable_that_is_old():
+    x = np.array(2.0)
+    x.attach_grad()
+    other = np.array(1.0)
+    other.attach_grad()
+    with autograd.record():
+        for _ in range(5000):
+            other * 2.0
+        y = np.sin(x) * x + other
+    y.backward()
+    numpy.testing.assert_allclose(float(x.grad), numpy.sin(2.0) + 2 * numpy.cos(2.0), rtol=1e-12)
+    assert other.grad == 1
+    with autograd.record():
+        old = np.exp(x)
+        for _ in range(5000):
+            other * 2.0
+        y = old * x  # an operator that is old: nodes are sorted
+    y.backward()
+    numpy.testing.assert_allclose(float(x.grad), 3 * numpy.exp(2.0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("other", [0.01, 3, -2, numpy.float32(1.5), numpy.float64(0.7), 1e300, 2**70, True])
 @pytest.mark.parametrize("op", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import warnings
 
+import ml_dtypes
 import numpy
 import pytest
 
 import minpy.numpy as np
 from minpy import config
+from minpy.core import grad
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +122,34 @@ print("ok")
         timeout=120,
     )
     assert result.stdout == "ok\n", result.stderr
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shapes", [((5, 300), (300, 7)), ((300,), (300,)), ((3, 4, 70), (70, 9))], ids=str)
+def test_sixteen_bit_numbers_are_summed_in_float32(shapes, dtype):
+    rng = numpy.random.default_rng(4)
+    kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    a, b = (rng.standard_normal(s).astype(kind) for s in shapes)
+    want = (a.astype("f4") @ b.astype("f4")).astype("f8")
+    got = np.array(a) @ np.array(b)
+    assert got.dtype == kind
+    step = float(ml_dtypes.finfo(kind).eps)
+    numpy.testing.assert_allclose(numpy.asarray(got).astype("f8"), want, rtol=step, atol=1e-3)
+    if numpy.ndim(want):
+        out = np.zeros(want.shape, kind)
+        assert np.matmul(np.array(a), np.array(b), out=out) is out
+        assert out.tobytes() == got.tobytes()
+
+
+def test_sixteen_bit_sums_do_not_stop_growing():
+    ones = np.ones((1, 5000), "float16")
+    assert float((ones @ ones.T)[0, 0]) == 5000
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert np.isinf((np.full((2, 9), 200, "float16") @ np.full((9, 2), 200, "float16"))[0, 0])
+
+
+def test_gradients_of_sixteen_bit_products():
+    a, b = np.arange(6, dtype="float16").reshape(2, 3), np.arange(12, dtype="float16").reshape(3, 4)
+    da = grad(lambda x: np.sum(x @ b))(a)
+    assert da.dtype == np.float16
+    numpy.testing.assert_array_equal(da, numpy.broadcast_to(numpy.asarray(b).sum(1), (2, 3)))

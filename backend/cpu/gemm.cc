@@ -188,14 +188,43 @@ class Product {
   bool pack_left_;
 };
 
+// A tall product of few columns whose first operand lies by columns is made the other way round:
+// then that operand is copied in long pieces, and no lane is spent on columns that are not there.
+constexpr int64_t kMostTurned = 64, kLeastTurnedDepth = 32;
+bool better_turned(const Gemm& g) {
+  return g.a_row == 1 && g.a_col > 1 && g.n <= kMostTurned && g.m >= 4 * g.n &&
+         g.k >= kLeastTurnedDepth;
+}
+
+template <class T>
+struct Turned {
+  const T* from;
+  T* to;
+  int64_t from_row, to_row;
+  static void finish(const void* context, const GemmRange& r) {
+    const auto& t = *static_cast<const Turned*>(context);
+    loops<T>().transpose(t.from + r.row * t.from_row + r.column, t.from_row, r.row_end - r.row,
+                         r.column_end - r.column, t.to + r.column * t.to_row + r.row, t.to_row);
+  }
+};
+
+template <class T>
+void gemm_typed(const Gemm& g, const GemmData& d, const GemmFinish& finish) {
+  if (finish.run || !better_turned(g)) return Product<T>(g, d, finish).run();
+  Scratch scratch(sizeof(T) * g.m * g.n);
+  const Gemm turned{g.n, g.m, g.k, g.b_col, g.b_row, g.a_col, g.a_row, g.m};
+  const Turned<T> t{scratch.as<T>(), reinterpret_cast<T*>(d.c), g.m, g.c_row};
+  Product<T>(turned, {d.b, d.a, scratch.as<char>()}, {Turned<T>::finish, &t}).run();
+}
+
 }  // namespace
 
 void gemm(DType dtype, const Gemm& g, const GemmData& data, const GemmFinish& finish) {
   if (g.m == 0 || g.n == 0) return;
   if (dtype == DType::F64)
-    Product<double>(g, data, finish).run();
+    gemm_typed<double>(g, data, finish);
   else
-    Product<float>(g, data, finish).run();
+    gemm_typed<float>(g, data, finish);
 }
 
 void gemm_stack(DType dtype, const Gemm& g, const GemmData* products, int64_t count) {

@@ -56,6 +56,9 @@ struct GemmLoops {
   void (*pack_right)(const T* from, int64_t row, int64_t col, int64_t depth, int64_t columns,
                      T* to);
   void (*multiply)(const GemmBlock<T>& block);
+  // to[j * to_row + i] = from[i * from_row + j]
+  void (*transpose)(const T* from, int64_t from_row, int64_t rows, int64_t columns, T* to,
+                    int64_t to_row);
 };
 inline constexpr int64_t kGemmSlack = 8;
 MP_DECLARE_PER_ISA(GemmLoops<float>, gemm_f32)

@@ -79,13 +79,36 @@ void multiply(const GemmBlock<T>& b) {
                       b.depth * kPanel<T>, b.c, b.c_row, b.add);
 }
 
+// In squares; the last of a row or column of them overlap others, which writes the same again.
+template <class T>
+void transpose_matrix(const T* from, int64_t from_row, int64_t rows, int64_t columns, T* to,
+                      int64_t to_row) {
+#if defined(__AVX__)
+  constexpr int64_t kSide = 32 / sizeof(T);
+  if (rows >= kSide && columns >= kSide) {
+    for (int64_t j = 0; j < columns; j += kSide)
+      for (int64_t i = 0; i < rows; i += kSide) {
+        const int64_t row = smaller(i, rows - kSide), column = smaller(j, columns - kSide);
+        const T* side[kSide];
+        for (int64_t r = 0; r < kSide; ++r) side[r] = from + (row + r) * from_row;
+        Vec<T, kSide> square[kSide];
+        transpose(side, column, square);
+        for (int64_t c = 0; c < kSide; ++c) store_wide(to + (column + c) * to_row + row, square[c]);
+      }
+    return;
+  }
+#endif
+  for (int64_t j = 0; j < columns; ++j)
+    for (int64_t i = 0; i < rows; ++i) to[j * to_row + i] = from[i * from_row + j];
+}
+
 }  // namespace
 
 extern const GemmLoops<float> gemm_f32;
 const GemmLoops<float> gemm_f32 = {kPanel<float>, pack_left<float>, pack_right<float>,
-                                   multiply<float>};
+                                   multiply<float>, transpose_matrix<float>};
 extern const GemmLoops<double> gemm_f64;
 const GemmLoops<double> gemm_f64 = {kPanel<double>, pack_left<double>, pack_right<double>,
-                                    multiply<double>};
+                                    multiply<double>, transpose_matrix<double>};
 
 }  // namespace mp::cpu::MP_ISA

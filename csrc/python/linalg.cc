@@ -17,6 +17,10 @@
 namespace mp {
 namespace {
 
+// Sums of products of 16-bit numbers are made in float32.
+bool is_half(DType t) { return t == DType::F16 || t == DType::BF16; }
+bool multiplies(DType t) { return blas::supports(t) || is_half(t); }
+
 // The operands of a product in their common dtype.
 struct Pair {
   ArrayRef a, b;
@@ -33,11 +37,11 @@ bool common_pair(PyObject* x, PyObject* y, Pair& p) {
     PyErr_Clear();
     return false;
   }
-  if (p.a->dtype == p.b->dtype) return blas::supports(p.a->dtype);
+  if (p.a->dtype == p.b->dtype) return multiplies(p.a->dtype);
   static Ufunc* multiply = find_ufunc("multiply");
   uint8_t codes[2] = {static_cast<uint8_t>(p.a->dtype), static_cast<uint8_t>(p.b->dtype)};
   const Loop* loop = resolve_loop(multiply, codes);
-  if (!loop || !blas::supports(loop->types[2])) return false;
+  if (!loop || !multiplies(loop->types[2])) return false;
   for (ArrayRef* r : {&p.a, &p.b})
     if ((*r)->dtype != loop->types[2]) {
       if (tape::should_record(r->get())) return false;
@@ -107,8 +111,18 @@ int as_matrix(const Array* a, bool left, int64_t* shape, int64_t* strides) {
   return 2;
 }
 
+// The operands as they are multiplied; null, with a Python error set, when there is no memory.
+Pair widened(const Pair& p) {
+  if (!is_half(p.a->dtype)) return p;
+  return {ArrayRef::steal(array_cast(p.a.get(), DType::F32)),
+          ArrayRef::steal(array_cast(p.b.get(), DType::F32))};
+}
+
 PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handled) {
-  Array *a = p.a.get(), *b = p.b.get();
+  const Pair wide = widened(p);
+  *handled = true;
+  if (!wide.a || !wide.b) return nullptr;
+  Array *a = wide.a.get(), *b = wide.b.get();
   int64_t as[kMaxDims + 1], at[kMaxDims + 1], bs[kMaxDims + 1], bt[kMaxDims + 1],
       shape[kMaxDims + 2];
   int an = as_matrix(a, true, as, at), bn = as_matrix(b, false, bs, bt);
@@ -132,7 +146,7 @@ PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handle
     return nullptr;
   }
   NodeRef node;
-  Array* ins[2] = {a, b};
+  Array* ins[2] = {p.a.get(), p.b.get()};
   try {
     node = tape::begin(op, ins);
   } catch (PythonError&) {
@@ -140,15 +154,19 @@ PyObject* product(const Pair& p, const OpDef& op, Array* out_given, bool* handle
   }
   if (out_given && tape::before_write(out_given) < 0) return nullptr;
   ArrayRef out =
-      out_given ? ArrayRef::borrow(out_given) : ArrayRef::steal(array_new(a->dtype, ndim, shape));
+      out_given ? ArrayRef::borrow(out_given) : ArrayRef::steal(array_new(p.a->dtype, ndim, shape));
   if (!out) return nullptr;
+  const bool rounds = a->dtype != p.a->dtype;
+  ArrayRef result = rounds ? ArrayRef::steal(array_new(a->dtype, ndim, shape)) : out;
+  if (!result) return nullptr;
   bool vectors = a->ndim == 1 && b->ndim == 1;
   fp_clear();
-  if (vectors
-          ? !blas::dot(a->dtype, k, a->bytes(), a->strides[0], b->bytes(), b->strides[0],
-                       out->bytes())
-          : !multiply_stacks(a, as, at, an, b, bs, bt, bn, out.get(), batch_shape, batch, m, n, k))
+  if (vectors ? !blas::dot(a->dtype, k, a->bytes(), a->strides[0], b->bytes(), b->strides[0],
+                           result->bytes())
+              : !multiply_stacks(a, as, at, an, b, bs, bt, bn, result.get(), batch_shape, batch, m,
+                                 n, k))
     return nullptr;
+  if (rounds && array_assign(out.get(), result.get()) < 0) return nullptr;
   if (fp_report(op.name) < 0) return nullptr;
   Array* o = out.get();
   if ((out_given ? tape::finish_write(node, o) : tape::finish(node, {&o, 1})) < 0) return nullptr;

@@ -65,6 +65,16 @@ def _convolution(data, weight, bias=None, kernel=(), num_filter=0, num_group=1, 
     return data, shape, (num_filter,)
 
 
+@infers("deformable_convolution")
+def _deformable(data, offset, weight, bias=None, kernel=(), num_filter=0, num_group=1, **_):
+    return data, offset, (num_filter, data[1] // num_group, *kernel), (num_filter,)
+
+
+@infers("modulated_deformable_convolution")
+def _modulated_deformable(data, offset, mask, weight, bias=None, kernel=(), num_filter=0, num_group=1, **_):
+    return data, offset, mask, (num_filter, data[1] // num_group, *kernel), (num_filter,)
+
+
 @infers("deconvolution")
 def _deconvolution(data, weight, bias=None, kernel=(), num_filter=0, num_group=1, layout=None, **_):
     axis = _channel_axis(layout)

@@ -16,6 +16,7 @@ ALIASES = {
     "attr": "attribute",
     "contrib.amp": "amp",
     "device": "context",
+    "gluon.contrib.cnn.conv_layers": "gluon.contrib.cnn",
     "gluon.nn.basic_layers": "gluon.nn",
     "gluon.nn.conv_layers": "gluon.nn",
     "gluon.rnn.rnn_cell": "gluon.rnn",

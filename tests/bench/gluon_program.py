@@ -88,7 +88,11 @@ def gluon_infer(mx, case, batch, hybrid):
 def symbol_of(mx, case):
     make, shape, classes = NETWORKS[case]
     out = make(mx)(mx.sym.var("data"))
-    return (mx.sym.SoftmaxOutput(out, name="softmax") if classes else mx.sym.MakeLoss(mx.sym.sum(out))), shape, classes
+    return (
+        (mx.sym.SoftmaxOutput(out, name="softmax") if classes else mx.sym.MakeLoss(mx.sym.sum(out))),
+        shape,
+        classes,
+    )
 
 
 def module(mx, case, batch, train):

@@ -83,7 +83,9 @@ def report(case, results):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--mxnet", help="a Python with MXNet 1.9.1")
     parser.add_argument("--torch", help="a Python with PyTorch")
     parser.add_argument("--threads", type=int, default=1)

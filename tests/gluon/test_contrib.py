@@ -134,3 +134,27 @@ def test_convolutional_cells_refuse():
         contrib.rnn.Conv2DRNNCell((3, 6, 6), 4, 3, 2)
     with pytest.raises(AssertionError, match="list/tuple of length 2"):
         contrib.rnn.Conv2DRNNCell((3, 6, 6), 4, (3,), 3)
+
+
+@pytest.mark.parametrize("kind", ["DeformableConvolution", "ModulatedDeformableConvolution"])
+@pytest.mark.parametrize("channels", [0, 4])
+def test_deformable_convolutions(kind, channels):
+    """Places that start at zero make a convolution (with weights 2 * sigmoid(0) = 1); then they are learnt."""
+    layer = getattr(contrib.cnn, kind)(6, 3, padding=1, in_channels=channels, activation="relu")
+    layer.initialize(mx.init.Xavier())
+    x = nd.random.uniform(shape=(2, 4, 7, 7))
+    out = layer(x)
+    plain = nd.Convolution(
+        x, layer.deformable_conv_weight.data(), layer.deformable_conv_bias.data(), kernel=(3, 3), pad=(1, 1),
+        num_filter=6,
+    )  # fmt: skip
+    numpy.testing.assert_allclose(out.asnumpy(), nd.relu(plain).asnumpy(), rtol=1e-4, atol=1e-5)
+    assert repr(layer).startswith(f"{kind}(4 -> 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), Act")
+    layer.hybridize()
+    numpy.testing.assert_allclose(layer(x).asnumpy(), out.asnumpy(), rtol=1e-5, atol=1e-6)
+    trainer = gluon.Trainer(layer.collect_params(), "sgd", {"learning_rate": 0.1})
+    with autograd.record():
+        loss = (layer(x) ** 2).sum()
+    loss.backward()
+    trainer.step(2)
+    assert abs(layer.offset_weight.data().asnumpy()).max() > 0

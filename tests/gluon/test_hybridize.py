@@ -53,7 +53,10 @@ def step(block, x, train):
 LAYERS = {
     "dense": (lambda: nn.Dense(5, activation="relu"), [(2, 3), (4, 3), (1, 3)]),
     "dense deep": (lambda: nn.Dense(4, flatten=False), [(2, 3, 3), (1, 2, 3), (5, 1, 3)]),
-    "conv": (lambda: nn.Conv2D(4, 3, padding=1, activation="tanh"), [(2, 3, 8, 8), (1, 3, 5, 7), (3, 3, 3, 3)]),
+    "conv": (
+        lambda: nn.Conv2D(4, 3, padding=1, activation="tanh"),
+        [(2, 3, 8, 8), (1, 3, 5, 7), (3, 3, 3, 3)],
+    ),
     "transpose": (lambda: nn.Conv2DTranspose(2, 3, strides=2), [(2, 3, 4, 4), (1, 3, 5, 3), (2, 3, 2, 2)]),
     "pool": (lambda: nn.MaxPool2D(2), [(2, 3, 8, 8), (1, 3, 5, 7), (3, 1, 4, 4)]),
     "average": (lambda: nn.GlobalAvgPool2D(), [(2, 3, 8, 8), (1, 3, 5, 7), (3, 1, 4, 4)]),
@@ -99,9 +102,26 @@ def test_imperative_and_hybridized_agree_bit_for_bit(layer, train):
 
 
 def test_every_family_of_the_zoo_is_followed():
-    for name in ("resnet18_v1", "mobilenet0.25", "mobilenetv2_0.25", "squeezenet1.1", "densenet121", "inceptionv3"):
+    for name in (
+        "resnet18_v1",
+        "mobilenet0.25",
+        "mobilenetv2_0.25",
+        "squeezenet1.1",
+        "densenet121",
+        "inceptionv3",
+    ):
         net = gluon.model_zoo.vision.get_model(name, classes=7)
-        x = array(1, 3, *((299, 299) if name == "inceptionv3" else (224, 224) if "dense" in name or "squeeze" in name else (64, 64)))
+        x = array(
+            1,
+            3,
+            *(
+                (299, 299)
+                if name == "inceptionv3"
+                else (224, 224)
+                if "dense" in name or "squeeze" in name
+                else (64, 64)
+            ),
+        )
         initialized(net, x)
         want = net(x).asnumpy()
         net.hybridize()
@@ -222,6 +242,7 @@ def test_arrays_that_nobody_traced_end_the_trace_with_a_warning():
 
     def forward(F, x):
         made = mx.autograd.Function  # a gradient rule in Python is not followed
+
         class Twice(made):
             def forward(self, x):
                 return x * 2
@@ -288,7 +309,9 @@ def test_training_by_a_trainer():
         numpy.random.seed(1)
         net = nn.HybridSequential(prefix="net_")
         with net.name_scope():
-            net.add(nn.Conv2D(4, 3, activation="relu"), nn.BatchNorm(), nn.Flatten(), nn.Dropout(0.2), nn.Dense(3))
+            net.add(
+                nn.Conv2D(4, 3, activation="relu"), nn.BatchNorm(), nn.Flatten(), nn.Dropout(0.2), nn.Dense(3)
+            )
         net.initialize(mx.init.Xavier())
         if hybrid:
             net.hybridize(static_alloc=True, static_shape=True)

@@ -1,6 +1,6 @@
 """Gluon's additions by contributors."""
 
-from minpy.gluon.contrib import nn, rnn  # noqa: F401
+from minpy.gluon.contrib import cnn, nn, rnn  # noqa: F401
 
 
 def __getattr__(name):

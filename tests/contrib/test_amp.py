@@ -142,12 +142,13 @@ def test_wrong_calls():
 
 
 def network():
-    data = sym.var("data")
-    out = sym.Convolution(data, kernel=(3, 3), num_filter=4, name="c1")
-    out = sym.Activation(sym.BatchNorm(out, name="bn"), act_type="relu", name="act")
-    dense = sym.FullyConnected(out, num_hidden=3, name="fc")
-    scaled = sym.softmax(dense, name="sm") * 2
-    return sym.LeakyReLU(sym.concat(scaled, dense, dim=1, name="cc"), act_type="elu", name="elu")
+    with mx.name.NameManager():
+        data = sym.var("data")
+        out = sym.Convolution(data, kernel=(3, 3), num_filter=4, name="c1")
+        out = sym.Activation(sym.BatchNorm(out, name="bn"), act_type="relu", name="act")
+        dense = sym.FullyConnected(out, num_hidden=3, name="fc")
+        scaled = sym.softmax(dense, name="sm") * 2
+        return sym.LeakyReLU(sym.concat(scaled, dense, dim=1, name="cc"), act_type="elu", name="elu")
 
 
 def parameters(net):

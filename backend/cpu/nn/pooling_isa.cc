@@ -324,6 +324,22 @@ MP_INLINE void clear(const Pool& p, const Slab& s, T* dx) {
     __builtin_memset(to + i * p.inner, 0, static_cast<size_t>(s.c1 - s.c0) * sizeof(T));
 }
 
+// N places as integers of the elements' size. (The compiler would widen them one by one.)
+template <class I, int N>
+MP_INLINE I widened(const uint8_t* places) {
+#if defined(__AVX2__)
+  if constexpr (N == 8) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(places));
+    return reinterpret_cast<I>(_mm256_cvtepu8_epi32(bytes));
+  } else if constexpr (N == 4 && sizeof(I) == 32) {
+    int32_t four;
+    __builtin_memcpy(&four, places, sizeof four);
+    return reinterpret_cast<I>(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)));
+  }
+#endif
+  return __builtin_convertvector(loaded<Vec<uint8_t, N>>(places), I);
+}
+
 // Windows that lie side by side, two wide: each element of dx is written once.
 bool tiles(const Pool& p) {
   if (p.inner != 1 || p.axis[2].kernel != 2 || p.wide_places()) return false;
@@ -340,7 +356,7 @@ MP_INLINE void tile_lanes(const T* dy, const uint8_t* places, IntOf<T> number, T
   using I = Vec<IntOf<T>, N>;
   using V = Vec<T, N>;
   const V g = loaded<V>(dy), zero{};
-  const I place = __builtin_convertvector(loaded<Vec<uint8_t, N>>(places), I);
+  const I place = widened<I, N>(places);
   const V left = (place == I{} + number) ? g : zero;
   const V right = (place == I{} + (number + 1)) ? g : zero;
   V lo, hi;
@@ -391,27 +407,124 @@ void spread_tiles(const Pool& p, const T* dy, const uint8_t* places, T* dx, int6
     }
 }
 
+// Windows one element apart, none of them empty: what an element of dx gets is gathered.
+bool neighbours(const Pool& p) {
+  if (p.inner != 1 || p.wide_places()) return false;
+  for (const PoolAxis& a : p.axis)
+    if (a.stride != 1 || a.out == 0 || -a.origin[0] >= a.kernel || a.origin[a.out - 1] >= a.in)
+      return false;
+  return true;
+}
+
+// A row of outputs that has an element of dx in its windows, as places relative to the element's
+// column, and the places' number for the window that begins there.
+template <class T>
+struct TapRow {
+  const T* dy;
+  const uint8_t* places;
+  IntOf<T> number;
+};
+
+// What element x of a line gets from the windows that begin `first` to `last` elements before it,
+// in the order of the outputs.
+template <class T>
+MP_INLINE T gathered(const TapRow<T>* rows, int count, int64_t x, int64_t first, int64_t last) {
+  T sum = 0;
+  for (int r = 0; r < count; ++r)
+    for (int64_t d = last; d >= first; --d) {
+      const T g = rows[r].dy[x - d];  // read in any case: branches would be guessed wrong
+      sum += rows[r].places[x - d] == rows[r].number + d ? g : T(0);
+    }
+  return sum;
+}
+
+// The same for N elements, all windows of an extent of kKernel (0: `kernel`).
+template <class T, int N, int kKernel>
+MP_INLINE void gather_lanes(const TapRow<T>* rows, int count, int64_t x, int64_t kernel, T* dx) {
+  using I = Vec<IntOf<T>, N>;
+  using V = Vec<T, N>;
+  const int extent = kKernel ? kKernel : static_cast<int>(kernel);
+  V sum{};
+  for (int r = 0; r < count; ++r) {
+    const TapRow<T> row = rows[r];
+    const I number = I{} + row.number;
+#pragma GCC unroll 8
+    for (int d = extent - 1; d >= 0; --d) {
+      const I place = widened<I, N>(row.places + x - d);
+      const V g = loaded<V>(row.dy + x - d), zero{};
+      sum += place == number + d ? g : zero;
+    }
+  }
+  store(reinterpret_cast<char*>(dx + x), sum);
+}
+
+template <class T, int kKernel>
+void gather_line(const PoolAxis& a, const TapRow<T>* rows, int count, T* dx) {
+  constexpr int N = kBytes / sizeof(T);
+  const int64_t n = a.in, last = a.kernel - 1, origin = a.origin[0], out = a.out;
+  // Between these every element is in whole windows only.
+  const int64_t begin = smaller(last + origin, n), end = smaller(out + origin, n);
+  int64_t x = 0;
+  for (; x < begin || (x < n && end - begin < N); ++x)
+    dx[x] = gathered(rows, count, x, x - origin < out ? 0 : x - origin - out + 1,
+                     smaller(last, x - origin));
+  for (; x < end; x += N) {
+    if (x + N > end) x = end - N;
+    gather_lanes<T, N, kKernel>(rows, count, x, a.kernel, dx);
+  }
+  for (x = smaller(x, end); x < n; ++x)
+    dx[x] = gathered(rows, count, x, x - origin < out ? 0 : x - origin - out + 1,
+                     smaller(last, x - origin));
+}
+
+template <class T>
+void spread_neighbours(const Pool& p, const T* dy, const uint8_t* places, T* dx, int64_t outer) {
+  const PoolAxis &a0 = p.axis[0], &a1 = p.axis[1], &a2 = p.axis[2];
+  dy += outer * p.out_points(), places += outer * p.out_points(), dx += outer * p.in_points();
+  TapRow<T> rows[256];
+  for (int64_t i0 = 0; i0 < a0.in; ++i0)
+    for (int64_t i1 = 0; i1 < a1.in; ++i1, dx += a2.in) {
+      int count = 0;
+      for (int64_t d0 = a0.kernel - 1; d0 >= 0; --d0)
+        for (int64_t d1 = a1.kernel - 1; d1 >= 0; --d1) {
+          const int64_t o0 = i0 - d0 - a0.origin[0], o1 = i1 - d1 - a1.origin[0];
+          if (o0 < 0 || o0 >= a0.out || o1 < 0 || o1 >= a1.out) continue;
+          const int64_t at = (o0 * a1.out + o1) * a2.out - a2.origin[0];
+          rows[count++] = {dy + at, places + at,
+                           static_cast<IntOf<T>>((d0 * a1.kernel + d1) * a2.kernel)};
+        }
+      (a2.kernel == 3   ? gather_line<T, 3>
+       : a2.kernel == 2 ? gather_line<T, 2>
+                        : gather_line<T, 0>)(a2, rows, count, dx);
+    }
+}
+
+template <class T, class P>
+void spread_by_place(const Pool& p, const Ways& ways, const T* dy, const P* places, T* dx,
+                     const Slab& s) {
+  const int64_t rows = p.axis[0].out * p.axis[1].out;
+  auto add = [dy, dx](int64_t out, int64_t in) { dx[in] += dy[out]; };
+  clear(p, s, dx);
+  for (int64_t r = s.outer * rows; r < (s.outer + 1) * rows; ++r)
+    by_place(p, ways, places, r, s.c0, s.c1, add);
+}
+
 template <class T>
 void spread_max(const Pool& p, const void* dy, const void* places, void* dx, int64_t begin,
                 int64_t end) {
   const T* from = static_cast<const T*>(dy);
+  const uint8_t* narrow = static_cast<const uint8_t*>(places);
   T* to = static_cast<T*>(dx);
-  const bool tiled = tiles(p);
+  const auto fill = tiles(p) ? spread_tiles<T> : neighbours(p) ? spread_neighbours<T> : nullptr;
   const Ways ways(p);
-  const int64_t rows = p.axis[0].out * p.axis[1].out;
-  auto add = [from, to](int64_t out, int64_t in) { to[in] += from[out]; };
   for (int64_t i = begin; i < end; ++i) {
     const Slab s(p, i);
-    if (tiled) {
-      spread_tiles(p, from, static_cast<const uint8_t*>(places), to, s.outer);
-      continue;
-    }
-    clear(p, s, to);
-    for (int64_t r = s.outer * rows; r < (s.outer + 1) * rows; ++r)
-      if (p.wide_places())
-        by_place(p, ways, static_cast<const int32_t*>(places), r, s.c0, s.c1, add);
-      else
-        by_place(p, ways, static_cast<const uint8_t*>(places), r, s.c0, s.c1, add);
+    if (fill)
+      fill(p, from, narrow, to, s.outer);
+    else if (p.wide_places())
+      spread_by_place(p, ways, from, static_cast<const int32_t*>(places), to, s);
+    else
+      spread_by_place(p, ways, from, narrow, to, s);
   }
 }
 

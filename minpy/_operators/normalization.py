@@ -1,7 +1,5 @@
 """Normalisation of activations."""
 
-import numpy
-
 import minpy.numpy as np
 from minpy import _core, autograd
 from minpy._operators.registry import composite, operator
@@ -120,18 +118,6 @@ def batch_norm(
     return (out, mean, 1 / np.sqrt(var + eps)) if output_mean_var else out
 
 
-def _standardized_groups(data, groups, eps):
-    """Data with each of the groups of an example at mean 0 and variance 1, and the statistics, (batch, groups)."""
-    shape = np.shape(data)
-    rows = np.reshape(data, (shape[0], groups, numpy.prod(shape[1:], dtype=int) // groups))
-    out, mean, rstd = _kernels.layer_norm(rows, eps=eps)
-    return np.reshape(out, shape), mean, rstd
-
-
-def _along_channels(a, ndim):
-    return np.reshape(a, (-1,) + (1,) * (ndim - 2))
-
-
 @operator("InstanceNorm", inputs=3)
 def instance_norm(data, gamma, beta, eps=1e-3):
     """Normalise each channel of each example over its places, then scale and shift it.
@@ -156,8 +142,7 @@ def instance_norm(data, gamma, beta, eps=1e-3):
             "instance_norm: data must have shape (batch, channels, ...), gamma and beta (channels,), not "
             f"{shape}, {np.shape(gamma)}, {np.shape(beta)}"
         )
-    out = _standardized_groups(data, shape[1], eps)[0]
-    return out * _along_channels(gamma, len(shape)) + _along_channels(beta, len(shape))
+    return _kernels.group_norm(data, gamma, beta, num_groups=shape[1], eps=eps)[0]
 
 
 @operator("GroupNorm", inputs=3)
@@ -197,8 +182,7 @@ def group_norm(data, gamma, beta, num_groups=1, eps=1e-5, output_mean_var=False)
         gamma = np.repeat(gamma, per_group)
     if np.shape(beta)[0] != shape[1]:
         beta = np.repeat(beta, per_group)
-    out, mean, rstd = _standardized_groups(data, num_groups, eps)
-    out = out * _along_channels(gamma, len(shape)) + _along_channels(beta, len(shape))
+    out, mean, rstd = _kernels.group_norm(data, gamma, beta, num_groups=num_groups, eps=eps)
     return (out, mean, 1 / rstd) if output_mean_var else out
 
 
@@ -273,6 +257,17 @@ def _layer_norm(data, gamma, beta, eps):
     rstd = 1 / np.sqrt(np.mean(deviation * deviation, axis=-1, keepdims=True) + eps)
     out = deviation * rstd
     return (out if gamma is None else out * gamma + beta), mean[..., 0], rstd[..., 0]
+
+
+@composite("group_norm")
+def _group_norm(data, gamma, beta, num_groups, eps):
+    rows = np.reshape(data, (data.shape[0], num_groups, data.size // max(data.shape[0] * num_groups, 1)))
+    mean = np.mean(rows, axis=-1, keepdims=True)
+    deviation = rows - mean
+    rstd = 1 / np.sqrt(np.mean(deviation * deviation, axis=-1, keepdims=True) + eps)
+    along = (-1,) + (1,) * (data.ndim - 2)
+    out = np.reshape(deviation * rstd, data.shape) * np.reshape(gamma, along) + np.reshape(beta, along)
+    return out, mean[..., 0], rstd[..., 0]
 
 
 @composite("batch_norm")

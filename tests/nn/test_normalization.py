@@ -3,6 +3,7 @@
 import numpy
 import pytest
 from finite_differences import check_gradients
+from threads import assert_same_bits
 
 import minpy.numpy as np
 from minpy import autograd, config, npx
@@ -187,6 +188,43 @@ def test_instance_and_group_norm():
     args = random.normal(size=(2, 4, 3)), gamma[:4], beta[:4]
     check_gradients(lambda *a: npx.instance_norm(*a, eps=0.1), *args)
     check_gradients(lambda *a: npx.group_norm(*a, num_groups=2, eps=0.1), *args)
+    args = random.normal(size=(2, 4, 37)), gamma[:4], beta[:4]  # whole vectors, and a rest
+    check_gradients(lambda *a: npx.group_norm(*a, num_groups=2, eps=0.1), *args)
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 11, 13), (2, 6), (0, 6, 4), (2, 6, 0)])
+def test_group_norm_in_single_precision(shape):
+    random = numpy.random.default_rng(8)
+    x, head = random.normal(1, 2, shape), random.normal(size=shape)
+    scale, shift = random.normal(size=6), random.normal(size=6)
+    results = []
+    for dtype in ("float32", "float64"):
+        args = [np.array(a.astype(dtype)) for a in (x, scale, shift)]
+        for a in args:
+            a.attach_grad()
+        with autograd.record():
+            y = npx.group_norm(*args, num_groups=3)
+        y.backward(np.array(head.astype(dtype)))
+        results.append([y, *(a.grad for a in args)])
+    for single, double in zip(*results):
+        assert single.dtype == "float32" and single.shape == double.shape
+        numpy.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-4)
+
+
+def test_group_norm_on_threads():
+    x = np.array(numpy.random.default_rng(9).normal(size=(16, 12, 40, 40)).astype("float32"))
+    gamma = np.array(numpy.linspace(0.5, 2, 12, dtype="float32"))
+
+    def run():
+        a, b = x.copy(), gamma.copy()
+        a.attach_grad()
+        b.attach_grad()
+        with autograd.record():
+            y = npx.group_norm(a, b, gamma, num_groups=4)
+        y.backward(x)
+        return [y, a.grad, b.grad]
+
+    assert_same_bits(run)
 
 
 @pytest.mark.parametrize("mode, axes", [("instance", (1, 2, 3)), ("channel", (1,)), ("spatial", (2, 3))])

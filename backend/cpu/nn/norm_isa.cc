@@ -231,6 +231,26 @@ void columns(const BatchNorm& s, const BatchNormForward& p, int64_t begin, int64
   }
 }
 
+// Of the columns of a tile, in one pass: the sums of dy and of dy * (x - mean).
+template <class T>
+MP_INLINE void gradient_sums(int64_t n, int width, int64_t step, const T* x, const T* dy,
+                             const T* mean, double* sum, double* products) {
+  constexpr int64_t kFlush = 64;  // rows
+  for (int c = 0; c < kTile; ++c) sum[c] = products[c] = 0;
+  for (int64_t at = 0; at < n; at += kFlush) {
+    T a[kTile] = {}, b[kTile] = {};
+    for (int64_t j = at, stop = smaller(n, at + kFlush); j < stop; ++j)
+      each(width, [&a, &b, mean, x = x + j * step, dy = dy + j * step](int64_t c) MP_LAMBDA {
+        a[c] += dy[c];
+        b[c] += dy[c] * (x[c] - mean[c]);
+      });
+    for (int c = 0; c < kTile; ++c) {
+      sum[c] += static_cast<double>(a[c]);
+      products[c] += static_cast<double>(b[c]);
+    }
+  }
+}
+
 template <class T>
 void columns_grad(const BatchNorm& s, const BatchNormBackward& p, int64_t begin, int64_t end) {
   const int64_t step = s.channels;
@@ -241,11 +261,9 @@ void columns_grad(const BatchNorm& s, const BatchNormBackward& p, int64_t begin,
     const T* mean = row_at<T>(p.mean, first);
     T* dx = row_at<T>(p.dx, first);
     double sum[kTile], products[kTile];
-    sum_columns<T>(s.outer, width, sum,
-                   [=](int64_t j, int64_t c) MP_LAMBDA { return dy[j * step + c]; });
-    sum_columns<T>(s.outer, width, products, [=](int64_t j, int64_t c) MP_LAMBDA {
-      return dy[j * step + c] * (x[j * step + c] - mean[c]);
-    });
+    T middle[kTile] = {};
+    for (int c = 0; c < width; ++c) middle[c] = mean[c];
+    gradient_sums(s.outer, width, step, x, dy, middle, sum, products);
     T shift[kTile], slope[kTile], factor[kTile];
     for (int c = 0; c < width; ++c) {
       const Channel<T> at = channel_of<T>(s, p, first + c);
@@ -253,8 +271,8 @@ void columns_grad(const BatchNorm& s, const BatchNormBackward& p, int64_t begin,
       shift[c] = g.shift, slope[c] = g.slope, factor[c] = at.factor;
     }
     for (int64_t j = 0; j < s.outer; ++j)
-      each(width, [&, x, dy, dx, mean, at = j * step](int64_t c) MP_LAMBDA {
-        dx[at + c] = ((dy[at + c] - shift[c]) - (x[at + c] - mean[c]) * slope[c]) * factor[c];
+      each(width, [&, x, dy, dx, at = j * step](int64_t c) MP_LAMBDA {
+        dx[at + c] = ((dy[at + c] - shift[c]) - (x[at + c] - middle[c]) * slope[c]) * factor[c];
       });
   }
 }

@@ -1,6 +1,7 @@
 // Normalisation.
 #include "cpu/nn/norm.h"
 
+#include "cpu/nn/group_norm.h"
 #include "ops/kernel_op.h"
 
 namespace mp {
@@ -181,11 +182,81 @@ const KernelOp batch_norm{
     .saves_outputs = 0b110,
 };
 
+// --- Group normalisation ---
+
+cpu::GroupNorm group_norm_shape(const ArrayRef& x, const Attrs& attrs) {
+  const int64_t groups = attrs.get<int64_t>("num_groups");
+  if (x->ndim < 2 || groups < 1 || x->shape[1] % groups)
+    kernel_error(PyExc_ValueError,
+                 "group_norm: num_groups, %lld, must divide the channels, the second axis of the "
+                 "data",
+                 static_cast<long long>(groups));
+  const int64_t examples = x->shape[0] * x->shape[1];
+  return {x->shape[0], groups, x->shape[1] / groups, examples ? x->size / examples : 0,
+          attrs.get<double>("eps")};
+}
+
+void group_norm_forward(KernelCall& call) {
+  ArrayRef x = call.dense(0);
+  const cpu::GroupNorm s = group_norm_shape(x, call.attrs);
+  ArrayRef gamma = per_channel("group_norm", call, 1, "gamma", s.channels(), "channel"),
+           beta = per_channel("group_norm", call, 2, "beta", s.channels(), "channel");
+  Array* y = call.make(x->dtype, x->shape_span());
+  Array *mean = call.make(x->dtype, {s.batch, s.groups}),
+        *rstd = call.make(x->dtype, {s.batch, s.groups});
+  const cpu::GroupNormForward p{x->bytes(), gamma->bytes(), beta->bytes(),
+                                y->bytes(), mean->bytes(),  rstd->bytes()};
+  ReleaseGil scope(x->size);
+  cpu::group_norm(x->dtype, s, p);
+}
+
+void group_norm_grad_forward(KernelCall& call) {
+  ArrayRef dy = call.dense(0), x = call.dense(1), gamma = call.dense(2), mean = call.dense(3),
+           rstd = call.dense(4);
+  const cpu::GroupNorm s = group_norm_shape(x, call.attrs);
+  Array* dx = call.make(x->dtype, x->shape_span());
+  Array *dgamma = call.make(x->dtype, {s.channels()}), *dbeta = call.make(x->dtype, {s.channels()});
+  const cpu::GroupNormBackward p{dy->bytes(),   x->bytes(),  gamma->bytes(),  mean->bytes(),
+                                 rstd->bytes(), dx->bytes(), dgamma->bytes(), dbeta->bytes()};
+  ReleaseGil scope(x->size);
+  cpu::group_norm_grad(x->dtype, s, p);
+}
+
+const KernelAttr kGroups{"num_groups", KernelAttr::Int, int64_t{1}};
+
+const KernelOp group_norm_grad{
+    .name = "group_norm_grad",
+    .doc = "Gradients of group_norm by data, gamma and beta.",
+    .inputs = {{"dy"}, {"data"}, {"gamma"}, {"mean"}, {"rstd"}},
+    .attrs = {kGroups, kEps},
+    .forward = group_norm_grad_forward,
+};
+
+void group_norm_rule(KernelVjp& v) {
+  std::vector<ArrayRef> grads =
+      apply(group_norm_grad, {v.g(), v.in(0), v.in(1), v.out(1), v.out(2)}, v.attrs);
+  for (int i = 0; i < 3; ++i) v.grad(i, grads[static_cast<size_t>(i)]);
+}
+
+const KernelOp group_norm{
+    .name = "group_norm",
+    .doc =
+        "Normalises groups of channels of each example to mean 0 and variance 1, then scales each "
+        "channel by gamma and shifts it by beta. Outputs: the result, the means, the reciprocal "
+        "standard deviations.",
+    .inputs = {{"data"}, {"gamma"}, {"beta"}},
+    .attrs = {kGroups, kEps},
+    .forward = group_norm_forward,
+    .vjp = group_norm_rule,
+    .saves_inputs = 0b011,
+    .saves_outputs = 0b110,
+};
+
 }  // namespace
 
 KernelChapter norm_kernels() {
-  static const KernelOp* const ops[] = {&layer_norm, &layer_norm_grad, &batch_norm,
-                                        &batch_norm_grad};
+  static const KernelOp* const ops[] = {&layer_norm,      &layer_norm_grad, &batch_norm,
+                                        &batch_norm_grad, &group_norm,      &group_norm_grad};
   return ops;
 }
 

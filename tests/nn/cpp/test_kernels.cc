@@ -12,6 +12,7 @@
 #include "cpu/gemm.h"
 #include "cpu/nn/attention.h"
 #include "cpu/nn/embedding.h"
+#include "cpu/nn/group_norm.h"
 #include "cpu/nn/linear.h"
 #include "cpu/nn/norm.h"
 #include "cpu/nn/pooling.h"
@@ -71,6 +72,24 @@ void convolutions() {
           conv::weight_gradient(s, DType::F32, x.data(), g.data(), dw.data());
         });
       }
+}
+
+void depthwise_convolutions() {
+  conv::Shape s;
+  s.batch = 5, s.groups = s.in_channels = s.out_channels = 19, s.channels_last = true;
+  s.in = {1, 23, 17}, s.kernel = {1, 3, 5}, s.pad = {0, 1, 1}, s.stride = {1, 2, 1};
+  s.out = {1, 12, 15};
+  const size_t data = size_t(5 * 19 * 23 * 17), out = size_t(5 * 19 * 12 * 15);
+  const Floats x = numbers(data), w = numbers(19 * 15), g = numbers(out), b = numbers(19);
+  same_on_all_threads(out, [&](Floats& y) {
+    conv::forward(s, DType::F32, x.data(), {w.data()}, {b.data(), true}, y.data(), "depthwise");
+  });
+  same_on_all_threads(data, [&](Floats& dx) {
+    conv::data_gradient(s, DType::F32, g.data(), {w.data()}, {}, dx.data(), "depthwise");
+  });
+  same_on_all_threads(w.size(), [&](Floats& dw) {
+    conv::weight_gradient(s, DType::F32, x.data(), g.data(), dw.data(), "depthwise");
+  });
 }
 
 // Threads that find, replace and drop the packed weights of each other.
@@ -158,6 +177,36 @@ void normalisations() {
   });
 }
 
+void group_normalisations() {
+  const GroupNorm s{5, 3, 4, 333, 1e-5};
+  const size_t count = size_t(s.rows() * s.n());
+  const Floats x = numbers(count), dy = numbers(count), gamma = numbers(12), beta = numbers(12);
+  Floats mean(15), rstd(15);
+  same_on_all_threads(count, [&](Floats& y) {
+    group_norm(DType::F32, s,
+               {x.data(), gamma.data(), beta.data(), y.data(), mean.data(), rstd.data()});
+  });
+  same_on_all_threads(count + 24, [&](Floats& grads) {
+    group_norm_grad(DType::F32, s,
+                    {dy.data(), x.data(), gamma.data(), mean.data(), rstd.data(), grads.data(),
+                     grads.data() + count, grads.data() + count + 12});
+  });
+}
+
+// Windows one element apart, whose gradient is gathered.
+void neighbouring_pools() {
+  const PoolWindows windows[3] = {{1, 1}, {19, 19, 3, 1, 1}, {41, 41, 3, 1, 1}};
+  const PoolTables tables(30, 1, windows, PoolCount::Inside);
+  const size_t n = size_t(30 * 19 * 41);
+  const Floats x = numbers(n), dy = numbers(n);
+  Floats y(n);
+  std::vector<uint8_t> places(n);
+  pool_max(DType::F32, tables.pool, x.data(), y.data(), places.data());
+  same_on_all_threads(n, [&](Floats& dx) {
+    pool_spread_max(DType::F32, tables.pool, dy.data(), places.data(), dx.data());
+  });
+}
+
 void pools() {
   const PoolWindows windows[3] = {{1, 1}, {37, 18, 3, 2, 1}, {41, 20, 3, 2, 1}};
   for (int64_t inner : {1, 5}) {
@@ -229,11 +278,14 @@ void tables() {
 
 int main() {
   convolutions();
+  depthwise_convolutions();
   packed_weights();
   products();
   softmaxes();
   normalisations();
+  group_normalisations();
   pools();
+  neighbouring_pools();
   attentions();
   tables();
   std::puts("ok");

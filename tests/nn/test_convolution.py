@@ -11,7 +11,7 @@ import minpy.numpy as np
 from minpy import _core, autograd, config, npx
 
 kernels = _core.kernels
-ALGORITHMS = ["depthwise", "winograd", "direct", "implicit_gemm", "reference"]
+ALGORITHMS = ["depthwise", "winograd", "scatter", "direct", "implicit_gemm", "reference"]
 
 
 def taps(kernel, stride, dilate, pad, data, out):
@@ -78,6 +78,8 @@ SHAPES = {
     "long rows": (1, 2, 5, 1, (1602,), (3,), (1,), (1,), (0,)),
     "few channels": (3, 1, 20, 1, (28, 28), (5, 5), (1, 1), (1, 1), (0, 0)),
     "rows of 8": (2, 5, 50, 1, (12, 12), (5, 5), (1, 1), (1, 1), (0, 0)),
+    "scatter": (9, 9, 13, 1, (12, 13), (5, 6), (1, 1), (1, 1), (0, 0)),
+    "scatter, padded": (4, 200, 11, 2, (6, 13), (5, 5), (1, 1), (1, 2), (0, 1)),
     "rows of 14": (2, 17, 33, 1, (14, 14), (3, 3), (1, 1), (1, 1), (1, 1)),
     "odd": (2, 7, 13, 1, (9, 19), (3, 2), (1, 1), (1, 1), (1, 0)),
     "large": (1, 40, 37, 1, (31, 24), (3, 3), (1, 1), (1, 1), (1, 1)),
@@ -207,7 +209,7 @@ def test_half(name, dtype, channels_last):
 
 
 @pytest.mark.parametrize(
-    "name", ["few channels", "large", "rows of 14", "depthwise", "7x7 stride 2", "1x1 images"]
+    "name", ["few channels", "large", "rows of 8", "rows of 14", "depthwise", "7x7 stride 2", "1x1 images"]
 )
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_threads_do_not_change_bits(name, algorithm):
@@ -256,7 +258,7 @@ def test_relu(name, algorithm):
             np.array(x), np.array(w), np.array(bias), algorithm=algorithm, **attributes
         )
     except ValueError as error:
-        assert "no algorithm" in str(error) and algorithm in ("depthwise", "winograd", "direct")
+        assert "no algorithm" in str(error) and algorithm in ("depthwise", "winograd", "scatter", "direct")
     else:
         check(got, want, "float64", w[0].size)
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 COMPILER = os.environ.get("CXX", "c++")
 CPU, ENGINE = ROOT / "backend/cpu", ROOT / "csrc/engine"
-CHAPTERS = ("attention", "embedding", "linear", "norm", "pooling", "softmax")
+CHAPTERS = ("attention", "embedding", "group_norm", "linear", "norm", "pooling", "softmax")
 SOURCES = [
     *sorted((CPU / "conv").glob("*.cc")),
     *(CPU / "nn" / f"{name}{suffix}.cc" for name in CHAPTERS for suffix in ("", "_isa")),
@@ -25,6 +25,7 @@ SANITIZERS = {"threads": "thread", "memory": "address,undefined"}
 pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason="no C++ compiler")
 
 
+@pytest.mark.timeout(900)  # it compiles all kernels
 @pytest.mark.parametrize("kind", SANITIZERS)
 def test_kernels(kind, tmp_path):
     binary = tmp_path / "test_kernels"

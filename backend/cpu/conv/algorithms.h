@@ -11,6 +11,10 @@ bool winograd_takes(const Gather& gather);
 // One channel in and one out of each group, channels last.
 bool depthwise_takes(const Gather& gather);
 
+// Whether rows of the input take fewer vectors than those of results, without strides in it.
+template <class T>
+bool scatter_takes(const Gather& gather);
+
 // How the vectors of a product are read: in place from the padded window, whose rows they have to
 // fill well, or from panels packed from it.
 enum class Panels { kInPlace, kPacked };
@@ -27,6 +31,9 @@ void gather_by_winograd(const Gather& gather, const Tensor& in, const Weights& w
 template <class T>
 void gather_depthwise(const Gather& gather, const Tensor& in, const Weights& weights,
                       const Epilogue& epilogue, const Tensor& out);
+template <class T>
+void gather_by_scatter(const Gather& gather, const Tensor& in, const Weights& weights,
+                       const Epilogue& epilogue, const Tensor& out);
 // `gather` is the forward one; weights.data is written.
 template <class T>
 void weights_by_dots(const Gather& gather, Panels panels, const Tensor& data, const Tensor& grad,

@@ -52,6 +52,7 @@ void dots(const Gather& g, const Tensor& data, const Tensor& grad, const Weights
   weights_by_dots<T>(g, kPanels, data, grad, w);
 }
 bool any(const Gather&) { return true; }
+bool none(const Gather&) { return false; }
 
 // 16 products for four results instead of 36, if the transforms do not cost more.
 template <class T>
@@ -66,6 +67,7 @@ template <class T>
 constexpr Algorithm<T> kAlgorithms[] = {
     {"depthwise", depthwise_takes, gather_depthwise<T>, depthwise_takes, weights_depthwise<T>},
     {"winograd", winograd_pays<T>, gather_by_winograd<T>, winograd_pays<T>, weights_by_winograd<T>},
+    {"scatter", scatter_takes<T>, gather_by_scatter<T>, none, nullptr},
     {"direct", rows_fill_lanes<T>, tiles<T, Panels::kInPlace>, rows_are_vectors<T>,
      dots<T, Panels::kInPlace>},
     {"implicit_gemm", fits_windows<T>, tiles<T, Panels::kPacked>, fits_windows<T>,

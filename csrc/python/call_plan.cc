@@ -46,6 +46,95 @@ void assign_buffers(Plan& plan) {
   }
 }
 
+// --- Activations in the pass of the layer before ---
+
+PyObject* kernel(const char* name) {
+  PyRef module(PyImport_ImportModule("minpy._core"));
+  PyRef kernels(PyObject_GetAttrString(module.get(), "kernels"));
+  return check(PyObject_GetAttrString(kernels.get(), name));
+}
+
+// How often each slot is read, outputs included.
+std::vector<int> count_readers(const Plan& plan) {
+  std::vector<int> readers(plan.slots.size());
+  for (const Call& c : plan.calls)
+    for (const Operand& o : c.args) each_slot(o, [&](int s) { ++readers[static_cast<size_t>(s)]; });
+  for (int s : plan.outputs) ++readers[static_cast<size_t>(s)];
+  return readers;
+}
+
+Operand* keyword(Call& call, const char* name) {
+  PyObject* names = call.kwnames.get();
+  if (!names) return nullptr;
+  const auto count = static_cast<size_t>(PyTuple_GET_SIZE(names));
+  for (size_t i = 0; i < count; ++i)
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
+      return &call.args[call.args.size() - count + i];
+  return nullptr;
+}
+
+// Has the layer apply the activation; false when it cannot.
+bool take_activation(Call& layer, const std::string& name) {
+  static PyObject *dense = kernel("fully_connected"), *convolution = kernel("convolution"),
+                  *convolution_relu = kernel("convolution_relu");
+  if (layer.callable.get() == convolution && name == "relu") {
+    layer.callable = PyRef(Py_NewRef(convolution_relu));
+    return true;
+  }
+  if (layer.callable.get() != dense || (name != "relu" && name != "tanh" && name != "sigmoid"))
+    return false;
+  Operand* kind = keyword(layer, "act_type");
+  if (!kind || kind->kind != Operand::Constant || PyObject_IsTrue(kind->constant.get()) != 0)
+    return false;
+  kind->constant = PyRef(PyUnicode_FromString(name.c_str()));
+  return true;
+}
+
+// A layer whose result only an activation reads applies it in its own pass, as the layers of Gluon
+// do that are told theirs.
+void join_activations(Plan& plan) {
+  const std::vector<int> readers = count_readers(plan);
+  std::vector<Call*> maker(plan.slots.size());
+  std::vector<bool> gone(plan.calls.size());
+  for (size_t i = 0; i < plan.calls.size(); ++i) {
+    Call& c = plan.calls[i];
+    if (c.results.kind != Results::One) continue;
+    maker[static_cast<size_t>(c.results.slots[0])] = &c;
+    if (Py_TYPE(c.callable.get()) != &UfuncType || c.args.size() != 1 || c.kwnames.get() ||
+        c.args[0].kind != Operand::Slot)
+      continue;
+    const auto from = static_cast<size_t>(c.args[0].slot);
+    const auto to = static_cast<size_t>(c.results.slots[0]);
+    Call* layer = maker[from];
+    if (!layer || readers[from] != 1 || layer->recording != c.recording ||
+        plan.slots[from].dtype != plan.slots[to].dtype ||
+        !take_activation(*layer, reinterpret_cast<Ufunc*>(c.callable.get())->name))
+      continue;
+    layer->results.slots[0] = static_cast<int>(to);
+    maker[to] = layer;
+    gone[i] = true;
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < plan.calls.size(); ++i)
+    if (!gone[i] && kept++ != i) plan.calls[kept - 1] = std::move(plan.calls[i]);
+  plan.calls.resize(kept);
+}
+
+// Which call fills each memory of the plan's own; none: it is not needed any more.
+void find_first_calls(Plan& plan) {
+  const int never = static_cast<int>(plan.calls.size());
+  for (Memory& m : plan.memories)
+    if (m.first >= 0) m.first = never;
+  for (size_t i = 0; i < plan.calls.size(); ++i)
+    for (int s : plan.calls[i].results.slots) {
+      if (s < 0) continue;
+      Memory& m = plan.memories[static_cast<size_t>(plan.slots[static_cast<size_t>(s)].memory)];
+      if (m.first >= 0) m.first = std::min(m.first, static_cast<int>(i));
+    }
+  for (Memory& m : plan.memories)
+    if (m.first == never) m.first = -1;
+}
+
 // --- In place ---
 
 // The callable that writes a call's result over its first operand: operator.iadd for operator.add;
@@ -113,6 +202,10 @@ void work_in_place(Plan& plan) {
 }  // namespace
 
 void Plan::finish() {
+  for (const Memory& m : memories)
+    if (m.first >= 0) unplanned += m.nbytes;
+  join_activations(*this);
+  find_first_calls(*this);
   std::vector<int> last(slots.size(), -1);
   for (size_t i = 0; i < calls.size(); ++i) {
     const int number = static_cast<int>(i);
@@ -130,9 +223,6 @@ void Plan::finish() {
     if (!lasting && last[s] >= 0)
       calls[static_cast<size_t>(last[s])].done.push_back(static_cast<int>(s));
   }
-  unplanned = 0;
-  for (const Memory& m : memories)
-    if (m.first >= 0) unplanned += m.nbytes;
   work_in_place(*this);
   assign_buffers(*this);
 }

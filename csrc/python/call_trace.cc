@@ -269,6 +269,15 @@ bool nested_arrays(PyObject* result) {
   return false;
 }
 
+// A reshape to the shape that the array has: later calls can take the array itself.
+bool gives_same_view(PyObject* callable, PyObject* const* args, PyObject* result) {
+  if (!array_check(result) || !array_check(args[0]) || result == args[0] ||
+      Py_TYPE(result) != Py_TYPE(args[0]) || name_of(callable) != "reshape")
+    return false;
+  const auto *from = reinterpret_cast<Array*>(args[0]), *to = reinterpret_cast<Array*>(result);
+  return from->context == to->context && from->flags == to->flags && array_same_view(from, to);
+}
+
 bool is_operand(const Call& call, int slot) {
   for (const Operand& o : call.args)
     if (o.kind == Operand::Slot && o.slot == slot) return true;
@@ -305,6 +314,11 @@ bool write_down(Recorder& r, PyObject* callable, PyObject* const* args, Py_ssize
   for (Py_ssize_t i = 0; i < total; ++i)
     if (!operand(r, args[i], call.args[static_cast<size_t>(i)])) return true;
   if (kwnames && PyTuple_GET_SIZE(kwnames)) call.kwnames = PyRef(Py_NewRef(kwnames));
+  if (gives_same_view(callable, args, result)) {
+    r.slot_of.emplace(result, call.args[0].slot);
+    r.held.emplace_back(Py_NewRef(result));
+    return true;
+  }
   set_results(r, result, static_cast<int>(r.plan->calls.size()), call.results);
   if (call.results.kind == Results::One && is_operand(call, call.results.slots[0]) &&
       unwritten(r, args, total))

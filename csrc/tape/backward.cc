@@ -33,6 +33,7 @@ struct Place {
   Node* node = nullptr;     // null: the place is empty
   uint32_t first_sum = 0;   // where its outputs' cotangents are in sums_
   uint32_t first_edge = 0;  // where its inputs are in edge_sum_
+  uint32_t waiting = 0;     // inputs of useful nodes that are its outputs and gave nothing yet
   bool useful = false;      // it is a target or leaf that wants its gradient, or leads to one
   bool target = false;
 };
@@ -64,6 +65,7 @@ class Pass {
   void mark_useful();
   void take_results(const Place& p);
   void store_sparse(Node* n, const ArrayRef& dense);
+  void fill_complete_leaves(const Place& p);
   template <class T>
   bool run_number_rule(const Place& p);
   bool run_number(const Place& p);
@@ -199,6 +201,7 @@ void Pass::mark_useful() {
       const Edge& e = n->edges[i];
       const Place* from = e && e.node->mark == mark ? &places_[e.node->slot] : nullptr;
       const bool leads = from && from->useful;
+      if (leads) ++places_[e.node->slot].waiting;
       edge_sum_[p.first_edge + i] = leads ? static_cast<int32_t>(from->first_sum + e.out) : -1;
       p.useful |= leads;
     }
@@ -231,25 +234,28 @@ void Pass::take_results(const Place& p) {
     if (targets_[t].node.get() == p.node) results_[t] = sums_[target_sum_[t]].array();
 }
 
-// Whether nobody else can see the array or its bytes.
-bool is_private(const ArrayRef& a) {
-  return Py_REFCNT(a.object()) == 1 && a->storage->refs == 1 && !a->base && !a->storage->saved &&
-         !(a->storage->flags & kStorageExported) && a->writeable() && !(a->flags & kScalar);
+// Whether the array is the only one that sees its bytes, all of them.
+bool owns_bytes(const ArrayRef& a) {
+  return a->storage->refs == 1 && !a->base && !a->tape && !a->storage->saved &&
+         !(a->storage->flags & kStorageExported) && a->writeable() && a->c_contiguous() &&
+         !(a->flags & kScalar);
 }
 
-// A gradient that nobody holds takes the place of a buffer that nobody holds; else it is copied.
+// A gradient that nobody holds gives its bytes to a buffer whose own nobody else sees; else it is
+// copied.
 void store_leaf(LeafExtra& leaf, ArrayRef& g) {
   static Ufunc* add = find_ufunc("add");
   RecordingScope off(false);
   leaf.fresh = true;
   if (leaf.req == kReqAdd) return api::assign(leaf.grad, api::binary(add, leaf.grad, g));
-  const Array *to = leaf.grad.get(), *from = g.get();
-  if (is_private(leaf.grad) && is_private(g) && !g->tape && to->dtype == from->dtype &&
-      to->ndim == from->ndim && std::equal(to->shape, to->shape + to->ndim, from->shape) &&
-      from->c_contiguous() && Py_TYPE(g.object()) == Py_TYPE(leaf.grad.object()))
-    leaf.grad = std::move(g);
-  else
-    api::assign(leaf.grad, g);
+  Array *to = leaf.grad.get(), *from = g.get();
+  if (Py_REFCNT(g.object()) != 1 || !owns_bytes(g) || !owns_bytes(leaf.grad) ||
+      to->dtype != from->dtype || to->ndim != from->ndim ||
+      !std::equal(to->shape, to->shape + to->ndim, from->shape))
+    return api::assign(leaf.grad, g);
+  std::swap(to->storage, from->storage);
+  std::swap(to->offset, from->offset);
+  g = ArrayRef();  // with the old bytes
 }
 
 // Gives a sparse gradient what the pass found for it: parts by rows, and a dense sum or None.
@@ -350,8 +356,25 @@ void Pass::consume(Node* n) {
   n->consumed = had_saved;
 }
 
+// Variables whose gradient is complete with the contributions of this node get it at once: until
+// the end of the pass it would be in memory beside the buffer's old bytes.
+void Pass::fill_complete_leaves(const Place& p) {
+  for (uint32_t i = 0; i < p.node->nin; ++i) {
+    const int32_t sum = edge_sum_[p.first_edge + i];
+    if (sum < 0) continue;
+    const Edge& e = p.node->edges[i];
+    Place& leaf = places_[e.node->slot];
+    if (--leaf.waiting || leaf.node->op != &op_leaf || !sums_[sum]) continue;
+    auto& extra = static_cast<LeafExtra&>(*leaf.node->extra);
+    if (extra.sparse.get()) continue;
+    store_leaf(extra, sums_[sum].array());
+    sums_[sum].clear();
+  }
+}
+
 void Pass::sweep() {
   RecordingScope scope(options_.create_graph);
+  const bool fills = targets_.empty();
   for (const Place& p : places_) {
     if (!p.useful) continue;
     Node* n = p.node;
@@ -360,22 +383,23 @@ void Pass::sweep() {
       continue;
     }
     auto sums = std::span(sums_).subspan(p.first_sum, n->nout);
-    if (n->op == &op_leaf && targets_.empty() && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
+    if (n->op == &op_leaf && fills && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
       store_sparse(n, sums[0].array());
       sums[0].clear();
       continue;
     }
-    if (std::none_of(sums.begin(), sums.end(), [](const Cotangent& c) { return bool(c); }))
-      continue;
-    if (p.target) take_results(p);
-    if (n->op == &op_leaf && targets_.empty())
-      store_leaf(static_cast<LeafExtra&>(*n->extra), sums[0].array());
-    auto inputs = std::span(edge_sum_).subspan(p.first_edge, n->nin);
-    if (std::any_of(inputs.begin(), inputs.end(), [](int32_t s) { return s >= 0; })) {
-      run_rule(p);
-      consume(n);
+    if (std::any_of(sums.begin(), sums.end(), [](const Cotangent& c) { return bool(c); })) {
+      if (p.target) take_results(p);
+      if (n->op == &op_leaf && fills)
+        store_leaf(static_cast<LeafExtra&>(*n->extra), sums[0].array());
+      auto inputs = std::span(edge_sum_).subspan(p.first_edge, n->nin);
+      if (std::any_of(inputs.begin(), inputs.end(), [](int32_t s) { return s >= 0; })) {
+        run_rule(p);
+        consume(n);
+      }
+      for (Cotangent& c : sums) c.clear();
     }
-    for (Cotangent& c : sums) c.clear();
+    if (fills) fill_complete_leaves(p);
   }
   if (options_.retain_graph || options_.create_graph) return;
   for (const Edge& h : heads_)

@@ -9,6 +9,7 @@ derivatives of higher order.
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable
 
 import numpy
@@ -112,12 +113,16 @@ def _write(out, result):
     return out
 
 
+def _shape(value):
+    return value.shape if hasattr(value, "shape") else numpy.shape(value)
+
+
 def _assign(out, result):
-    if numpy.shape(out) != numpy.shape(result) and numpy.size(out) != numpy.size(result):
+    provided, inferred = _shape(out), _shape(result)
+    if provided != inferred and math.prod(provided) != math.prod(inferred):
         from minpy.base import MXNetError
 
-        provided, inferred = list(numpy.shape(out)), list(numpy.shape(result))
-        raise MXNetError(f"Shape inconsistent, Provided = {provided}, inferred shape={inferred}")
+        raise MXNetError(f"Shape inconsistent, Provided = {list(provided)}, inferred shape={list(inferred)}")
     out[...] = result
 
 

@@ -539,3 +539,55 @@ def test_what_lives_is_not_written_over(name):
             numpy.testing.assert_array_equal(a, b)
         numpy.testing.assert_array_equal(x.asnumpy(), before)
     assert KEPT.asnumpy().min() == KEPT.asnumpy().max() == 1
+
+
+LAYERS_WITH_ACTIVATIONS = {
+    "dense": lambda F, x, w, v, kind: F.Activation(F.FullyConnected(x, w, num_hidden=7, no_bias=True), kind),
+    "convolution": lambda F, x, w, v, kind: F.Activation(
+        F.Convolution(x.reshape((5, 1, 3, 3)), v, kernel=(2, 2), num_filter=4, no_bias=True), kind
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("train", [False, True], ids=["predict", "train"])
+@pytest.mark.parametrize("layer", LAYERS_WITH_ACTIVATIONS)
+def test_activations_join_the_layer_before_them_bit_for_bit(layer, kind, train):
+    x, w, v = array(5, 9), array(7, 9), array(4, 1, 2, 2)
+    block = Plain(lambda F, *args: LAYERS_WITH_ACTIVATIONS[layer](F, *args, kind))
+
+    def run():
+        for a in (x, w, v):
+            a.attach_grad()
+        with autograd.record() if train else autograd.pause():
+            out = block(x, w, v)
+        if train:
+            out.backward(nd.ones_like(out) * 0.37)
+        return [a.asnumpy() for a in (out, x.grad, w.grad, v.grad)]
+
+    want = run()
+    block.hybridize()
+    for _ in range(2):
+        for a, b in zip(run(), want, strict=True):
+            numpy.testing.assert_array_equal(a, b)
+    joined = layer == "dense" or kind == "relu"
+    assert (f" {kind}(" not in block.debug_str()) == joined
+
+
+def test_a_layer_that_others_read_keeps_its_own_result():
+    w = array(7, 9)
+    block = Plain(
+        lambda F, x: F.relu(_dense(F, x, w)) + _dense(F, x, w) * 2 if x.shape[0] else _dense(F, x, w)
+    )
+    shared = Plain(lambda F, x: (lambda y: F.relu(y) + y)(_dense(F, x, w)))
+    for net in (block, shared):
+        x = array(5, 9)
+        want = net(x).asnumpy()
+        net.hybridize()
+        for _ in range(2):
+            numpy.testing.assert_array_equal(net(x).asnumpy(), want)
+    assert " relu(" in shared.debug_str()
+
+
+def _dense(F, x, w):
+    return F.FullyConnected(x, w, num_hidden=7, no_bias=True)

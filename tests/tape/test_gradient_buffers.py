@@ -52,3 +52,22 @@ def test_adding_gradients():
     for _ in range(3):
         run_backward(x)
     assert x.grad.tolist() == [0.0, 9.0, 36.0]
+
+
+def test_held_arrays_get_the_gradient_without_a_copy():
+    x = np.ones((256, 256), dtype="float32")
+    w = np.ones((256, 256), dtype="float32")
+    w.attach_grad()
+    buffer = w.grad
+    with autograd.record():
+        y = np.sum(x @ w)
+    y.backward()
+    assert w.grad is buffer and (numpy.asarray(buffer) == 256).all()
+
+
+def test_views_of_a_buffer_follow_it():
+    x = np.arange(6.0)
+    x.attach_grad()
+    view = x.grad[1:3]
+    run_backward(x)
+    assert view.tolist() == [3.0, 12.0] and np.shares_memory(view, x.grad)

@@ -230,7 +230,7 @@ def save_safetensors(fname, data, metadata=None):
     fname : str
         File name or URL. The file is written under a temporary name and renamed.
     data : dict of str to array, list of array or array
-        Arrays of any dtype but complex128; NDArray, `minpy.numpy` and NumPy arrays.
+        Arrays of any dtype but complex128, and complex64 with recent releases of safetensors; NDArray, `minpy.numpy` and NumPy arrays.
     metadata : dict of str to str
         Stored beside the arrays.
 
@@ -253,7 +253,11 @@ def save_safetensors(fname, data, metadata=None):
     if not all(isinstance(name, str) and hasattr(array, "dtype") for name, array in data.items()):
         raise TypeError("save_safetensors only accepts a dict of str to array or a list of arrays")
     arrays = {name: _dense(name, array) for name, array in data.items()}
-    write_atomically(fname, package.numpy.save(arrays, metadata or None))
+    try:
+        content = package.numpy.save(arrays, metadata or None)
+    except Exception as error:  # older releases have fewer dtypes, and raise a class of their own
+        raise MXNetError(f"{fname}: cannot be saved as safetensors: {error}") from error
+    write_atomically(fname, content)
 
 
 def _dense(name, array):

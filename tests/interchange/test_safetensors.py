@@ -16,7 +16,7 @@ safetensors = pytest.importorskip("safetensors.numpy")
 
 _DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64",
-    "complex64", ml_dtypes.bfloat16,
+    ml_dtypes.bfloat16,
 )  # fmt: skip
 
 

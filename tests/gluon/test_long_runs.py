@@ -98,8 +98,10 @@ def _resident_of(pid):
 @pytest.mark.long
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
 def test_two_workers_decode_faster_than_none(tmp_path, capsys):
-    """10 000 small JPEGs of a RecordIO file, resized, flipped and made tensors; by the best tenth of two epochs each."""
+    """10 000 small JPEGs of a RecordIO file, resized, flipped and made tensors; the best of three epochs each."""
     pytest.importorskip("PIL")
+    if os.getloadavg()[0] > len(os.sched_getaffinity(0)) / 2:
+        pytest.skip("the processors are busy")
     path = str(tmp_path / "images")
     rng = numpy.random.RandomState(0)
     with mx.recordio.MXIndexedRecordIO(f"{path}.idx", f"{path}.rec", "w") as writer:
@@ -120,16 +122,11 @@ def test_two_workers_decode_faster_than_none(tmp_path, capsys):
     data = vision.ImageRecordDataset(f"{path}.rec").transform_first(transform)
     loaders = {count: gluon.data.DataLoader(data, 64, num_workers=count) for count in (0, 2)}
     best = dict.fromkeys(loaders, float("inf"))
-    for _ in range(2):
+    for _ in range(3):
         for count, loader in loaders.items():
-            images, began = 0, time.perf_counter()
-            for i, (_, y) in enumerate(loader, 1):
-                images += len(y)
-                if i % 16 == 0:
-                    now = time.perf_counter()
-                    best[count] = min(best[count], (now - began) / 16)
-                    began = now
-            assert images == 10_000
+            began = time.perf_counter()
+            assert sum(len(y) for _, y in loader) == 10_000
+            best[count] = min(best[count], time.perf_counter() - began)
     with capsys.disabled():
-        print(f"\na batch of 64: {best[0] * 1e3:.1f} ms without workers, {best[2] * 1e3:.1f} ms with two")
+        print(f"\n10 000 images: {best[0]:.2f} s without workers, {best[2]:.2f} s with two")
     assert best[2] < best[0]

@@ -256,6 +256,33 @@ void fold_widened(char* const* args, size_t n, const intptr_t* steps) {
   store<S>(args[2], Narrow<S>::of(acc));
 }
 
+// One element, without blocks: what programs call that loop over numbers.
+template <class Row, int nin, class T, class R>
+void one_element(char** args) {
+  T in[nin];
+  const T* pointers[nin];
+  for (int k = 0; k < nin; ++k) {
+    in[k] = load<T>(args[k]);
+    pointers[k] = in + k;
+  }
+  R out;
+  bool bad = false;
+  {
+    [[maybe_unused]] GuardOf<Row::kQuiet> guard;
+    asm volatile("" : "+m"(in));  // nothing is computed before the guard
+    if constexpr (nin == 1) {
+      out = Row::f(in[0]);
+      if constexpr (HasSuspects<Row, T, 1>) bad = Row::suspect(in[0]);
+    } else {
+      out = Row::f(in[0], in[1]);
+      if constexpr (HasSuspects<Row, T, 2>) bad = Row::suspect(in[0], in[1]);
+    }
+    asm volatile("" : "+m"(out), "+m"(bad));  // or after it
+  }
+  if (bad) second_look<Row, T, R, nin>(pointers, &out, 1);
+  store<R>(args[nin], out);
+}
+
 template <class Row, int nin, class S, class C, class CR, class R>
 void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, void*) {
   const size_t n = size_t(*count);
@@ -265,6 +292,8 @@ void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, voi
       return fold_widened<Row, S>(args, n, steps);
   if constexpr (requires { Row::template shortcut<S>(args, count, steps); })
     if (Row::template shortcut<S>(args, count, steps)) return;
+  if constexpr (nin <= 2 && std::is_same_v<S, C> && std::is_same_v<CR, R> && kIsFloat<C>)
+    if (n == 1) return one_element<Row, nin, C, R>(args);
   Blocked<Row, nin, S, C, CR, R>(args, n, steps).run();
 }
 

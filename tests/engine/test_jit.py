@@ -24,12 +24,24 @@ pytestmark = pytest.mark.skipif(not engine.jit_available(), reason="no emitter f
 CHUNK, CI_PROGRAMS = 25, 600
 FLOAT_UNARY = """sqrt square reciprocal negative absolute fabs positive rint floor ceil trunc sign deg2rad rad2deg exp tanh
     expm1 log log2 log10 log1p sin cos""".split()
-FLOAT_BINARY = "add subtract multiply divide maximum minimum fmax fmin copysign hypot".split()
-INT_UNARY = "negative positive absolute square".split()
+ACTIVATIONS = "relu softsign softrelu log_sigmoid silu mish selu gelu gelu_tanh erf sigmoid".split()
+FUNCTIONS = "exp expm1 tanh log log2 log10 log1p sin cos".split()
+# Some exponents are other operators when they are numbers, in the loops too.
+POWERS = {f"power {y}": lambda a, y=y: mnp.power(a, y) for y in (2.5, 3, -1.0, 2, 0.5, 1, 0, -0.75)} | {
+    "power rint": lambda a: mnp.power(a, mnp.rint(a[::-1])),
+    "power abs": lambda a: mnp.power(mnp.abs(a), a[::-1]),
+}
+FLOAT_BINARY = "add subtract multiply divide maximum minimum fmax fmin copysign hypot power".split()
+INT_UNARY = "negative positive absolute square invert".split()
 INT_BINARY = "add subtract multiply maximum minimum fmax fmin bitwise_and bitwise_or bitwise_xor".split()
 COMPARISONS = "less less_equal greater greater_equal equal not_equal".split()
 TESTS = "isnan isinf isfinite".split()
-BOOL_BINARY = "logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor".split()
+LOGICAL = "logical_and logical_or logical_xor".split()
+BOOL_BINARY = [
+    *LOGICAL,
+    *"bitwise_and bitwise_or bitwise_xor maximum minimum fmax fmin".split(),
+    *COMPARISONS,
+]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310, -1e-40, 1e-45, 3e38, -3e38, 1e300, 1.0, -1.0, 2.5, 0.5]
 
 
@@ -112,6 +124,8 @@ class Program:
         if choice < 0.45:
             a = self.pick("f")
             if self.random.random() < 0.35:
+                if self.random.random() < 0.3:
+                    return getattr(npx, self.random.choice(ACTIVATIONS))(a)
                 return getattr(mnp, self.random.choice(FLOAT_UNARY))(a)
             return getattr(mnp, self.random.choice(FLOAT_BINARY))(a, self.partner(a))
         if choice < 0.55:
@@ -123,14 +137,16 @@ class Program:
             a = self.pick(self.random.choice("ffi"))
             if a.dtype.kind == "f" and self.random.random() < 0.3:
                 return getattr(mnp, self.random.choice(TESTS))(a)
-            return getattr(mnp, self.random.choice(COMPARISONS))(a, self.partner(a))
+            if self.random.random() < 0.2:
+                return mnp.logical_not(a)
+            return getattr(mnp, self.random.choice([*COMPARISONS, *LOGICAL]))(a, self.partner(a))
         if choice < 0.7:
             a = self.pick("b")
             if self.random.random() < 0.3:
-                return mnp.logical_not(a)
+                return getattr(mnp, self.random.choice(["logical_not", "invert"]))(a)
             return getattr(mnp, self.random.choice(BOOL_BINARY))(a, self.partner(a))
         if choice < 0.78:
-            a = self.pick(self.random.choice("fi"))
+            a = self.pick(self.random.choice("ffiib"))
             return mnp.where(self.pick("b"), a, self.partner(a))
         if choice < 0.85:
             return self.pick(self.random.choice("fib")).astype(
@@ -352,10 +368,10 @@ assert _core.engine.jit_counters()["compiled"] == 0 and not _core.engine.jit_ena
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("name", "exp expm1 tanh sigmoid log log2 log10 log1p sin cos hypot".split())
+@pytest.mark.parametrize("name", [*FUNCTIONS, *ACTIVATIONS, *POWERS, "hypot"])
 def test_functions_have_the_bits_of_their_loops(name, dtype):
     """Over all magnitudes, alone and between other operators; arguments that the code leaves to the loops too."""
-    function = getattr(mnp, name, None) or getattr(npx, name)
+    function = getattr(mnp, name, None) or getattr(npx, name, None) or POWERS.get(name)
     if name == "hypot":
         function = lambda a: mnp.hypot(a, a[::-1] * 0.7)  # noqa: E731
     numbers = np.random.default_rng(7)
@@ -384,8 +400,11 @@ def test_functions_stay_in_the_code_for_ordinary_arguments():
     numbers = np.random.default_rng(3)
     x = numbers.random(50_000).astype("f4") + np.float32(0.25)
     a, low = mnp.array(x), mnp.array(x * -90)
-    for name in "exp expm1 tanh log log2 log10 log1p sin cos".split():
+    for name in FUNCTIONS:
         assert recoveries(lambda: getattr(mnp, name)(a) * 2) == 0, name  # noqa: B023
+    for name in ACTIVATIONS:
+        assert recoveries(lambda: getattr(npx, name)(low) * 2) == 0, name  # noqa: B023
+    assert recoveries(lambda: mnp.power(a, 2.5) * 2) == 0
     assert recoveries(lambda: mnp.hypot(a, a * 2) * 2) == 0
     with np.errstate(under="ignore"):
         assert recoveries(lambda: mnp.exp(low) * 2) == 0

@@ -1,6 +1,7 @@
 #include "engine/jit/lower.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/jit/lower_math.h"
@@ -39,7 +40,11 @@ bool can_lower(Rule rule, int nin, const DType* t) {
     case Rule::Minimum:
     case Rule::Fmax:
     case Rule::Fmin:
+      if (rule != Rule::Multiply && rule != Rule::Square && same && out == DType::Bool)
+        return out == t[0];
       return same && out == t[0] && (is_float(out) || narrow_int);
+    case Rule::Relu:
+      return out == t[0] && (is_float(out) || narrow_int);
     case Rule::Negative:
     case Rule::Positive:
       return out == t[0] && (is_float(out) || is_int(out));
@@ -50,10 +55,14 @@ bool can_lower(Rule rule, int nin, const DType* t) {
     case Rule::Greater:
     case Rule::GreaterEqual:
       return same && out == DType::Bool &&
-             (is_float(t[0]) || t[0] == DType::I32 || t[0] == DType::I64);
+             (is_float(t[0]) || t[0] == DType::I32 || t[0] == DType::I64 || t[0] == DType::Bool);
     case Rule::Equal:
     case Rule::NotEqual:
-      return same && out == DType::Bool && (is_float(t[0]) || is_int(t[0]));
+    case Rule::LogicalAnd:
+    case Rule::LogicalOr:
+    case Rule::LogicalXor:
+    case Rule::LogicalNot:
+      return same && out == DType::Bool && (is_float(t[0]) || is_int(t[0]) || t[0] == DType::Bool);
     case Rule::Isnan:
     case Rule::Isinf:
     case Rule::Isfinite:
@@ -61,21 +70,15 @@ bool can_lower(Rule rule, int nin, const DType* t) {
     case Rule::BitAnd:
     case Rule::BitOr:
     case Rule::BitXor:
+    case Rule::Invert:
       return same && out == t[0] && (is_int(out) || out == DType::Bool);
-    case Rule::LogicalAnd:
-    case Rule::LogicalOr:
-    case Rule::LogicalXor:
-    case Rule::LogicalNot:
-      return same && out == t[0] && out == DType::Bool;
     case Rule::Cast:
       return can_cast(t[0], out);
     case Rule::Copy:
       return t[0] == out && (is_float(out) || is_int(out) || out == DType::Bool);
     case Rule::Where:
-      return t[0] == DType::Bool && t[1] == out && t[2] == out && (is_float(out) || is_int(out));
-    case Rule::Log2:
-    case Rule::Log10:
-      return out == t[0] && out == DType::F32;
+      return t[0] == DType::Bool && t[1] == out && t[2] == out &&
+             (is_float(out) || is_int(out) || out == DType::Bool);
     default:
       return same && out == t[0] && is_float(out);
   }
@@ -161,25 +164,55 @@ class Lowering : Builder {
     for (int k = 0; k < s.nin; ++k) in[k] = value(s.places[k]);
     if (s.rule == Rule::Cast) return cast(in[0], type, out);
     if (s.rule == Rule::Copy) return in[0];
+    if (s.rule == Rule::Where && out == DType::Bool) return blend(wide_, in[0], in[1], in[2]);
     if (s.rule == Rule::Where)
       return blend(itemsize(out), mask(itemsize(out), in[0]), in[1], in[2]);
-    if (type == DType::Bool) return logic(s.rule, in);
+    if (is_logical(s.rule)) return logic(s.rule, truths(s.nin, type, in));
+    if (type == DType::Bool) return logic(s.rule, {in[0], in[1]});
     return is_float(type) ? float_step(s.rule, itemsize(type), in)
                           : int_step(s.rule, type, itemsize(type), in);
   }
 
-  int logic(Rule rule, const int* in) {
+  static bool is_logical(Rule rule) {
+    return rule == Rule::LogicalAnd || rule == Rule::LogicalOr || rule == Rule::LogicalXor ||
+           rule == Rule::LogicalNot;
+  }
+  std::array<int, 2> truths(int count, DType type, const int* in) {
+    std::array<int, 2> truths{-1, -1};
+    for (int k = 0; k < count; ++k)
+      truths[k] = type == DType::Bool ? in[k] : cast(in[k], type, DType::Bool);
+    return truths;
+  }
+
+  int logic(Rule rule, std::array<int, 2> in) {
+    const auto [a, b] = in;
+    const auto inverse = [&](int x) { return emit(Op::Xor, wide_, x, ones(wide_)); };
     switch (rule) {
       case Rule::BitAnd:
       case Rule::LogicalAnd:
-        return emit(Op::And, wide_, in[0], in[1]);
+      case Rule::Minimum:
+      case Rule::Fmin:
+        return emit(Op::And, wide_, a, b);
       case Rule::BitOr:
       case Rule::LogicalOr:
-        return emit(Op::Or, wide_, in[0], in[1]);
+      case Rule::Maximum:
+      case Rule::Fmax:
+        return emit(Op::Or, wide_, a, b);
       case Rule::LogicalNot:
-        return emit(Op::Xor, wide_, in[0], ones(wide_));
-      default:
-        return emit(Op::Xor, wide_, in[0], in[1]);
+      case Rule::Invert:
+        return inverse(a);
+      case Rule::Equal:
+        return inverse(emit(Op::Xor, wide_, a, b));
+      case Rule::Less:
+        return emit(Op::And, wide_, inverse(a), b);
+      case Rule::LessEqual:
+        return emit(Op::Or, wide_, inverse(a), b);
+      case Rule::Greater:
+        return emit(Op::And, wide_, a, inverse(b));
+      case Rule::GreaterEqual:
+        return emit(Op::Or, wide_, a, inverse(b));
+      default:  // BitXor, LogicalXor, NotEqual
+        return emit(Op::Xor, wide_, a, b);
     }
   }
 
@@ -243,6 +276,8 @@ class Lowering : Builder {
         return truth(n, compare(n, a, a, kUnordered));
       case Rule::Positive:
         return a;
+      case Rule::Relu:
+        return blend(n, compare(n, a, bits(n, 0), kNLE), a, bits(n, 0));
       default:
         return truth(n, compare(n, a, b, predicate(rule)));
     }
@@ -300,6 +335,10 @@ class Lowering : Builder {
         return emit(Op::Or, n, a, b);
       case Rule::BitXor:
         return emit(Op::Xor, n, a, b);
+      case Rule::Invert:
+        return emit(Op::Xor, n, a, ones(n));
+      case Rule::Relu:
+        return emit(is_signed ? Op::MaxInt : Op::MaxUint, n, a, bits(n, 0));
       case Rule::Equal:
         return truth(n, emit(Op::EqualInt, n, a, b));
       case Rule::NotEqual:

@@ -8,11 +8,9 @@ namespace {
 
 namespace math = cpu::emitter;
 
-struct Parts {
-  Value k, m;
-};
-// Positive normal double x = 2^k m.
-Parts split(Value x) {
+}  // namespace
+
+LogParts lower_log_parts(Value x) {
   constexpr uint64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
   const Value offset = x.emit(Op::SubInt, x.bits(kSqrtHalf));
   const Value biased = offset.emit(Op::AddInt, x.bits(uint64_t{1023} << 52)).shifted_right(52);
@@ -20,6 +18,9 @@ Parts split(Value x) {
   return {biased.emit(Op::Or, x.bits(0x4330000000000000)) - (0x1p52 + 1023),
           mantissa.emit(Op::AddInt, x.bits(kSqrtHalf))};
 }
+
+namespace {
+
 void only_between(Value x, double low, double high) {
   x.compare(kNGE, low).suspect();
   x.compare(kNLE, high).suspect();
@@ -37,7 +38,7 @@ Value tail(Value z) {
                         0x1.0fbc8735b1f56p-3, 0x1.0c189c567bb01p-3});
 }
 Value log_double(Value x) {
-  const Parts p = split(x);
+  const LogParts p = lower_log_parts(x);
   const Value a = p.m - 1, half_square = 0.5 * a * a, s = a / (2 + a);
   const Value rest = s * (half_square + tail(s * s)) + p.k * math::mp_ln2_lo(0.0);
   return p.k * math::mp_ln2_hi(0.0) - ((half_square - rest) - a);
@@ -55,29 +56,55 @@ Value log_single(Value x) {
   return fma(k, math::mp_ln2_hi(0.0f), a + small);
 }
 
-// log2 of a positive normal double to 2^-36.
-Value log2_short(Value x) {
+// log m in two parts, the high one with 32 significant bits at most.
+Pair log_mantissa(Value m) {
+  const Value a = m - 1, half_square = 0.5 * a * a, s = a / (2 + a);
+  const Value hi = (a - half_square).emit(Op::And, a.bits(0xffffffff00000000));
+  return {hi, ((a - hi) - half_square) + s * (half_square + tail(s * s))};
+}
+// log2 or log10 of a double.
+Value log_of_base(Rule rule, Value x) {
+  const LogParts p = lower_log_parts(x);
+  const Pair log = log_mantissa(p.m);
+  if (rule == Rule::Log2) {
+    const Value hi = log.hi * 0x1.7154765200000p+0;
+    const Value lo = (log.hi + log.lo) * 0x1.705fc2eefa200p-33 + log.lo * 0x1.7154765200000p+0;
+    const Pair sum = two_sum(p.k, hi);
+    return sum.hi + (sum.lo + lo);
+  }
+  const Value hi = log.hi * 0x1.bcb7b15200000p-2;
+  const Value lo = (log.hi + log.lo) * 0x1.b9438ca9aadd5p-36 + log.lo * 0x1.bcb7b15200000p-2;
+  const Pair sum = two_sum(p.k * 0x1.3441350800000p-2, hi);
+  return sum.hi + (sum.lo + (lo + p.k * 0x1.f79fef311f12bp-34));
+}
+
+}  // namespace
+
+Value lower_log2_short(Value x) {
   constexpr double kTwoLog2E = 0x1.71547652b82fep+1;
-  const Parts p = split(x);
+  const LogParts p = lower_log_parts(x);
   const Value a = p.m - 1, s = a / (2 + a), z = s * s;
   return fma(s,
              horner(z, {kTwoLog2E, kTwoLog2E / 3, kTwoLog2E / 5, kTwoLog2E / 7, kTwoLog2E / 9,
                         kTwoLog2E / 11, kTwoLog2E / 13}),
              p.k);
 }
+namespace {
+
 Value log1p_single(Value x) {
   only_between(x, -0x1.fffffep-1, 0x1.fffffep127);
   return Halves(x)
       .then([](Value a) {
         const Value near = a * horner(a, {1.0, -0.5, 1.0 / 3});
-        return select(a.magnitude().compare(kLT, 0x1p-13), near, log2_short(1 + a) * math::kLn2);
+        return select(a.magnitude().compare(kLT, 0x1p-13), near,
+                      lower_log2_short(1 + a) * math::kLn2);
       })
       .rounded();
 }
 Value log1p_double(Value x) {
   only_between(x, -0x1.fffffffffffffp-1, 0x1p1000);
   const Pair u = two_sum(x.number(1), x);
-  const Parts p = split(u.hi);
+  const LogParts p = lower_log_parts(u.hi);
   const Value a = p.m - 1, half_square = 0.5 * a * a, s = a / (2 + a);
   const Value rest = s * (half_square + tail(s * s)) + (p.k * math::mp_ln2_lo(0.0) + u.lo / u.hi);
   const Value y = p.k * math::mp_ln2_hi(0.0) - ((half_square - rest) - a);
@@ -90,9 +117,10 @@ Value lower_log(Rule rule, Value x) {
   if (rule == Rule::Log1p) return x.size == 4 ? log1p_single(x) : log1p_double(x);
   only_normal(x);
   if (rule == Rule::Log) return x.size == 4 ? log_single(x) : log_double(x);
+  if (x.size == 8) return log_of_base(rule, x);
   return Halves(x)
       .then([rule](Value a) {
-        const Value y = log2_short(a);
+        const Value y = lower_log2_short(a);
         return rule == Rule::Log2 ? y : y * math::kLog10Of2;
       })
       .rounded();

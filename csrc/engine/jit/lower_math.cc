@@ -35,50 +35,56 @@ Value nearest(Value x) { return (x + of(x).round) - of(x).round; }
 Value pow2(Value k, double more = 0) {
   return (k + (of(k).round + of(k).bias + more)).shifted_left(of(k).mantissa_bits);
 }
-// y 2^k for k below the exponents of normal numbers too, rounded once.
-Value scale(Value y, Value k) {
+}  // namespace
+
+// For k below the exponents of normal numbers too, rounded once.
+Value lower_scale(Value y, Value k) {
   const Value most = larger(k.number(of(k).least_scale), k);
   return y * pow2(most) * pow2(k - most);
 }
-Value tail_of(Value r) {
+Value lower_exp_tail(Value r) {
   return r.size == 4 ? series(r, math::kExpTail<float>) : series(r, math::kExpTail<double>);
 }
 
-struct Parts {
-  Value k, r, tail;  // x = k ln2 + r, e^r = 1 + r + tail
-};
-Parts parts(Value x) {
+ExpParts lower_exp_parts(Value x) {
   const Value k = nearest(x * 0x1.71547652b82fep+0);
   const Value r = minus_product(k, of(x).ln2_lo, minus_product(k, of(x).ln2_hi, x));
-  return {k, r, (r * r) * tail_of(r)};
+  return {k, r, (r * r) * lower_exp_tail(r)};
 }
 
-// x at most `most`, or a NaN, which passes through.
-Value exp_below(Value x) {
-  const Parts p = parts(larger(x.number(of(x).zero), x));
-  return scale(1 + (p.r + p.tail), p.k);
+Value lower_exp_below(Value x) {
+  const ExpParts p = lower_exp_parts(larger(x.number(of(x).zero), x));
+  return lower_scale(1 + (p.r + p.tail), p.k);
 }
+Value lower_sigmoid(Value x) {
+  const Value t = lower_exp_below(x.emit(Op::Or, x.with(x.to->sign_bit(x.size))));
+  return select(x.compare(kLT, 0), t, x.number(1)) / (1 + t);
+}
+
+namespace {
+
 Value exp(Value x) {
   x.compare(kGT, of(x).most).suspect();
-  return exp_below(x);
-}
-Value sigmoid(Value x) {
-  const Value t = exp_below(x.emit(Op::Or, x.with(x.to->sign_bit(x.size))));
-  return select(x.compare(kLT, 0), t, x.number(1)) / (1 + t);
+  return lower_exp_below(x);
 }
 
 // (e^x - 1) / 2
 Pair half_expm1(Value x) {
-  const Parts p = parts(x);
+  const ExpParts p = lower_exp_parts(x);
   const Value scale = pow2(p.k, -1);
   const Pair sum = two_sum(scale - 0.5, scale * p.r);
   return {sum.hi, sum.lo + scale * p.tail};
 }
-Value expm1(Value x) {
+
+}  // namespace
+
+Value lower_expm1(Value x) {
   x.compare(kGT, of(x).most).suspect();
   const Pair half = half_expm1(larger(x.number(of(x).minus_one), x));
   return select(x.magnitude().compare(kLT, 0x1p-60), x, 2 * (half.hi + half.lo));
 }
+
+namespace {
 
 Value divide(Pair a, Pair b) {
   const Value inverse = 1 / b.hi, quotient = a.hi * inverse;
@@ -119,18 +125,25 @@ Value function(Rule rule, Value x, Value y) {
     case Rule::Exp:
       return exp(x);
     case Rule::Expm1:
-      return expm1(x);
+      return lower_expm1(x);
     case Rule::Tanh:
       return tanh(x);
     case Rule::Sigmoid:
-      return sigmoid(x);
+      return lower_sigmoid(x);
     case Rule::Hypot:
       return hypot(x, y);
+    case Rule::Power:
+      return lower_power(x, y);
     case Rule::Sin:
     case Rule::Cos:
       return lower_circular(rule, x);
-    default:
+    case Rule::Log:
+    case Rule::Log2:
+    case Rule::Log10:
+    case Rule::Log1p:
       return lower_log(rule, x);
+    default:
+      return lower_activation(rule, x);
   }
 }
 

@@ -19,7 +19,8 @@ enum class Rule : uint8_t {
   Rint, Floor, Ceil, Trunc, Copysign, Sign, Maximum, Minimum, Fmax, Fmin, Clip,
   Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Isnan, Isinf, Isfinite,
   BitAnd, BitOr, BitXor, LogicalAnd, LogicalOr, LogicalXor, LogicalNot, ToRadians, ToDegrees,
-  Cast, Copy, Where, Exp, Expm1, Tanh, Sigmoid, Log, Log2, Log10, Log1p, Sin, Cos, Hypot,
+  Invert, Relu, Cast, Copy, Where, Exp, Expm1, Tanh, Sigmoid, Log, Log2, Log10, Log1p, Sin, Cos,
+  Hypot, Power, Softsign, Softrelu, LogSigmoid, Silu, Mish, Selu, Gelu, GeluTanh, Erf,
 };
 // clang-format on
 // Whether a rule is a function of cpu/math, and not a few machine instructions.

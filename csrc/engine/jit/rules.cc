@@ -65,6 +65,18 @@ const std::unordered_map<std::string_view, Rule> kRules = {
     {"sin", Rule::Sin},
     {"cos", Rule::Cos},
     {"hypot", Rule::Hypot},
+    {"power", Rule::Power},
+    {"invert", Rule::Invert},
+    {"relu", Rule::Relu},
+    {"softsign", Rule::Softsign},
+    {"softrelu", Rule::Softrelu},
+    {"log_sigmoid", Rule::LogSigmoid},
+    {"silu", Rule::Silu},
+    {"mish", Rule::Mish},
+    {"selu", Rule::Selu},
+    {"gelu", Rule::Gelu},
+    {"gelu_tanh", Rule::GeluTanh},
+    {"erf", Rule::Erf},
     {"cast", Rule::Cast},
     {"fill", Rule::Copy},
     {"where", Rule::Where},
@@ -84,6 +96,22 @@ bool plain_bounds(const Instruction& op) {
   return true;
 }
 
+// The loop of powers does some exponents by other operators when one serves a whole call.
+Rule power_by(const Operand& exponent, int ndim) {
+  if (exponent.slot >= 0) return ndim && exponent.strides[ndim - 1] ? Rule::Power : Rule::None;
+  double y;
+  float single;
+  std::memcpy(&y, exponent.number, 8);
+  std::memcpy(&single, exponent.number, 4);
+  if (exponent.dtype == DType::F32) y = single;
+  return y == 2     ? Rule::Square
+         : y == 0.5 ? Rule::Sqrt
+         : y == -1  ? Rule::Reciprocal
+         : y == 1   ? Rule::Positive
+         : y == 0   ? Rule::None
+                    : Rule::Power;
+}
+
 Rule by_name(const char* name) {
   // Names are literals or live as long as their operator: the address usually tells.
   struct Known {
@@ -91,7 +119,7 @@ Rule by_name(const char* name) {
     Rule rule;
     char text[15];
   };
-  static Known known[64];
+  thread_local Known known[64];
   Known& k = known[reinterpret_cast<uintptr_t>(name) / 8 % 64];
   if (k.name == name && std::strcmp(k.text, name) == 0) return k.rule;
   const auto found = kRules.find(name);
@@ -108,12 +136,13 @@ Rule by_name(const char* name) {
 
 Rule rule_of(const Instruction& op) {
   if (op.reduces() || op.nout != 1 || op.nin > 3) return Rule::None;
-  const Rule rule = by_name(op.name);
+  Rule rule = by_name(op.name);
   if (rule == Rule::None) return rule;
   DType types[kProgramArgs];
   for (int k = 0; k < op.nargs(); ++k) types[k] = op.args[k].dtype;
   if (!can_lower(rule, op.nin, types)) return Rule::None;
   if (rule == Rule::Clip && !plain_bounds(op)) return Rule::None;
+  if (rule == Rule::Power) rule = power_by(op.args[1], op.ndim);
   return rule;
 }
 

@@ -5,7 +5,7 @@
 
 namespace mp::jit {
 
-// Rule::None when the emitter has no code for it. Not for two threads at a time.
+// Rule::None when the emitter has no code for it.
 Rule rule_of(const Instruction& op);
 
 }  // namespace mp::jit

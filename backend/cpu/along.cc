@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <bit>
 
 #include "cpu/along_loops.h"
 #include "cpu/kernels.h"
 #include "cpu/nest.h"
+#include "engine/pool.h"
 
 namespace mp::cpu {
 namespace {
@@ -70,8 +72,13 @@ bool scan(bool product, int axis, const View& out, const View& in) {
   const int j = nest.ndim - 1;
   const int64_t n1 = nest.ndim ? nest.shape[j] : 1, o1 = nest.ndim ? nest.strides[0][j] : 0,
                 s1 = nest.ndim ? nest.strides[1][j] : 0;
+  // Columns are independent; there are cache lines of them in every part.
+  const int64_t grain = std::max<int64_t>(64, 16384 / n / 64 * 64);
   nest.for_outer(1, [&](char** p) {
-    entry.fn(p[0], out.strides[axis], o1, p[1], in.strides[axis], s1, n, n1);
+    pool::parallel_for(n1, grain, n * n1, [&](int64_t j, int64_t end) {
+      entry.fn(p[0] + j * o1, out.strides[axis], o1, p[1] + j * s1, in.strides[axis], s1, n,
+               end - j);
+    });
   });
   return true;
 }

@@ -1,10 +1,15 @@
-// Selection by masks and indices: moves of whole elements, the same on every instruction set.
+// Selection by masks and indices: moves of whole elements, the same on every instruction set, on
+// the pool where there are many.
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 #include "cpu/kernels.h"
+#include "engine/pool.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -92,8 +97,10 @@ int64_t count_true(const char* mask, int64_t n) {
   return count;
 }
 
-int64_t compress(char* dst, const char* src, int64_t stride, int size, const char* mask,
-                 int64_t n) {
+namespace {
+
+int64_t compress_part(char* dst, const char* src, int64_t stride, int size, const char* mask,
+                      int64_t n) {
   return with_size(size, [&]<class T>() {
     char* d = dst;
     auto one = [&](int64_t i) {
@@ -112,8 +119,8 @@ int64_t compress(char* dst, const char* src, int64_t stride, int size, const cha
   });
 }
 
-int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n, const char* src,
-               int64_t src_stride) {
+int64_t expand_part(char* dst, int64_t stride, int size, const char* mask, int64_t n,
+                    const char* src, int64_t src_stride) {
   return with_size(size, [&]<class T>() {
     int64_t count = 0;
     auto one = [&](int64_t i) { copy_one<T>(dst + i * stride, src + count++ * src_stride, size); };
@@ -121,6 +128,42 @@ int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n,
       for (int k = 0; k < 64; ++k) one(i + k);
     });
     return count;
+  });
+}
+
+// Calls part(begin, length, elements set before) -> elements set within for parts of a mask, on
+// several threads when it is long: then what is set is counted first. Returns the sum.
+template <class F>
+int64_t over_mask(const char* mask, int64_t n, F&& part) {
+  constexpr int64_t kPart = int64_t{1} << 16;
+  if (n < 4 * kPart || !pool::worthwhile(n)) return part(int64_t{0}, n, int64_t{0});
+  const int64_t parts = (n + kPart - 1) / kPart;
+  auto length = [&](int64_t k) { return std::min(kPart, n - k * kPart); };
+  std::vector<int64_t> before(parts + 1, 0);
+  pool::parallel_for(parts, 1, n / 16, [&](int64_t k, int64_t end) {
+    for (; k < end; ++k) before[k + 1] = count_true(mask + k * kPart, length(k));
+  });
+  for (int64_t k = 0; k < parts; ++k) before[k + 1] += before[k];
+  pool::parallel_for(parts, 1, n, [&](int64_t k, int64_t end) {
+    for (; k < end; ++k) part(k * kPart, length(k), before[k]);
+  });
+  return before[parts];
+}
+
+}  // namespace
+
+int64_t compress(char* dst, const char* src, int64_t stride, int size, const char* mask,
+                 int64_t n) {
+  return over_mask(mask, n, [=](int64_t i, int64_t length, int64_t before) {
+    return compress_part(dst + before * size, src + i * stride, stride, size, mask + i, length);
+  });
+}
+
+int64_t expand(char* dst, int64_t stride, int size, const char* mask, int64_t n, const char* src,
+               int64_t src_stride) {
+  return over_mask(mask, n, [=](int64_t i, int64_t length, int64_t before) {
+    return expand_part(dst + i * stride, stride, size, mask + i, length, src + before * src_stride,
+                       src_stride);
   });
 }
 
@@ -140,9 +183,27 @@ void scatter_rows(char* dst, int64_t dst_stride, int64_t inner, const int64_t* i
 
 }  // namespace
 
+namespace {
+
+void gather_part(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
+                 int64_t n) {
+  with_size(inner, [=]<class T>() { gather_rows<T>(dst, src, src_stride, inner, idx, n); });
+}
+
+// f(begin, end) over rows to be gathered: a nanosecond each from the cache, and their bytes.
+template <class F>
+void share_rows(int64_t n, int64_t inner, F&& f) {
+  const int64_t each = 1 + inner / 16;
+  pool::parallel_for(n, std::max<int64_t>(1, 16384 / each), n * each, f);
+}
+
+}  // namespace
+
 void gather(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
             int64_t n) {
-  with_size(inner, [=]<class T>() { gather_rows<T>(dst, src, src_stride, inner, idx, n); });
+  share_rows(n, inner, [=](int64_t i, int64_t end) {
+    gather_part(dst + i * inner, src, src_stride, inner, idx + i, end - i);
+  });
 }
 
 bool indices_within(const int64_t* idx, int64_t n, int64_t low, int64_t high) {
@@ -157,12 +218,16 @@ bool indices_within(const int64_t* idx, int64_t n, int64_t low, int64_t high) {
 bool gather_checked(char* dst, const char* src, int64_t src_stride, int64_t inner,
                     const int64_t* idx, int64_t n, int64_t rows) {
   constexpr int64_t kBlock = 1024;
-  for (int64_t i = 0; i < n; i += kBlock) {
-    const int64_t m = n - i < kBlock ? n - i : kBlock;
-    if (!indices_within(idx + i, m, 0, rows - 1)) return false;
-    gather(dst + i * inner, src, src_stride, inner, idx + i, m);
-  }
-  return true;
+  std::atomic<bool> all_inside{true};
+  share_rows(n, inner, [&](int64_t i, int64_t end) {
+    for (; i < end; i += kBlock) {
+      const int64_t m = std::min(kBlock, end - i);
+      if (!indices_within(idx + i, m, 0, rows - 1))
+        return all_inside.store(false, std::memory_order_relaxed);
+      gather_part(dst + i * inner, src, src_stride, inner, idx + i, m);
+    }
+  });
+  return all_inside;
 }
 
 void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, int64_t n,

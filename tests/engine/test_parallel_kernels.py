@@ -139,3 +139,42 @@ def test_large_operators_go_parallel():
         after = _core.engine.pool_counters()["parallel_loops"]
         assert after > before
         before = after
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "float64", "complex128"])
+@pytest.mark.parametrize("density", [0.001, 0.5, 1])
+def test_masks(dtype, density):
+    a = sample(dtype, (900, 1001)).ravel()
+    mask = np.random.default_rng(1).random(a.size) < density
+    mask[300_000:400_000] = True
+    for source in (a, a[::-1]):
+        taken = for_thread_counts(lambda: ours(source)[ours(mask)])  # noqa: B023
+        np.testing.assert_array_equal(taken, source[mask])
+    values = a[: mask.sum()][::-1].copy()
+
+    def put():
+        target = ours(np.zeros_like(a))
+        target[ours(mask)] = ours(values)
+        return target
+
+    want = np.zeros_like(a)
+    want[mask] = values
+    np.testing.assert_array_equal(for_thread_counts(put), want)
+
+
+@pytest.mark.parametrize("width", [1, 3, 40])
+def test_gathered_rows(width):
+    a = sample("float32", (5000, width))
+    index = np.random.default_rng(2).integers(0, 5000, 300_000)
+    np.testing.assert_array_equal(for_thread_counts(lambda: ours(a)[ours(index)]), a[index])
+    index[-5] = 5000
+    with pytest.raises(IndexError, match="index 5000 is out of bounds"):
+        ours(a)[ours(index)]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32", "float64"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_running_sums(dtype, axis):
+    for a in (sample(dtype), sample(dtype).T, sample(dtype, (3, 40, 9000))):
+        got = for_thread_counts(lambda: mnp.cumsum(ours(a), axis=axis))  # noqa: B023
+        np.testing.assert_array_equal(got, np.cumsum(a, axis=axis))

@@ -151,6 +151,64 @@ class Expressions:
         return values[-1]
 
 
+class Copies:
+    """The values of a program as NumPy's arrays, copied when asked for."""
+
+    def __init__(self, values):
+        self.values, self.copies = values, {}
+
+    def __getitem__(self, i):
+        if i not in self.copies:
+            self.copies[i] = numpy.array(self.values[i])
+        return self.copies[i]
+
+
+def result_of(program, module, values, step):
+    try:
+        return numpy.array(program.apply(module, values, *step))
+    except (TypeError, ValueError, IndexError) as error:
+        return type(error)
+
+
+def is_close(got, want, operands):
+    """Equal, but for what functions and sums may round differently."""
+    if got.dtype != want.dtype or got.shape != want.shape:
+        return False
+    if got.dtype.kind not in "fc":
+        return (got == want).all()
+    eps = numpy.finfo(got.dtype).eps
+    largest = max((numpy.abs(a[numpy.isfinite(a)]).max(initial=0) for a in operands), default=0)
+    scale = numpy.maximum(numpy.abs(want), float(largest) if got.size < operands[0].size else 0)
+    same = (
+        (got == want) | (numpy.isnan(got) & numpy.isnan(want)) | (numpy.abs(got - want) <= 16 * eps * scale)
+    )
+    return same.all()
+
+
+def check_steps(seed):
+    """Every operator of a program gives what NumPy gives for the same operands."""
+    program = Expressions(seed)
+    with deferring(1 if seed % 2 else EAGER):
+        values = [np.array(x) for x in program.inputs]
+        for step in program.steps:
+            copies = Copies(list(values))
+            if step[0] in ("unary", "binary", "scalar", "reduce", "where", "astype", "inplace"):
+                want = result_of(program, numpy, copies, step)
+                got = result_of(program, np, values, step)
+                if isinstance(want, type) or isinstance(got, type):
+                    assert got is want, (seed, step)
+                    values.append(values[-1])
+                    continue
+                operands = list(copies.copies.values())
+                assert is_close(got, want, operands), (seed, step, got, want)
+                values.append(values[step[2]] if step[0] == "inplace" else np.array(got))
+            else:
+                try:
+                    values.append(program.apply(np, values, *step))
+                except (TypeError, ValueError, IndexError):
+                    values.append(values[-1])
+
+
 def bits(a):
     if a.dtype.kind in "fc":  # the sign of a NaN depends on the order of operands in a machine instruction
         a = numpy.where(numpy.isnan(a), numpy.nan, a).astype(a.dtype)
@@ -179,11 +237,19 @@ def test_deferred_is_eager_bit_for_bit(start):
         check_program(seed)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("start", range(0, 200, 50))
+def test_every_operator_is_numpys(start):
+    for seed in range(start, start + 50):
+        check_steps(seed)
+
+
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_many_programs():
     for seed in range(2000, 102_000):
         check_program(seed)
+        check_steps(seed)
 
 
 def test_foreign_writes_are_seen_at_once(everything):

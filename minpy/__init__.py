@@ -59,6 +59,7 @@ _MEMBERS = {
     "MXNetError": "base",
     "cpu": "context",
     "cpu_pinned": "context",
+    "mock": "context",
     "current_context": "context",
     "current_device": "context",
     "gpu": "context",

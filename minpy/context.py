@@ -12,6 +12,7 @@ __all__ = [
     "current_context",
     "gpu",
     "gpu_memory_info",
+    "mock",
     "num_gpus",
     "set_context",
 ]
@@ -22,7 +23,7 @@ class Context(Scope):
 
     Parameters
     ----------
-    device_type : {'cpu', 'gpu', 'cpu_pinned', 'cpu_shared'} or Context
+    device_type : {'cpu', 'gpu', 'cpu_pinned', 'cpu_shared', 'mock'} or Context
         Kind of device. A `Context` is copied.
     device_id : int
         Which of the devices of that kind.
@@ -40,8 +41,8 @@ class Context(Scope):
     cpu(1)
     """
 
-    devtype2str = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
-    devstr2type = {"cpu": 1, "gpu": 2, "cpu_pinned": 3, "cpu_shared": 5}
+    devtype2str = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared", 9: "mock"}
+    devstr2type = {"cpu": 1, "gpu": 2, "cpu_pinned": 3, "cpu_shared": 5, "mock": 9}
     _deprecated_current = (
         "default_ctx",
         "_default_ctx",
@@ -104,6 +105,16 @@ def cpu_pinned(device_id=0):
 def gpu(device_id=0):
     """The CUDA GPU of that number. It need not exist until it is used."""
     return Context("gpu", device_id)
+
+
+def mock(device_id=0):
+    """A pretend device, for tests of programs on several devices.
+
+    It computes in the background on host memory of its own, which nothing else can touch, and each copy and each
+    pass takes a time that can be set. There are two. Operators on arrays there start with what waits for them
+    (``waitall``, or a look at elements), those of different devices side by side.
+    """
+    return Context("mock", device_id)
 
 
 def current_context():

@@ -130,7 +130,7 @@ class Kernel {
         a.scratch = from.slot;  // assign_scratch makes it a buffer
         continue;
       }
-      a.base = p_.slots[from.slot].storage->data + from.offset;
+      a.base = p_.slots[from.slot].data + from.offset;
       a.inner = inner_axis_ < 0 ? 0 : from.strides[inner_axis_];
       bytes_ += a.item;
       a.constant = a.inner == 0;
@@ -649,7 +649,7 @@ void Kernel::run_tree(int* raised) {
 
 // Searches along the one axis, or in everything, which is dense then.
 void search_alone(const Program& p, const Instruction& op) {
-  auto bytes = [&](const Operand& a) { return p.slots[a.slot].storage->data + a.offset; };
+  auto bytes = [&](const Operand& a) { return p.slots[a.slot].data + a.offset; };
   const bool largest = op.reduction == cpu::Reduce::Max;
   const Operand &in = op.args[0], &out = op.args[1];
   int axis = 0, reduced = 0, kept = 0;
@@ -678,7 +678,7 @@ void run_alone(const Program& p, const Segment& s, int* raised) {
   int64_t shape[kProgramDims];
   for (int d = 0; d < op.ndim; ++d) shape[d] = op.args[1].strides[d] ? op.shape[d] : 1;
   auto view = [&](const Operand& a, const int64_t* dims) {
-    return cpu::View{a.dtype, op.ndim, dims, a.strides, p.slots[a.slot].storage->data + a.offset};
+    return cpu::View{a.dtype, op.ndim, dims, a.strides, p.slots[a.slot].data + a.offset};
   };
   std::feclearexcept(FE_ALL_EXCEPT);
   cpu::reduce(op.reduction, view(op.args[1], shape), view(op.args[0], op.shape));

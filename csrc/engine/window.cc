@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cpu/program_loops.h"
+#include "engine/devices.h"
 #include "engine/errstate.h"
 #include "engine/profiler.h"
 #include "engine/program_text.h"
@@ -85,6 +86,8 @@ void set_shape(Instruction& op, const Axes& axes, const int64_t* shape) {
 void set_operand(Operand& to, const Array* a, const int64_t* strides, const Axes& axes,
                  uint16_t mark) {
   to.slot = slot_of(a->storage, mark);
+  if (const int device = devices::device_of(a))
+    pending.slots[to.slot].device = static_cast<uint8_t>(device);
   to.dtype = a->dtype;
   to.offset = a->offset;
   for (int i = 0; i < axes.count; ++i) to.strides[i] = strides[axes.axis[i]];
@@ -124,9 +127,11 @@ bool full() {
   return n >= kMaxInstructions || (n && n % kKeptInterval == 0 && kept_bytes() > kMostKept);
 }
 
+void run_quietly();
+
 Instruction& append(const char* name) {
   forget_spared_work();
-  if (full()) storage_settle();
+  if (full()) run_quietly();
   pending.code.emplace_back();
   pending.code.back().name = name;
   return pending.code.back();
@@ -188,11 +193,15 @@ void run(const Storage* spared = nullptr) {
   Program program;
   std::swap(program, pending);
   spared_work = {};
-  for (Slot& slot : program.slots) slot.live = slot.storage->refs > 1;
+  for (Slot& slot : program.slots)
+    slot.live = slot.storage->refs > 1 + devices::is_away(slot.storage);
+  devices::push_parts(program, ignored_fp());
+  devices::bring_home(program);
   std::vector<int> later;
   int32_t spared_slot = -1;
   for (size_t i = 0; spared && i < program.slots.size(); ++i)
-    if (program.slots[i].storage == spared) spared_slot = static_cast<int32_t>(i);
+    if (program.slots[i].storage == spared && !program.slots[i].device)
+      spared_slot = static_cast<int32_t>(i);
   if (spared_slot >= 0) later = postponable(program, spared_slot);
   if (!later.empty()) program.slots[spared_slot].live = false;
   FusedProgram fused = fuse(program);
@@ -200,12 +209,16 @@ void run(const Storage* spared = nullptr) {
   if (const int level = profiler::debug_level(); level >= 2)
     std::fputs(program_text(program, fused, level >= 3).c_str(), stderr);
   for (size_t i = 0; i < program.slots.size(); ++i)
-    if (Storage* s = program.slots[i].storage; fused.homes[i].kind == Home::Memory && !s->data)
-      storage_materialise(s);
+    if (Slot& slot = program.slots[i]; fused.homes[i].kind == Home::Memory) {
+      if (!slot.storage->data) storage_materialise(slot.storage);
+      slot.data = slot.storage->data;
+    }
   std::vector<int> raised(program.code.size(), 0);
   for (const Segment& segment : fused.segments)
     run_segment_traced(program, fused, segment, raised.data(), ignored_fp());
-  for (Slot& slot : program.slots) slot.storage->flags &= ~kStoragePending;
+  for (Slot& slot : program.slots)
+    slot.storage->flags = devices::is_away(slot.storage) ? slot.storage->flags | kStoragePending
+                                                         : slot.storage->flags & ~kStoragePending;
   if (!later.empty()) write_down_again(program, later, spared_slot);
   for (Slot& slot : program.slots) decref(slot.storage);
   report(program, raised);
@@ -214,6 +227,15 @@ void run(const Storage* spared = nullptr) {
     program.slots.clear();
     std::swap(program, pending);
   }
+}
+
+// The same when an error may be set: another is kept for the next flush.
+void run_quietly() {
+  PendingError before;
+  before.take();
+  run();
+  if (PyErr_Occurred()) keep_error();
+  before.give_back();
 }
 
 }  // namespace
@@ -320,7 +342,9 @@ void flush_sparing(const Array* a) {
 }
 
 int flush() {
-  storage_settle();
+  run_quietly();
+  devices::wait();
+  if (PyErr_Occurred()) keep_error();
   if (!kept_error.type) return 0;
   kept_error.give_back();
   return -1;
@@ -334,7 +358,8 @@ void storage_settle() {
   const PyGILState_STATE gil = PyGILState_Ensure();  // a kernel may have let it go
   window::PendingError before;
   before.take();
-  window::run();
+  window::run_quietly();
+  devices::bring_all_home();
   if (PyErr_Occurred()) window::keep_error();
   before.give_back();
   PyGILState_Release(gil);

@@ -18,12 +18,16 @@ namespace mp::window {
 // once (MINPY_EAGER=1). MINPY_DEFER_MIN sets it.
 extern int64_t threshold;
 
+// Arrays of such a context (nd.NDArray only) compute on another device (engine/devices.h).
+inline constexpr uint32_t kElsewhere = 8u << 16;
+
 // Whether an operator of that many elements over these arrays (null: none) is to be written down.
 bool defers_slow(int64_t size, std::span<const Array* const> arrays);
 inline bool defers(int64_t size, std::span<const Array* const> arrays) {
   if (size >= threshold) return defers_slow(size, arrays);
   for (const Array* a : arrays)
-    if (a && a->storage->flags & kStorageWritten) return defers_slow(size, arrays);
+    if (a && (a->storage->flags & kStorageWritten || a->context & kElsewhere))
+      return defers_slow(size, arrays);
   return false;
 }
 // Whether an iteration space of that shape fits an instruction.

@@ -55,7 +55,9 @@ struct Instruction {
 
 struct Slot {
   Storage* storage;
-  bool live = true;  // somebody besides the program can see the bytes afterwards
+  bool live = true;      // somebody besides the program can see the bytes afterwards
+  uint8_t device = 0;    // 0: here, else one more than its number (engine/devices.h)
+  char* data = nullptr;  // the bytes, for whoever runs the program
 };
 
 struct Program {

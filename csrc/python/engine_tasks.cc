@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/deps.h"
+#include "mock/mock.h"
 #include "python/engine_parts.h"
 
 namespace py = pybind11;
@@ -115,6 +116,10 @@ void define_tasks(py::module_& m) {
   m.def("on_worker", &deps::on_worker);
   m.def("stop_workers", [] { wait([] { deps::stop_workers(); }); });
   m.def("forget_workers", &deps::forget_workers);
+  m.def("mock_devices", [] { return mock::backend()->device_count(); });
+  m.def("set_mock_latency_us", &mock::set_latency_us);
+  m.def("mock_live_bytes", &mock::live_bytes);
+  m.def("mock_fail_next", [](const std::string& text) { mock::fail_next(text.c_str()); });
 }
 
 }  // namespace mp

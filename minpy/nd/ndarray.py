@@ -17,12 +17,16 @@ _base = _core.NDArrayBase
 
 
 def as_context(ctx):
-    """The Context that was given, or the current one; a GPU that does not exist raises MXNetError."""
+    """The Context that was given, or the current one; a device that does not exist raises MXNetError."""
     ctx = current_context() if ctx is None else ctx
     if not isinstance(ctx, Context):
         raise MXNetError(f"Invalid context string {ctx}; a Context is required, such as mx.cpu(0)")
     if ctx.device_type == "gpu":
         raise MXNetError(f"GPU is not enabled: {ctx} was asked for, and this build computes on the CPU")
+    if ctx.device_type == "mock" and not 0 <= ctx.device_id < _core.engine.mock_devices():
+        raise MXNetError(
+            f"There is no {ctx}: the mock devices are numbered from 0, below {_core.engine.mock_devices()}"
+        )
     return ctx
 
 
@@ -148,6 +152,7 @@ class NDArray:
     def wait_to_read(self):
         """Wait until the elements are there; errors of their computation are raised here."""
         _core.to_numpy(self)
+        _core.waitall()  # raises what a look at elements cannot
 
     wait_to_write = wait_to_read
 
@@ -158,7 +163,11 @@ class NDArray:
     def copyto(self, other):
         """Copy the elements to an NDArray, which is returned, or to a new one on the device `other`."""
         if isinstance(other, Context):
-            return to_nd(np.copy(self), other)
+            source = self
+            if self.context.device_type == "mock" and other != self.context:
+                self.wait_to_read()  # it is here then, and so is what is made of the view
+                source = _core.plain_array(self)
+            return to_nd(np.copy(source), other)
         if isinstance(other, _core.ndarray):
             if other is not self:
                 other[...] = self

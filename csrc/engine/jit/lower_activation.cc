@@ -63,9 +63,19 @@ Value erfc_positive(Value x) {
   const Value u = (a - k) * line * inverse, e = lower_exp_below(minus(square));
   return series_of_type(u, Single::kLarge, Double::kLarge) * ((a + k) * inverse) * (e - e * lost);
 }
+// erf(x) for x >= 1.
+Value erf_large(Value x) {
+  if (x.size == 8) return 1 - erfc_positive(x);
+  const Value u = smaller(x.number(4), x) - 0x1.000b08p+0;
+  const Value slope = horner(u, {0x1.51d2f8p+1, 0x1.afafe4p-1, 0x1.53ed22p-5, -0x1.44137cp-7,
+                                 0x1.deb532p-10, -0x1.852558p-13});
+  const ExpParts e = lower_exp_parts(minus(fma(u, slope, u.number(0x1.d99cdcp+0))));
+  const Value scale = (e.k + (math::kRoundF + 127)).shifted_left(23);
+  return minus_product(scale, e.r + e.tail, 1 - scale);
+}
 Value erf(Value x) {
   const Value a = x.magnitude(), inside = smaller(x.number(1), larger(x.number(-1), x));
-  const Value far = with_sign(1 - erfc_positive(a), x);
+  const Value far = with_sign(erf_large(a), x);
   const Value small = series_of_type(inside * inside, math::ErrorSeries<float>::kSmall,
                                      math::ErrorSeries<double>::kSmall);
   return select(a.compare(kLT, 1), fma(inside, small, inside), far);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
 
@@ -119,7 +120,7 @@ Rule by_name(const char* name) {
     Rule rule;
     char text[15];
   };
-  thread_local Known known[64];
+  thread_local const auto known = std::make_unique<Known[]>(64);  // static TLS is scarce
   Known& k = known[reinterpret_cast<uintptr_t>(name) / 8 % 64];
   if (k.name == name && std::strcmp(k.text, name) == 0) return k.rule;
   const auto found = kRules.find(name);

@@ -138,10 +138,12 @@ class Compiled:
     owners : callable
         Gives ``(array, parameter, number)`` for each array that the function uses besides its arguments and that may
         be replaced between calls: a run takes ``parameter._by_number[number]``.
+    bound : bool
+        All calls have arrays of the same dtypes, shapes and devices, and nothing else.
     """
 
-    def __init__(self, function, name, owners=tuple):
-        self._function, self._name, self._owners = function, name, owners
+    def __init__(self, function, name, owners=tuple, bound=False):
+        self._function, self._name, self._owners, self._bound = function, name, owners, bound
         self._entries = {}
         self._warned = False
 
@@ -155,8 +157,9 @@ class Compiled:
         Untraceable
             When the arguments are of other kinds; nothing was done then.
         """
-        key = (_core.is_recording(), _core.is_training(), *map(_signature, args))
-        inputs = _append_arrays(args, [])
+        key, inputs = (_core.is_recording(), _core.is_training()), list(args)
+        if not self._bound:
+            key, inputs = (*key, *map(_signature, args)), _append_arrays(args, [])
         entry = self._entries.get(key, False)
         if entry is None:  # it cannot be traced
             return self._function(*args)

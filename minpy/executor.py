@@ -192,7 +192,7 @@ class Executor:
         self._symbol = symbol
         self._ctx = ctx
         self._program = program or Program(symbol)
-        self._compiled = Compiled(lambda *arrays: self._program.run(arrays), "executor")
+        self._compiled = Compiled(lambda *arrays: self._program.run(arrays), "executor", bound=True)
         self.arg_arrays, self.aux_arrays = args, aux
         self.grad_arrays = grads
         self._requests = requests

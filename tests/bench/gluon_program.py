@@ -61,7 +61,7 @@ def prepared(mx, case, batch, hybrid):
     return net, x, y, classes
 
 
-def gluon_train(mx, case, hybrid):
+def gluon_train(mx, case, hybrid, update):
     net, x, y, classes = prepared(mx, case, None, hybrid)
     loss = mx.gluon.loss.SoftmaxCrossEntropyLoss() if classes else None
     if hybrid and loss:
@@ -73,7 +73,8 @@ def gluon_train(mx, case, hybrid):
             out = net(x)
             value = loss(out, y) if loss else out.sum()
         value.backward()
-        trainer.step(x.shape[0])
+        if update:
+            trainer.step(x.shape[0])
         value.asnumpy()
         mx.nd.waitall()
 
@@ -95,7 +96,7 @@ def symbol_of(mx, case):
     )
 
 
-def module(mx, case, batch, train):
+def module(mx, case, batch, train, update):
     symbol, shape, classes = symbol_of(mx, case)
     shape = (batch or shape[0],) + shape[1:]
     labels = [("softmax_label", shape[:1])] if classes else None
@@ -104,13 +105,14 @@ def module(mx, case, batch, train):
     mod.init_params(mx.init.Xavier(magnitude=2.24))
     y = [mx.nd.array([i % classes for i in range(shape[0])])] if classes else None
     data = mx.io.DataBatch([mx.nd.random.normal(shape=shape)], y)
-    if train:
+    if update:
         mod.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.01})
 
     def step():
         mod.forward(data, is_train=train)
         if train:
             mod.backward()
+        if update:
             mod.update()
         mod.get_outputs()[0].asnumpy()
         mx.nd.waitall()
@@ -138,7 +140,7 @@ def torch_net(torch, case):
     return Block()
 
 
-def torch_case(torch, case, batch, train, compiled):
+def torch_case(torch, case, batch, train, update, compiled):
     _, shape, classes = NETWORKS[case]
     net, x = torch_net(torch, case), torch.randn((batch or shape[0],) + shape[1:])
     y = torch.arange(shape[0]) % (classes or 1)
@@ -158,7 +160,8 @@ def torch_case(torch, case, batch, train, compiled):
         out = run(x)
         value = torch.nn.functional.cross_entropy(out, y, reduction="sum") if classes else out.sum()
         value.backward()
-        optimizer.step()
+        if update:
+            optimizer.step()
         value.item()
 
     return step
@@ -167,18 +170,18 @@ def torch_case(torch, case, batch, train, compiled):
 def make(case, style):
     network, _, what = case.partition("-")
     batch = int(what[5:] or 0) if what.startswith("infer") else None
-    train = what == "train"
+    train, update = what in ("train", "pass"), what == "train"
     if style.startswith("torch"):
         import torch
 
         torch.set_num_threads(int(__import__("os").environ["OMP_NUM_THREADS"]))
-        return torch_case(torch, network, batch, train, style == "torch.compile")
+        return torch_case(torch, network, batch, train, update, style == "torch.compile")
     import mxnet as mx
 
     if style == "module":
-        return module(mx, network, batch, train)
+        return module(mx, network, batch, train, update)
     if train:
-        return gluon_train(mx, network, style == "hybridized")
+        return gluon_train(mx, network, style == "hybridized", update)
     return gluon_infer(mx, network, batch, style == "hybridized")
 
 

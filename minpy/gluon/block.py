@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from minpy import nd
 from minpy.gluon import deferred
+from minpy.gluon.located import ERRORS, locate
 from minpy.gluon.naming import BlockScope
 from minpy.gluon.parameter import DeferredInitializationError, Parameter
 from minpy.gluon.parameter_dict import ParameterDict, _brief
@@ -299,7 +300,11 @@ class Block:
     def __call__(self, *args):
         for hook in self._forward_pre_hooks:
             hook(self, args)
-        out = self.forward(*args)
+        try:
+            out = self.forward(*args)
+        except ERRORS as error:
+            locate(error, self)
+            raise
         for hook in self._forward_hooks:
             hook(self, args, out)
         return out

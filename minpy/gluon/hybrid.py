@@ -5,6 +5,7 @@ from minpy._compiled import Compiled, Untraceable
 from minpy.context import current_context
 from minpy.gluon import deferred
 from minpy.gluon.block import Block
+from minpy.gluon.located import ERRORS, locate
 
 __all__ = ["HybridBlock"]
 
@@ -93,6 +94,9 @@ class HybridBlock(Block):
             out = self._compiled(*args)
         except Untraceable:
             out = self.forward(*args)
+        except ERRORS as error:
+            locate(error, self)
+            raise
         for hook in self._forward_hooks:
             hook(self, args, out)
         return out

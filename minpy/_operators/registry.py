@@ -79,17 +79,25 @@ def _front(operator_name, function):
                 return node
         if complete_inputs is not None:
             args, kwargs = complete_inputs(operator_name, function, args, kwargs)
+        compute = function if serve_sparse is None else _with_sparse(operator_name, function)
         result = (
-            NotImplemented if serve_sparse is None else serve_sparse(operator_name, function, args, kwargs)
+            compute(*args, **kwargs) if call_operator is None else call_operator(compute, *args, **kwargs)
         )
-        if result is NotImplemented:
-            if call_operator is None:
-                result = function(*args, **kwargs)
-            else:
-                result = call_operator(function, *args, **kwargs)
         return result if out is None else _write(out, result)
 
     return call
+
+
+@functools.cache
+def _with_sparse(operator_name, function):
+    """The function, which leaves sparse arrays to minpy.nd.sparse."""
+
+    def compute(*args, **kwargs):
+        result = serve_sparse(operator_name, function, args, kwargs)
+        return function(*args, **kwargs) if result is NotImplemented else result
+
+    compute.__name__ = operator_name
+    return compute
 
 
 # Set by minpy.symbol: (operator, name, args, kwargs) to a Symbol when an argument is one, else None.

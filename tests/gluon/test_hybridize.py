@@ -74,10 +74,51 @@ LAYERS = {
     "flatten": (lambda: nn.Flatten(), [(4, 6), (2, 3, 6), (30, 1, 1)]),
     "lambda": (lambda: nn.HybridLambda(lambda F, x: F.tanh(x) + x), [(4, 6), (2, 3, 6), (30,)]),
     "reflection": (lambda: nn.ReflectionPad2D(1), [(1, 2, 4, 4), (2, 1, 3, 3), (1, 1, 5, 6)]),
+    "batch norm relu": (lambda: nn.BatchNormReLU(), [(4, 3, 5, 5), (2, 3, 2, 2), (8, 3)]),
+    "identity": (lambda: nn.Identity(), [(4, 6), (2, 3, 6), (30,)]),
+    "concurrent": (lambda: _concurrent(), [(4, 6), (2, 6), (1, 6)]),
+    "sequential": (lambda: _sequential(), [(4, 6), (2, 6), (1, 6)]),
+    "deformable": (
+        lambda: gluon.contrib.cnn.DeformableConvolution(4, 3, padding=(1, 1)),
+        [(2, 3, 6, 6), (1, 3, 5, 7), (2, 3, 3, 3)],
+    ),
+    **{
+        f"{kind} {n}d": (
+            lambda kind=kind, n=n: _spatial(kind, n),
+            [(2, 3, *(5,) * n), (1, 3, *range(4, 4 + n)), (2, 3, *(3,) * n)],
+        )
+        for n in (1, 2, 3)
+        for kind in ("conv", "strided", "transposed", "max", "average", "global max", "global average")
+    },
     "lstm": (lambda: gluon.rnn.LSTM(4, num_layers=2, dropout=0.3), [(3, 2, 5), (1, 1, 5), (6, 3, 5)]),
     "gru": (lambda: gluon.rnn.GRU(4, bidirectional=True), [(3, 2, 5), (1, 1, 5), (6, 3, 5)]),
     "rnn": (lambda: gluon.rnn.RNN(4), [(3, 2, 5), (1, 1, 5), (6, 3, 5)]),
 }
+
+
+def _concurrent():
+    block = nn.HybridConcurrent(axis=1)
+    block.add(nn.Dense(3), nn.Dense(4, activation="sigmoid"), nn.Identity())
+    return block
+
+
+def _sequential():
+    block = nn.HybridSequential()
+    block.add(nn.Dense(3), nn.Dense(4), nn.Activation("tanh"), nn.Dropout(0.5))
+    return block
+
+
+def _spatial(kind, n):
+    options = {
+        "conv": {"channels": 4, "kernel_size": 3, "padding": 1, "activation": "relu"},
+        "strided": {"channels": 6, "kernel_size": 2, "strides": 2, "groups": 3, "use_bias": False},
+        "transposed": {"channels": 2, "kernel_size": 3, "strides": 2, "output_padding": 1},
+        "average": {"pool_size": 2, "count_include_pad": False, "padding": 1},
+        "max": {"pool_size": 2, "ceil_mode": True},
+    }
+    names = {"conv": "Conv{}D", "strided": "Conv{}D", "transposed": "Conv{}DTranspose", "max": "MaxPool{}D",
+             "average": "AvgPool{}D", "global max": "GlobalMaxPool{}D", "global average": "GlobalAvgPool{}D"}  # fmt: skip
+    return getattr(nn, names[kind].format(n))(**options.get(kind, {}))
 
 
 @pytest.mark.parametrize("train", [False, True], ids=["predict", "train"])
@@ -591,3 +632,25 @@ def test_a_layer_that_others_read_keeps_its_own_result():
 
 def _dense(F, x, w):
     return F.FullyConnected(x, w, num_hidden=7, no_bias=True)
+
+
+def test_sparse_gradients():
+    net = gluon.nn.Embedding(10, 3, sparse_grad=True)
+    net.initialize()
+    x = nd.array([1, 4, 4])
+
+    def gradient():
+        with autograd.record():
+            y = (net(x) * nd.arange(9).reshape((3, 3))).sum()
+        y.backward()
+        return net.weight.grad()
+
+    want = gradient().asnumpy()
+    net.hybridize()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            found = gradient()
+            assert found.stype == "row_sparse" and found.indices.asnumpy().tolist() == [1, 4]
+            numpy.testing.assert_array_equal(found.asnumpy(), want)
+    assert len(net._compiled.plans) == 1

@@ -107,8 +107,16 @@ def _check(seed, tmp_path):
         assert [tuple(s) for s in shapes] == [tuple(out.shape) for out in found]
     net = _Network(steps)
     net.hybridize()
-    for out, value in zip(net(*arrays.values()), expected):
-        numpy.testing.assert_array_equal(out.asnumpy(), value.asnumpy())
+    gradients = {name: arrays[name].grad.asnumpy() for name in used}
+    for _ in range(2):  # the first call traces, the second runs the plan
+        with autograd.record():
+            found = net(*arrays.values())
+        found[0].backward()
+        for out, value in zip(found, expected):
+            numpy.testing.assert_array_equal(out.asnumpy(), value.asnumpy())
+        for name, gradient in gradients.items():
+            numpy.testing.assert_array_equal(arrays[name].grad.asnumpy(), gradient, err_msg=name)
+    assert len(net._compiled.plans) == 1
     assert sym.load(net.export(str(tmp_path / "net"))[0]).list_arguments() == [
         f"data{list(SHAPES).index(name)}" for name in used
     ]

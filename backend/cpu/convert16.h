@@ -8,7 +8,7 @@
 #endif
 
 #include "core/dtype.h"
-#include "cpu/fpflags.h"
+#include "cpu/fp_flags.h"
 #include "cpu/math/basic.h"
 
 namespace mp::cpu::MP_ISA {

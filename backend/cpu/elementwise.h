@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "cpu/elementwise_lists.h"
-#include "cpu/fpflags.h"
+#include "cpu/fp_flags.h"
 
 namespace mp::cpu::MP_ISA {
 

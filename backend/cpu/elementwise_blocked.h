@@ -196,7 +196,7 @@ class Blocked {
 
   void block(size_t i, size_t m) {
     const size_t padded = round_up(m);
-    const C* in[nin];
+    const C* in[nin] = {};
     char* const target = args_[nin] + intptr_t(i) * steps_[nin];
     CR* const out = direct_out_ && m == padded ? reinterpret_cast<CR*>(target) : out_;
     bool bad;

@@ -2,7 +2,7 @@
 // e^x = 2^k e^r with |r| <= ln2/2; e^r - 1 = r + r^2 q(r). Errors below 1 ULP (tanh, sinh, cosh
 // below 2).
 #pragma once
-#include "cpu/fpflags.h"
+#include "cpu/fp_flags.h"
 #include "cpu/math/poly.h"
 
 namespace mp::cpu::MP_ISA {

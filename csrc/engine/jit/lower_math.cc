@@ -99,17 +99,13 @@ Value tanh(Value x) {
   return value.emit(Op::Or, x.sign());
 }
 
-Value hypot_of_singles(Value x, Value y) {
-  const Value root =
-      Halves(x)
-          .then(Halves(y), [](Value a, Value b) { return (a * a + b * b).emit(Op::Sqrt); })
-          .rounded();
-  root.compare(kNLE, 0x1.fffffep127).suspect();
-  return root;
-}
 Value hypot(Value x, Value y) {
-  if (x.size == 4) return hypot_of_singles(x, y);
   const Value a = x.magnitude(), b = y.magnitude(), u = larger(a, b), v = smaller(b, a);
+  if (x.size == 4) {
+    u.compare(kNLE, 0x1p60).suspect();
+    u.compare(kLT, 0x1p-50).emit(Op::And, u.compare(kNE, 0)).suspect();
+    return fma(u, u, v * v).emit(Op::Sqrt);
+  }
   u.compare(kLT, 0x1p-450).emit(Op::And, u.compare(kNE, 0)).suspect();
   const Value uu = u * u, vv = v * v;
   const Pair sum = fast_two_sum(uu, vv);

@@ -10,6 +10,7 @@ import sys
 
 DOCS = pathlib.Path(__file__).parent
 README = DOCS.parent / "README.md"
+PROGRAMS = DOCS / "programs.json"
 BEGIN, END = "<!-- performance: generated -->", "<!-- performance: end -->"
 GROUPS = {
     "small": "16 float32 elements (4×4 for `dot`)",
@@ -108,6 +109,30 @@ def document(report):
     return "\n".join(lines) + "\n"
 
 
+def program_tables(report):
+    """What tests/bench/gluon_programs.py saved: a table for each number of threads."""
+    lines = [
+        "",
+        "## Gluon and Module programs",
+        "",
+        f"Taken on {report['date']} by `python tests/bench/gluon_programs.py --mxnet PYTHON --torch PYTHON --json "
+        f"docs/programs.json`; cores in use by others: {report['busy'][0]:.0%} before, {report['busy'][-1]:.0%} after. "
+        "The program is the same under minpy (`python -m minpy.mxnet`) and MXNet 1.9.1. Medians of wall clock and, in "
+        "brackets, CPU time.",
+    ]
+    for threads, cases in report["runs"].items():
+        names = list(dict.fromkeys(name for results in cases.values() for name in results))
+        lines += ["", f"{'One thread' if threads == '1' else f'{threads} threads'}:", ""]
+        lines += ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+        for case, results in cases.items():
+            cells = (
+                f"{readable(r['wall'] * 1e9, 'ns')} ({readable(r['cpu'] * 1e9, 'ns')})" if r else "–"
+                for r in map(results.get, names)
+            )
+            lines.append(f"| `{case}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def short_table(report):
     """What the README says: one line per group."""
     lines = ["| time relative to NumPy (less is faster) | mean | worst |", "|---|---|---|"]
@@ -146,7 +171,10 @@ def main():
     )
     parser.add_argument("report", nargs="?", type=pathlib.Path, default=DOCS / "performance.json")
     report = json.loads(parser.parse_args().report.read_text())
-    (DOCS / "performance.md").write_text(document(report))
+    text = document(report)
+    if PROGRAMS.exists():
+        text += program_tables(json.loads(PROGRAMS.read_text()))
+    (DOCS / "performance.md").write_text(text)
     README.write_text(with_table(README.read_text(), short_table(report)))
 
 

@@ -1,6 +1,6 @@
 """Gluon and Module programs under minpy, MXNet 1.9.1 and PyTorch, each in a process of its own, in interleaved rounds.
 
-    python tests/bench/gluon_programs.py --mxnet PYTHON --torch PYTHON [--threads N] [--json out.json]
+    python tests/bench/gluon_programs.py --mxnet PYTHON --torch PYTHON [--threads 1,2] [--json docs/programs.json]
 
 The networks: `lenet`, the convolutional network of the Gluon documents (batch 64), its training step and inference on
 64 images and on one; `block`, a residual block of 64 channels on 32 x 32 (batch 32); `deep`, forward
@@ -8,6 +8,7 @@ and backward of 20 layers of 512 (batch 128). minpy runs the very program that M
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -88,18 +89,26 @@ def main():
     )
     parser.add_argument("--mxnet", help="a Python with MXNet 1.9.1")
     parser.add_argument("--torch", help="a Python with PyTorch")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", default="1,2", help="numbers of threads, one run for each")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--json")
     options = parser.parse_args()
     commands = {"minpy": [sys.executable, "-m", "minpy.mxnet"]}
     commands |= {name: [path] for name, path in (("mxnet", options.mxnet), ("torch", options.torch)) if path}
-    found = {"threads": options.threads, "busy before": machine.busy_share(), "cases": {}}
-    for case in options.cases.split(","):
-        found["cases"][case] = measure(case, commands, options.threads, options.rounds)
-        report(case, found["cases"][case])
-    found["busy after"] = machine.busy_share()
+    found = {
+        "date": str(datetime.date.today()),
+        "machine": machine.describe(),
+        "busy": [machine.busy_share()],
+        "runs": {},
+    }
+    for threads in map(int, options.threads.split(",")):
+        print(f"\n{threads} threads" if threads > 1 else "one thread")
+        cases = found["runs"][threads] = {}
+        for case in options.cases.split(","):
+            cases[case] = measure(case, commands, threads, options.rounds)
+            report(case, cases[case])
+    found["busy"].append(machine.busy_share())
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(found, indent=1))
 

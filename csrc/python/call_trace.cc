@@ -1,35 +1,29 @@
 #include "python/call_trace.h"
 
 #include <cstring>
-#include <memory>
 #include <unordered_map>
 #include <vector>
 
-#include "core/pyref.h"
-#include "python/call_plan.h"
-#include "python/convert.h"
-#include "python/numpy_api.h"
-#include "python/scalar.h"
+#include "python/call_recorder.h"
+#include "python/user_frame.h"
 #include "tape/errors.h"
 #include "tape/tape.h"
 
 namespace mp::calls {
 
 int traces = 0;
+constinit thread_local Recorder* recorder = nullptr;
 
-namespace {
-
-// The upper half of the version of storages that are made during a trace: the top bit and the
-// number of the trace (core/stamp.h). The lower half counts writes.
-uint32_t last_trace = 0;
-constexpr uint32_t kBorn = uint32_t{1} << 31;
-
-bool born_since(const Storage* s, uint32_t trace) {
-  const auto upper = static_cast<uint32_t>(s->version >> 32);
-  return upper & kBorn && (upper & ~kBorn) >= trace;
+void Recorder::fail(const char* what) {
+  if (operators) {
+    operator_failed = true;
+  } else if (!failed) {
+    failed = true;
+    if (what) failure = user_frame() + ": " + what;
+  }
 }
 
-uint32_t writes(const Storage* s) { return static_cast<uint32_t>(s->version); }
+namespace {
 
 // Functions of arrays whose results follow from shapes and dtypes: no values, so never recorded.
 constexpr const char* kOfLayout[] = {"shape",
@@ -46,73 +40,6 @@ constexpr const char* kOfLayout[] = {"shape",
                                      "min_scalar_type",
                                      "common_type",
                                      "ndarray.__len__"};
-
-struct Recorder {
-  std::unique_ptr<Plan> plan = std::make_unique<Plan>();
-  std::unordered_map<PyObject*, int> slot_of;
-  std::unordered_map<Storage*, int> memory_of;
-  std::unordered_map<Storage*, uint32_t> versions;  // writes, as the last recorded call left them
-  std::vector<PyRef> held;  // every array that has a slot, or had one: identities stay unique
-  bool failed = false;      // there will be no plan
-  std::string failure;      // why; empty when that is nothing to warn of
-  std::string label;
-  uint32_t number = 0;  // of the trace
-  int quiet = 0;        // inside a recorded call
-  int operators = 0;    // inside operators written in Python
-  bool operator_failed = false;
-  bool scalar_arrays_before = false;
-
-  void fail(const char* what);
-};
-
-constinit thread_local Recorder* recorder = nullptr;
-
-// --- Where in the user's program ---
-
-std::string package_directory() {
-  PyRef module(PyImport_ImportModule("minpy"));
-  PyRef file(PyObject_GetAttrString(module.get(), "__file__"));
-  std::string path = PyUnicode_AsUTF8(file.get());
-  return path.substr(0, path.rfind('/') + 1);
-}
-
-std::string source_line(PyObject* file, int line) {
-  PyRef linecache(PyImport_ImportModule("linecache"));
-  PyRef text(PyObject_CallMethod(linecache.get(), "getline", "Oi", file, line));
-  PyRef stripped(PyObject_CallMethod(text.get(), "strip", nullptr));
-  return PyUnicode_AsUTF8(stripped.get());
-}
-
-// "file.py:12: `if x.sum() > 0:`" of the innermost frame outside of this package.
-std::string location() {
-  static const std::string package = package_directory();
-  PyFrameObject* frame = PyEval_GetFrame();
-  Py_XINCREF(reinterpret_cast<PyObject*>(frame));
-  std::string found;
-  while (frame && found.empty()) {
-    PyRef code(reinterpret_cast<PyObject*>(PyFrame_GetCode(frame)));
-    PyRef file(PyObject_GetAttrString(code.get(), "co_filename"));
-    const std::string path = PyUnicode_AsUTF8(file.get());
-    if (path.compare(0, package.size(), package) != 0) {
-      const int line = PyFrame_GetLineNumber(frame);
-      found = path + ":" + std::to_string(line) + ": `" + source_line(file.get(), line) + "`";
-    }
-    PyFrameObject* back = PyFrame_GetBack(frame);
-    Py_DECREF(reinterpret_cast<PyObject*>(frame));
-    frame = back;
-  }
-  Py_XDECREF(reinterpret_cast<PyObject*>(frame));
-  return found;
-}
-
-void Recorder::fail(const char* what) {
-  if (operators) {
-    operator_failed = true;
-  } else if (!failed) {
-    failed = true;
-    if (what) failure = location() + ": " + what;
-  }
-}
 
 // --- Arrays in arguments and results ---
 
@@ -139,6 +66,8 @@ int memory_for(Recorder& r, Array* a, int call) {
   return it->second;
 }
 
+}  // namespace
+
 int new_slot(Recorder& r, Array* a, int call) {
   const int slot = static_cast<int>(r.plan->slots.size());
   const int memory = memory_for(r, a, call);
@@ -159,13 +88,16 @@ int capture(Recorder& r, Array* a) {
   return slot;
 }
 
+namespace {
+
 bool is_captured_memory(const Recorder& r, Storage* s) {
   for (const PyRef& o : r.plan->captured_arrays)
     if (reinterpret_cast<Array*>(o.get())->storage == s) return true;
   return false;
 }
 
-// The slot of an array that is read; -1 when tracing does not know where it comes from.
+}  // namespace
+
 int slot_for(Recorder& r, Array* a) {
   if (auto it = r.slot_of.find(reinterpret_cast<PyObject*>(a)); it != r.slot_of.end())
     return it->second;
@@ -179,6 +111,8 @@ int slot_for(Recorder& r, Array* a) {
   }
   return capture(r, a);
 }
+
+namespace {
 
 bool operand(Recorder& r, PyObject* o, Operand& out) {
   if (array_check(o)) {
@@ -364,6 +298,8 @@ bool takes_function(PyObject* const* args, Py_ssize_t total) {
   return false;
 }
 
+}  // namespace
+
 // call_operator(f, *args, **kwargs): f(*args, **kwargs), traced by what f calls when that can be
 // followed, else as one call of f.
 PyObject* call_operator(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -389,151 +325,6 @@ PyObject* call_operator(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyOb
     result = after_call(f, args, nargs, kwnames, result);
   return result;
 }
-
-// --- The functions that Python calls ---
-
-// begin_trace(inputs: list of arrays, captured: list of arrays)
-PyObject* begin_trace(PyObject*, PyObject* args) {
-  PyObject *inputs, *captured;
-  if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &inputs, &PyList_Type, &captured))
-    return nullptr;
-  if (recorder) {
-    PyErr_SetString(PyExc_RuntimeError, "this thread is tracing already");
-    return nullptr;
-  }
-  auto r = std::make_unique<Recorder>();
-  r->number = ++last_trace & ~kBorn;
-  storage_birth = uint64_t{r->number | kBorn} << 32;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(inputs); ++i)
-    new_slot(*r, reinterpret_cast<Array*>(PyList_GET_ITEM(inputs, i)), -1);
-  r->plan->inputs = static_cast<size_t>(PyList_GET_SIZE(inputs));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(captured); ++i)
-    if (!r->slot_of.contains(PyList_GET_ITEM(captured, i)))
-      capture(*r, reinterpret_cast<Array*>(PyList_GET_ITEM(captured, i)));
-  r->scalar_arrays_before = std::exchange(scalar_arrays, true);
-  recorder = r.release();
-  if (traces++ == 0) install_traced_slots();
-  Py_RETURN_NONE;
-}
-
-std::unique_ptr<Recorder> take_recorder() {
-  std::unique_ptr<Recorder> r(std::exchange(recorder, nullptr));
-  if (!r) return r;
-  scalar_arrays = r->scalar_arrays_before;
-  if (--traces == 0) {
-    remove_traced_slots();
-    storage_birth = 0;
-  }
-  return r;
-}
-
-PyObject* abort_trace(PyObject*, PyObject*) {
-  take_recorder();
-  Py_RETURN_NONE;
-}
-
-bool written_outside(const Recorder& r) {
-  for (const PyRef& o : r.held) {
-    Storage* s = reinterpret_cast<Array*>(o.get())->storage;
-    auto it = r.versions.find(s);
-    if (it != r.versions.end() && it->second != writes(s)) return true;
-  }
-  return false;
-}
-
-void set_outputs(Recorder& r, PyObject* outputs) {
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(outputs); ++i) {
-    const int slot = slot_for(r, reinterpret_cast<Array*>(PyList_GET_ITEM(outputs, i)));
-    if (slot < 0) return;
-    r.plan->outputs.push_back(slot);
-  }
-}
-
-// What each array leaves the computation as: NumPy's scalar for a result without axes.
-PyRef finished_outputs(PyObject* outputs) {
-  PyRef list(PyList_New(PyList_GET_SIZE(outputs)));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(outputs); ++i)
-    PyList_SET_ITEM(list.get(), i, check(output_object(PyList_GET_ITEM(outputs, i))));
-  return list;
-}
-
-// end_trace(outputs: list of arrays) -> (plan or None, why there is none, the outputs)
-PyObject* end_trace(PyObject*, PyObject* outputs) {
-  if (!PyList_Check(outputs) || !recorder)
-    return PyErr_Format(PyExc_RuntimeError, "end_trace takes a list, after begin_trace");
-  if (!recorder->failed) set_outputs(*recorder, outputs);
-  if (!recorder->failed && written_outside(*recorder))
-    recorder->fail("an array was written to by something that tracing does not see");
-  std::unique_ptr<Recorder> r = take_recorder();
-  PyRef finished = finished_outputs(outputs);
-  if (r->failed) return Py_BuildValue("(OsO)", Py_None, r->failure.c_str(), finished.get());
-  for (const PyRef& o : r->held) {
-    Storage* s = reinterpret_cast<Array*>(o.get())->storage;
-    if (auto it = r->memory_of.find(s); it != r->memory_of.end() && s->saved)
-      r->plan->memories[static_cast<size_t>(it->second)].kept = true;
-  }
-  r->plan->finish();
-  return Py_BuildValue("(NOO)", plan_object(std::move(r->plan)), Py_None, finished.get());
-}
-
-// adopt(array): made during the trace, but not by it, such as a parameter that was initialised.
-PyObject* adopt(PyObject*, PyObject* o) {
-  if (recorder && array_check(o) && !recorder->slot_of.contains(o))
-    capture(*recorder, reinterpret_cast<Array*>(o));
-  return Py_NewRef(o);
-}
-
-PyObject* is_tracing(PyObject*, PyObject*) { return PyBool_FromLong(listening()); }
-
-// set_quiet(+1 or -1): calls from here on are none of the trace's business, or are again.
-PyObject* set_quiet(PyObject*, PyObject* change) {
-  if (recorder) recorder->quiet += static_cast<int>(PyLong_AsLong(change));
-  Py_RETURN_NONE;
-}
-
-PyObject* set_label(PyObject*, PyObject* text) {
-  if (recorder) recorder->label = PyUnicode_AsUTF8(text);
-  Py_RETURN_NONE;
-}
-
-// peek(array): its elements as a numpy.ndarray, for printing.
-PyObject* peek(PyObject*, PyObject* o) {
-  if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
-  Quiet quiet;
-  return to_numpy(reinterpret_cast<Array*>(o));
-}
-
-template <class Body>
-PyObject* guarded(Body body) {
-  try {
-    return body();
-  } catch (PythonError&) {
-    return nullptr;
-  }
-}
-
-PyObject* end_trace_guarded(PyObject* m, PyObject* o) {
-  return guarded([&] { return end_trace(m, o); });
-}
-
-PyMethodDef functions[] = {
-    {"begin_trace", begin_trace, METH_VARARGS,
-     "begin_trace(inputs, captured)\n--\n\nWrite down the calls of this thread from now on."},
-    {"end_trace", end_trace_guarded, METH_O,
-     "end_trace(outputs)\n--\n\nThe plan that computes these arrays, or None and the reason."},
-    {"abort_trace", abort_trace, METH_NOARGS, "Forget the trace of this thread, if there is one."},
-    {"adopt", adopt, METH_O, "Let the trace know an array that it did not see being made."},
-    {"peek", peek, METH_O, "The elements as a numpy.ndarray, which tracing takes no notice of."},
-    {"is_tracing", is_tracing, METH_NOARGS, "Whether calls of this thread are written down."},
-    {"set_quiet", set_quiet, METH_O, "Stop (1) or go on (-1) writing calls down."},
-    {"set_label", set_label, METH_O, "Whose calls the next ones are."},
-    {"call_operator", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_operator)),
-     METH_FASTCALL | METH_KEYWORDS,
-     "call_operator(f, *args, **kwargs)\n--\n\nCall f, which is traced as one call when what it "
-     "does cannot be followed."},
-    {}};
-
-}  // namespace
 
 bool listening_here() { return recorder && !recorder->quiet; }
 
@@ -599,7 +390,7 @@ bool value_read(const char* what) {
   }
   std::string where;
   try {
-    where = location();
+    where = user_frame();
   } catch (PythonError&) {
     PyErr_Clear();
   }
@@ -618,10 +409,6 @@ void refuse(const char* what) {
   } catch (PythonError&) {
     PyErr_Clear();
   }
-}
-
-bool init(PyObject* module) {
-  return plan_init(module) && PyModule_AddFunctions(module, functions) == 0;
 }
 
 }  // namespace mp::calls

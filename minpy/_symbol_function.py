@@ -45,7 +45,7 @@ class Function:
     """
 
     def __init__(self, symbol, input_shapes=None, name="mxnet_symbol"):
-        from minpy.executor import Program
+        from minpy.symbol.program import Program
 
         if input_shapes is not None and not isinstance(input_shapes, dict):
             raise TypeError(

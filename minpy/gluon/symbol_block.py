@@ -59,7 +59,7 @@ class SymbolBlock(HybridBlock):
 
     def __init__(self, outputs, inputs, params=None):
         from minpy import symbol
-        from minpy.executor import Program
+        from minpy.symbol.program import Program
 
         super().__init__(prefix=None if params is None else "", params=params)
         self._prefix, self._name = "", ""

@@ -300,14 +300,14 @@ class Symbol:
         grad_req : {'write', 'add', 'null'} or list or dict of them
             What backward() does with the gradients.
         """
-        from minpy.executor import bind
+        from minpy.symbol.binding import bind
 
         return bind(self, ctx, args, args_grad, grad_req, aux_states)
 
     def simple_bind(self, ctx, grad_req="write", type_dict=None, stype_dict=None, group2ctx=None,
                     shared_arg_names=None, shared_exec=None, shared_buffer=None, **kwargs):  # fmt: skip
         """An Executor with new arrays of zeros, whose shapes follow from those given by name."""
-        from minpy.executor import simple_bind
+        from minpy.symbol.binding import simple_bind
 
         return simple_bind(
             self, ctx, grad_req, type_dict, shared_exec, shared_arg_names, shared_buffer, kwargs

@@ -64,9 +64,25 @@ def _stype(self):
     return "default"
 
 
-def _representations(self):
-    """What MinPy kept of an array: an NDArray (1) and a NumPy array (0), here over one memory."""
-    return {1: self.as_nd_ndarray(), 0: _core.to_numpy(self)}
+class _Representations(dict):
+    """What MinPy kept of an array: an NDArray (1) and a NumPy array (0), here over one memory.
+
+    numpy.ma takes `_data` of what it is given for the array itself: so this converts to it, and has its attributes.
+    """
+
+    def __init__(self, array):
+        super().__init__({1: array.as_nd_ndarray(), 0: _core.to_numpy(array)})
+
+    def __array__(self, dtype=None, copy=None):
+        return _numpy.array(self[0], dtype=dtype, copy=bool(copy))
+
+    def __getattr__(self, name):
+        return getattr(self[0], name)
+
+
+def install_representations():
+    """Gives ndarray MinPy's private `_data`, which its documents look into; only programs under the switch get it."""
+    _core.add_array_members({"_data": property(_Representations)})
 
 
 def install():
@@ -74,7 +90,7 @@ def install():
     functions = (asnumpy, as_np_ndarray, as_nd_ndarray, as_in_ctx, copyto, wait_to_read)
     members = {function.__name__: function for function in functions}
     members |= {"as_in_context": as_in_ctx, "wait_to_write": wait_to_read, "stype": property(_stype)}
-    members |= {"context": property(_context), "ctx": property(_context), "_data": property(_representations)}
+    members |= {"context": property(_context), "ctx": property(_context)}
     _core.add_array_members(members)
 
 

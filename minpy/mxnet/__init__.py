@@ -34,7 +34,7 @@ def install():
             "mxnet was imported before minpy.mxnet.install() was called: call it first, or start the program with "
             "python -m minpy.mxnet"
         )
-    importlib.import_module("minpy._array_members")  # MinPy's arrays have asnumpy and the like
+    importlib.import_module("minpy._array_members").install_representations()
     sys.meta_path.insert(0, Finder)
     sys.modules["mxnet"] = sys.modules[__name__]
 

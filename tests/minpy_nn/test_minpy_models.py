@@ -165,9 +165,10 @@ def test_solver_takes_iterators_that_do_not_tell_their_length(tmp_path, capsys):
     solver.init()
     solver.train()
     right = np.argmax(solver.model.forward(np.array(x, dtype=np.float32), "test"), axis=1) == (x[:, 0] > 0)
-    assert solver.train_acc_history == [pytest.approx(float(right.mean()))]
+    # Four rows completed the last batch of the training's pass; as in MXNet the next pass starts after them.
+    assert solver.train_acc_history == [pytest.approx(float(right[4:].mean()))]
     one_hot = io.NDArrayIter(x, numpy.eye(2)[(x[:, 0] > 0).astype(int)], batch_size=8)
-    assert solver.check_accuracy(one_hot) == solver.train_acc_history[0]
+    assert solver.check_accuracy(one_hot) == pytest.approx(float(right.mean()))
     assert "(Iteration 1 / ?) loss: " in capsys.readouterr().out and len(solver.loss_history) == 3
 
 

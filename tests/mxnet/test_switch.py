@@ -232,3 +232,14 @@ def test_representations_of_minpys_arrays():
         [sys.executable, "-m", "minpy.mxnet", "-c", code], capture_output=True, text=True, timeout=100
     )
     assert done.stdout == "[0, 1] 1.0 NDArray\n", done.stderr
+
+
+@pytest.mark.parametrize("how", [["-m", "minpy.mxnet"], []], ids=["switch", "plain"])
+def test_masked_arrays_beside_minpys_arrays(how):
+    """numpy.ma looks for `_data` too."""
+    code = (
+        "import numpy, minpy.core, minpy.numpy as np; m = np.ma.array([1.0, 2.0], mask=[True, False]);"
+        "print(np.ones(2) + m, m * np.ones(2), numpy.add(numpy.ma.getdata(np.ones(2)), 1), np.ma.masked_less(np.arange(3), 1))"
+    )
+    done = subprocess.run([sys.executable, *how, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.stdout == "[-- 3.0] [-- 2.0] [2. 2.] [-- 1 2]\n", done.stderr

@@ -128,6 +128,7 @@ def test_bound_imperative_and_hybridized_agree(seed, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_two_thousand_graphs(tmp_path):
     for seed in range(1000, 3000):
         _check(seed, tmp_path)

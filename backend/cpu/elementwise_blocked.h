@@ -257,7 +257,7 @@ void fold_widened(char* const* args, size_t n, const intptr_t* steps) {
 }
 
 // One element, without blocks: what programs call that loop over numbers.
-template <class Row, int nin, class T, class R>
+template <class Row, bool kGuard, int nin, class T, class R>
 void one_element(char** args) {
   T in[nin];
   const T* pointers[nin];
@@ -268,7 +268,7 @@ void one_element(char** args) {
   R out;
   bool bad = false;
   {
-    [[maybe_unused]] GuardOf<Row::kQuiet> guard;
+    [[maybe_unused]] GuardOf<Row::kQuiet && kGuard> guard;
     asm volatile("" : "+m"(in));  // nothing is computed before the guard
     if constexpr (nin == 1) {
       out = Row::f(in[0]);
@@ -284,7 +284,7 @@ void one_element(char** args) {
 }
 
 template <class Row, int nin, class S, class C, class CR, class R>
-void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, void*) {
+void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, void* data) {
   const size_t n = size_t(*count);
   if (n == 0) return;
   if constexpr (nin == 2 && sizeof(S) == 2 && std::is_same_v<S, R> && requires { Row::kFold; })
@@ -293,7 +293,9 @@ void blocked_loop(char** args, const intptr_t* count, const intptr_t* steps, voi
   if constexpr (requires { Row::template shortcut<S>(args, count, steps); })
     if (Row::template shortcut<S>(args, count, steps)) return;
   if constexpr (nin <= 2 && std::is_same_v<S, C> && std::is_same_v<CR, R> && kIsFloat<C>)
-    if (n == 1) return one_element<Row, nin, C, R>(args);
+    if (n == 1)
+      return data ? one_element<Row, false, nin, C, R>(args)
+                  : one_element<Row, true, nin, C, R>(args);
   Blocked<Row, nin, S, C, CR, R>(args, n, steps).run();
 }
 

@@ -14,6 +14,9 @@ namespace mp::cpu {
 
 // args: nin input then nout output pointers; n[0]: elements; steps: byte stride of each argument.
 using LoopFn = void (*)(char** args, const intptr_t* n, const intptr_t* steps, void* data);
+// As `data` of a loop of ours: of a single element, it may also raise flags that mean nothing. To
+// hide them takes longer than to compute the value.
+inline void* any_flags() { return reinterpret_cast<void*>(1); }
 
 struct LoopEntry {
   const char*

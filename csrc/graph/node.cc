@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <new>
-#include <vector>
 
 namespace mp {
 namespace {
@@ -51,7 +50,8 @@ class Pool {
 
 Pool<ArrayNode> array_nodes;
 Pool<NumberNode> number_nodes;
-std::vector<Node*> dying;  // nodes whose last reference went while another node was being freed
+// Nodes whose last reference went while another node was being freed, linked by `mark`.
+Node* dying = nullptr;
 bool freeing = false;
 uint64_t next_seq = 1;
 Meta number_metas[] = {{DType::F32, {}}, {DType::F64, {}}};
@@ -126,14 +126,13 @@ void node_release_saved(Node* node) {
 // inputs' nodes, directly or through saved arrays, and those queue up here instead of recursing.
 void node_free(Node* node) {
   if (freeing) {
-    dying.push_back(node);
+    node->mark = reinterpret_cast<uintptr_t>(std::exchange(dying, node));
     return;
   }
   freeing = true;
   destroy(node);
-  while (!dying.empty()) {
-    Node* next = dying.back();
-    dying.pop_back();
+  while (Node* next = dying) {
+    dying = reinterpret_cast<Node*>(next->mark);
     destroy(next);
   }
   freeing = false;

@@ -13,6 +13,7 @@
 #include "core/array.h"
 #include "cpu/loops.h"
 #include "engine/fp_state.h"
+#include "engine/profiler.h"
 #include "ops/op.h"
 
 namespace mp {
@@ -36,8 +37,8 @@ struct Loop {
 // loop of ours, or plain arithmetic.
 struct NumberLoop {
   cpu::LoopFn fn = nullptr;  // null: neither, the general path must do it
-  void* data = nullptr;
-  char arithmetic = 0;  // '+', '-', '*', '/'
+  char arithmetic = 0;       // '+', '-', '*', '/'
+  bool shows = false;  // what is wrong with a result can be told from it: it is not `ordinary`
   bool known = false;
 };
 
@@ -72,6 +73,8 @@ inline const NumberLoop& number_loop(Ufunc* f, DType dtype) {  // F32 or F64
     find_number_loop(f, dtype);
   return loop;
 }
+// any_flags() while that is enough for number_call, else null. Needs the GIL.
+extern void* number_call_data;
 // The operator on numbers, for gradient rules. Raises a flag when it has no such loop.
 template <class T, int n>
 T number_call(Ufunc* f, const T (&in)[n]) {
@@ -85,7 +88,7 @@ T number_call(Ufunc* f, const T (&in)[n]) {
         i < n ? reinterpret_cast<char*>(const_cast<T*>(in + i)) : reinterpret_cast<char*>(&out);
     steps[i] = sizeof(T);
   }
-  loop.fn(args, &count, steps, loop.data);
+  loop.fn(args, &count, steps, number_call_data);
   return out;
 }
 void load_loops(Ufunc* f);
@@ -104,6 +107,13 @@ PyObject* ufunc_call_plain(Ufunc* f, PyObject* const* inputs);
 // The same for operands that are single numbers (ops/ufunc_number.cc). False: they are not; else
 // the result, which is null with an error set.
 bool ufunc_call_number(Ufunc* f, PyObject* const* inputs, PyObject*& result);
+// The same for callers that come straight from Python and go on with ufunc_call_others.
+inline bool ufunc_try_number(Ufunc* f, PyObject* const* inputs, PyObject*& result) {
+  if (profiler::on() || !ufunc_call_number(f, inputs, result)) return false;
+  ++f->calls;
+  return true;
+}
+PyObject* ufunc_call_others(Ufunc* f, PyObject* const* inputs);
 // A Python float or int as one element of the loop's dtype; false when the general path must see to
 // it.
 bool encode_number(PyObject* number, DType want, char* to);

@@ -366,14 +366,19 @@ PyObject* call_any(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   return run(c, originals);
 }
 
-PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
+PyObject* call_others(Ufunc* f, PyObject* const* inputs) {
   ++f->calls;
-  if (f->nout == 1 && !outs) {
-    PyObject* result;
-    if (ufunc_call_number(f, inputs, result)) return result;
-    result = ufunc_call_plain(f, inputs);
+  if (f->nout == 1) {
+    PyObject* result = ufunc_call_plain(f, inputs);
     if (result || PyErr_Occurred()) return result;
   }
+  return call_any(f, inputs, nullptr);
+}
+
+PyObject* call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
+  PyObject* result;
+  if (!outs) return ufunc_try_number(f, inputs, result) ? result : call_others(f, inputs);
+  ++f->calls;
   return call_any(f, inputs, outs);
 }
 
@@ -383,6 +388,10 @@ PyObject* ufunc_call(Ufunc* f, PyObject* const* inputs, Array* const* outs) {
   if (!profiler::on()) return call(f, inputs, outs);
   return traced(
       profiler::kOperator, f->name, inputs, f->nin, [&] { return call(f, inputs, outs); }, 1);
+}
+
+PyObject* ufunc_call_others(Ufunc* f, PyObject* const* inputs) {
+  return profiler::on() ? ufunc_call(f, inputs, nullptr) : call_others(f, inputs);
 }
 
 PyObject* ufunc_inplace(Ufunc* f, PyObject* a, PyObject* b) {

@@ -57,8 +57,8 @@ MP_HOT DType common_dtype(const NumberOperand* in) {
   return promotes_by_value() ? DType::Invalid : in[in[0].weak != nullptr].dtype;
 }
 
-// Neither infinite nor NaN nor tiny: a sum, difference, product or quotient like that raised
-// nothing.
+// Neither infinite nor NaN nor tiny: operators whose NumberLoop `shows` raised nothing for a result
+// like that, or nothing that means something.
 template <class T>
 MP_HOT bool ordinary(T value) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
@@ -69,7 +69,7 @@ MP_HOT bool ordinary(T value) {
 }
 
 template <class T, int nin>
-MP_HOT T compute(const NumberLoop& loop, T* in) {
+MP_HOT T compute(const NumberLoop& loop, T* in, void* data) {
   T out;
   switch (nin == 2 ? loop.arithmetic : 0) {
     case '+':
@@ -89,7 +89,7 @@ MP_HOT T compute(const NumberLoop& loop, T* in) {
       intptr_t count = 1, steps[3] = {sizeof(T), sizeof(T), sizeof(T)};
       for (int i = 0; i < nin; ++i) args[i] = reinterpret_cast<char*>(in + i);
       args[nin] = reinterpret_cast<char*>(&out);
-      loop.fn(args, &count, steps, loop.data);
+      loop.fn(args, &count, steps, data);
     }
   }
   settle(out);
@@ -117,7 +117,7 @@ MP_HOT NumberNode* record(Ufunc* f, const NumberOperand* in, const T* values, T 
     Array* a = in[i].array;
     if (!a) continue;
     Edge& edge = node->inline_edges[i];  // null so far
-    if (tape_root(a) != a) {
+    if (a->base && tape_root(a) != a) {
       views = true;
       edge = tape::edge_of(a);
     } else if (a->tape) {
@@ -150,10 +150,10 @@ MP_HOT bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& resu
     else if (!encode_number(in[i].weak, dtype, to))
       return false;
   }
-  T value = compute<T, nin>(loop, values);
-  if (!(loop.arithmetic && ordinary(value)) && fp_raised_sse()) [[unlikely]] {
+  T value = compute<T, nin>(loop, values, cpu::any_flags());
+  if (!(loop.shows && ordinary(value)) && fp_raised_sse()) [[unlikely]] {
     fp_clear();  // perhaps it was up before: see run_plain
-    value = compute<T, nin>(loop, values);
+    value = compute<T, nin>(loop, values, nullptr);
     result = nullptr;
     if (fp_report(f->name) < 0) return true;
   }
@@ -180,6 +180,8 @@ MP_HOT bool call(Ufunc* f, const NumberOperand* in, PyObject*& result) {
 }
 
 }  // namespace
+
+void* number_call_data = nullptr;
 
 bool encode_number(PyObject* number, DType want, char* to) {
   double v;

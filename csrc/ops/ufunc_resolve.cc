@@ -1,4 +1,5 @@
 // Which inner loop serves which operand types.
+#include <algorithm>
 #include <cstring>
 
 #include "ops/ufunc.h"
@@ -142,8 +143,9 @@ void find_number_loop(Ufunc* f, DType dtype) {
       {"add", '+'}, {"subtract", '-'}, {"multiply", '*'}, {"divide", '/'}};
   for (auto [name, sign] : kArithmetic)
     if (name == f->name) found.arithmetic = sign;
+  constexpr std::string_view kShowing[] = {"sin", "cos", "exp", "log", "sqrt"};
+  found.shows = found.arithmetic || std::ranges::count(kShowing, std::string_view(f->name)) != 0;
   found.fn = loop->fn;
-  found.data = loop->data;
 }
 
 const Loop* resolve_reduction(Ufunc* f, DType in, DType requested) {

@@ -78,6 +78,10 @@ PyObject* ufunc_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf,
                            PyObject* kwnames) {
   if (calls::listening())
     return calls::record_vectorcall(ufunc_vectorcall, self, args, nargsf, kwnames);
+  Ufunc* f = as_ufunc(self);
+  PyObject* result;
+  if (PyVectorcall_NARGS(nargsf) == f->nin && !kwnames && ufunc_try_number(f, args, result))
+    return result;
   return nd_result(args, PyVectorcall_NARGS(nargsf), call_ufunc(self, args, nargsf, kwnames));
 }
 

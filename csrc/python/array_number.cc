@@ -67,8 +67,9 @@ bool everyday(PyObject* o) {
 #define MP_BINARY(slot, ufunc, number)                                                      \
   PyObject* slot(PyObject* a, PyObject* b) {                                                \
     static Ufunc* f = find_ufunc(ufunc);                                                    \
-    PyObject* inputs[2] = {a, b};                                                           \
-    if (everyday(a) && everyday(b)) return ufunc_call(f, inputs, nullptr);                  \
+    PyObject *inputs[2] = {a, b}, *result;                                                  \
+    if (ufunc_try_number(f, inputs, result)) return result;                                 \
+    if (everyday(a) && everyday(b)) return ufunc_call_others(f, inputs);                    \
     if (!array_check(a) && is_numpy_subclass(a)) return on_numpys_side(number, a, b);       \
     if (array_check(a) && (is_numpy_subclass(b) || defers(a, b))) Py_RETURN_NOTIMPLEMENTED; \
     return ufunc_call(f, inputs, nullptr);                                                  \

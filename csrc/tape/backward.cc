@@ -1,6 +1,7 @@
 #include "tape/backward.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "core/arena.h"
 #include "engine/profiler.h"
@@ -51,11 +52,13 @@ class Pass {
     resolve();
   }
 
-  void seed(std::span<const ArrayRef> head_grads);
-  void sweep();
+  void run(std::span<const ArrayRef> head_grads);
   std::vector<ArrayRef> results() { return std::move(results_); }
 
  private:
+  void seed(std::span<const ArrayRef> head_grads);
+  size_t sweep_numbers(std::span<const ArrayRef> head_grads);
+  void sweep(size_t first);
   void collect();
   bool collect_by_number(uint64_t oldest);
   void collect_sorted(uint64_t oldest);
@@ -66,11 +69,13 @@ class Pass {
   void take_results(const Place& p);
   void store_sparse(Node* n, const ArrayRef& dense);
   void fill_complete_leaves(const Place& p);
-  template <class T>
+  template <class T, bool kChecked>
   bool run_number_rule(const Place& p);
+  template <bool kChecked>
   bool run_number(const Place& p);
   void run_rule(const Place& p);
   bool add_view(const Place& p);
+  bool keeps_graph() const { return options_.retain_graph || options_.create_graph; }
   void consume(Node* n);
 
   std::span<const Edge> heads_, targets_;
@@ -117,7 +122,8 @@ bool Pass::collect_by_number(uint64_t oldest) {
   for (const Edge& h : heads_) newest = std::max(newest, h.node->seq);
   ArenaVector<Node*> old(arena_.get());
   size_t count = 0, end = 0;
-  places_.resize(128);
+  // Above the oldest target there are hardly more nodes than their numbers span.
+  places_.resize(targets_.empty() ? 128 : std::clamp<uint64_t>(newest - oldest + 1, 1, 1024));
   auto visit = [&](Node* n) {
     if (!n || n->mark == mark || n->seq < oldest) return true;
     const size_t slot = newest - n->seq;
@@ -281,8 +287,9 @@ bool Pass::add_view(const Place& p) {
 }
 
 // The rule of a NumberNode on numbers. False, and nothing done, when there is none, when what
-// flowed in is an array, or when a flag is up afterwards: the rule on arrays reports it.
-template <class T>
+// flowed in is an array, or, if that is checked, when a flag is up afterwards: the rule on arrays
+// reports it. Unchecked, only numbers are touched.
+template <class T, bool kChecked>
 inline bool Pass::run_number_rule(const Place& p) {
   const auto rule = p.node->op->vjp.for_numbers<T>();
   const Cotangent& g = sums_[p.first_sum];
@@ -304,8 +311,12 @@ inline bool Pass::run_number_rule(const Place& p) {
     else
       arrays |= bool(sum);
   }
-  settle(sums);
-  if (fp_raised_sse()) return false;
+  if constexpr (kChecked) {
+    settle(sums);
+    if (fp_raised_sse()) return false;
+  } else if (arrays) {
+    return false;
+  }
   for (int i = 0; i < NumberNode::kMaxInputs; ++i) {
     if (!v.given(i)) continue;
     if (!arrays) {
@@ -319,9 +330,34 @@ inline bool Pass::run_number_rule(const Place& p) {
   return true;
 }
 
-bool Pass::run_number(const Place& p) {
-  if (!p.node->is_number() || !numbers_ || p.target || p.node->consumed) return false;
-  return p.node->number == DType::F32 ? run_number_rule<float>(p) : run_number_rule<double>(p);
+template <bool kChecked>
+inline bool Pass::run_number(const Place& p) {
+  Node* n = p.node;
+  if (!n->is_number() || p.target || n->consumed) return false;
+  if (!(n->number == DType::F32 ? run_number_rule<float, kChecked>(p)
+                                : run_number_rule<double, kChecked>(p)))
+    return false;
+  n->consumed = !keeps_graph() && n->op->saves;
+  return true;
+}
+
+// The nodes from the newest on, as long as all that is useful are numbers: the flags are read once,
+// after the last. Returns the first place that is left to do; when a flag is up, that is the first
+// of all, and nothing has been done.
+size_t Pass::sweep_numbers(std::span<const ArrayRef> head_grads) {
+  if (fp_raised_sse()) fp_clear();
+  number_call_data = cpu::any_flags();
+  size_t end = 0;
+  for (; end < places_.size(); ++end)
+    if (places_[end].useful && !run_number<false>(places_[end])) break;
+  number_call_data = nullptr;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // the sums are in memory
+  if (!fp_raised_sse()) return end;
+  for (size_t k = 0; k < end; ++k)
+    if (places_[k].useful) places_[k].node->consumed = false;
+  for (Cotangent& c : sums_) c.clear();
+  seed(head_grads);
+  return 0;
 }
 
 void Pass::run_rule(const Place& p) {
@@ -349,7 +385,7 @@ void Pass::run_rule(const Place& p) {
 }
 
 void Pass::consume(Node* n) {
-  if (options_.retain_graph || options_.create_graph) return;
+  if (keeps_graph()) return;
   bool had_saved = n->op->saves;
   node_release_saved(n);
   if (n->extra) had_saved |= n->extra->release_saved();
@@ -372,16 +408,12 @@ void Pass::fill_complete_leaves(const Place& p) {
   }
 }
 
-void Pass::sweep() {
+void Pass::sweep(size_t first) {
   RecordingScope scope(options_.create_graph);
   const bool fills = targets_.empty();
-  for (const Place& p : places_) {
-    if (!p.useful) continue;
+  for (const Place& p : std::span(places_).subspan(first)) {
+    if (!p.useful || (numbers_ && run_number<true>(p))) continue;
     Node* n = p.node;
-    if (run_number(p)) {
-      consume(n);
-      continue;
-    }
     auto sums = std::span(sums_).subspan(p.first_sum, n->nout);
     if (n->op == &op_leaf && fills && static_cast<LeafExtra&>(*n->extra).sparse.get()) {
       store_sparse(n, sums[0].array());
@@ -401,9 +433,14 @@ void Pass::sweep() {
     }
     if (fills) fill_complete_leaves(p);
   }
-  if (options_.retain_graph || options_.create_graph) return;
+  if (keeps_graph()) return;
   for (const Edge& h : heads_)
     if (h.node->op != &op_leaf && h.node->op != &op_view) h.node->consumed = true;
+}
+
+void Pass::run(std::span<const ArrayRef> head_grads) {
+  seed(head_grads);
+  sweep(numbers_ ? sweep_numbers(head_grads) : 0);
 }
 
 }  // namespace
@@ -411,8 +448,7 @@ void Pass::sweep() {
 std::vector<ArrayRef> backward(std::span<const Edge> heads, std::span<const ArrayRef> head_grads,
                                std::span<const Edge> targets, BackwardOptions options) {
   Pass pass(heads, targets, options);
-  pass.seed(head_grads);
-  pass.sweep();
+  pass.run(head_grads);
   return pass.results();
 }
 

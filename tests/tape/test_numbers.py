@@ -238,6 +238,45 @@ def test_flags_of_the_past_are_not_reported():
             assert gradient(0.0) == 2.0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_flags_of_the_way_to_a_result_are_not_reported(dtype):
+    # Squares of the tiny ones underflow, and comparisons with NaN are invalid operations.
+    with np.errstate(all="raise"):
+        for x in (1e-30, 1e-12, numpy.nan) if dtype == "float32" else (1e-200, 1e-100, numpy.nan):
+            x = np.array(x, dtype)
+            for f in (np.sin, np.cos, np.exp, np.log1p):
+                numpy.testing.assert_array_equal(f(x), f(x.reshape(1))[0])
+                numpy.testing.assert_array_equal(grad(f)(x), grad(f)(x.reshape(1))[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_error_amid_a_chain_is_reported_once(dtype):
+    def f(x):
+        y = x * 1.0
+        for step in range(20):
+            y = y + 0.5 * np.sin(y) + (np.sqrt(y - y) if step == 10 else 0.0)
+        return y
+
+    variables = [np.full(shape, 0.5, dtype) for shape in [(), (1,)]]
+    for x in variables:
+        x.attach_grad()
+        with autograd.record():
+            y = f(x)
+        for _ in range(2):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                y.backward(retain_graph=True)
+            assert [str(w.message) for w in caught] == [
+                "divide by zero encountered in divide",
+                "invalid value encountered in add",
+            ]
+        with np.errstate(all="ignore"):
+            y.backward()
+        with pytest.raises(minpy.base.MXNetError, match="not in a computational graph"):
+            y.backward()
+    assert numpy.isnan(variables[0].grad) and numpy.isnan(variables[1].grad[0])
+
+
 def test_without_native_operators():
     gradient = grad(lambda x: np.sin(x) * x)
     with autograd.record():

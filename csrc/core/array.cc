@@ -109,7 +109,7 @@ bool attach_fresh_storage(Array* a, int64_t nbytes) {
 
 }  // namespace
 
-void array_dealloc(PyObject* self) {
+__attribute__((flatten)) void array_dealloc(PyObject* self) {
   Array* a = reinterpret_cast<Array*>(self);
   if (a->weakrefs) PyObject_ClearWeakRefs(self);
   if (a->tape) tape::release(a->tape);

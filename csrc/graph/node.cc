@@ -66,8 +66,11 @@ void start(Node* n, const OpDef& op, size_t nin, size_t nout) {
   n->nout = static_cast<uint32_t>(nout);
 }
 
+inline void queue(Node* n) { n->mark = reinterpret_cast<uintptr_t>(std::exchange(dying, n)); }
+
 void destroy(NumberNode* n) {
-  for (Edge& e : n->inline_edges) e.node = {};
+  for (Edge& e : n->inline_edges)
+    if (Node* input = e.node.release(); input && --input->refs == 0) queue(input);
   number_nodes.give(n);
 }
 
@@ -126,7 +129,7 @@ void node_release_saved(Node* node) {
 // inputs' nodes, directly or through saved arrays, and those queue up here instead of recursing.
 void node_free(Node* node) {
   if (freeing) {
-    node->mark = reinterpret_cast<uintptr_t>(std::exchange(dying, node));
+    queue(node);
     return;
   }
   freeing = true;

@@ -68,6 +68,16 @@ MP_HOT bool ordinary(T value) {
   return ((std::bit_cast<Bits>(value) >> kShift) & kExponents) - 2 < kExponents - 2;
 }
 
+template <class T>
+MP_HOT bool encode(PyObject* number, T& to) {
+  constexpr DType kWant = sizeof(T) == 4 ? DType::F32 : DType::F64;
+  if (!PyFloat_CheckExact(number))
+    return encode_number(number, kWant, reinterpret_cast<char*>(&to));
+  const double v = PyFloat_AS_DOUBLE(number);
+  to = static_cast<T>(v);
+  return sizeof(T) == 8 || std::isfinite(to) || !std::isfinite(v);
+}
+
 template <class T, int nin>
 MP_HOT T compute(const NumberLoop& loop, T* in, void* data) {
   T out;
@@ -147,7 +157,7 @@ MP_HOT bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& resu
     char* to = reinterpret_cast<char*>(values + i);
     if (!in[i].weak)
       std::memcpy(to, in[i].bytes, sizeof(T));
-    else if (!encode_number(in[i].weak, dtype, to))
+    else if (!encode(in[i].weak, values[i]))
       return false;
   }
   T value = compute<T, nin>(loop, values, cpu::any_flags());

@@ -124,12 +124,16 @@ bool Pass::collect_by_number(uint64_t oldest) {
   size_t count = 0, end = 0;
   // Above the oldest target there are hardly more nodes than their numbers span.
   places_.resize(targets_.empty() ? 128 : std::clamp<uint64_t>(newest - oldest + 1, 1, 1024));
-  auto visit = [&](Node* n) {
+  Place* places = places_.data();
+  size_t room = places_.size();
+  auto visit = [&](Node* n) __attribute__((always_inline)) {
     if (!n || n->mark == mark || n->seq < oldest) return true;
     const size_t slot = newest - n->seq;
-    if (slot >= places_.size()) [[unlikely]] {
+    if (slot >= room) [[unlikely]] {
       if (slot <= 4 * count + 1024) {
-        places_.resize(std::max(slot + 1, 2 * places_.size()));
+        room = std::max(slot + 1, 2 * room);
+        places_.resize(room);
+        places = places_.data();
       } else {
         if (n->nin) return false;
         n->mark = mark;
@@ -139,7 +143,7 @@ bool Pass::collect_by_number(uint64_t oldest) {
     }
     n->mark = mark;
     n->slot = static_cast<uint32_t>(slot);
-    places_[slot].node = n;
+    places[slot].node = n;
     end = std::max(end, slot + 1);
     ++count;
     return true;
@@ -147,9 +151,9 @@ bool Pass::collect_by_number(uint64_t oldest) {
   for (const Edge& h : heads_)
     if (!visit(h.node.get())) return false;
   for (size_t k = 0; k < end; ++k) {
-    Node* n = places_[k].node;
+    Node* n = places[k].node;
     if (!n) continue;
-    give_sums(places_[k]);
+    give_sums(places[k]);
     for (const Edge& e : n->inputs())
       if (!visit(e.node.get())) return false;
   }
@@ -197,18 +201,19 @@ void Pass::mark_useful() {
   for (const Edge& t : targets_)
     if (t && t.node->mark == current_mark) places_[t.node->slot].target = true;
   const uint64_t mark = current_mark;
+  Place* const places = places_.data();
   for (size_t k = places_.size(); k-- > 0;) {
-    Place& p = places_[k];
-    const Node* n = p.node;
+    Place& p = places[k];
+    Node* n = p.node;
     if (!n) continue;
     p.useful = p.target || (targets_.empty() && n->op == &op_leaf &&
                             static_cast<const LeafExtra&>(*n->extra).req != kReqNull);
-    for (uint32_t i = 0; i < n->nin; ++i) {
-      const Edge& e = n->edges[i];
-      const Place* from = e && e.node->mark == mark ? &places_[e.node->slot] : nullptr;
+    int32_t* sums = edge_sum_.data() + p.first_edge;
+    for (const Edge& e : n->inputs()) {
+      Place* from = e && e.node->mark == mark ? places + e.node->slot : nullptr;
       const bool leads = from && from->useful;
-      if (leads) ++places_[e.node->slot].waiting;
-      edge_sum_[p.first_edge + i] = leads ? static_cast<int32_t>(from->first_sum + e.out) : -1;
+      if (leads) ++from->waiting;
+      *sums++ = leads ? static_cast<int32_t>(from->first_sum + e.out) : -1;
       p.useful |= leads;
     }
   }
@@ -292,7 +297,8 @@ bool Pass::add_view(const Place& p) {
 template <class T, bool kChecked>
 inline bool Pass::run_number_rule(const Place& p) {
   const auto rule = p.node->op->vjp.for_numbers<T>();
-  const Cotangent& g = sums_[p.first_sum];
+  Cotangent* const all = sums_.data();
+  const Cotangent& g = all[p.first_sum];
   if (!rule || !g.is_number()) return false;
   const int32_t* targets = edge_sum_.data() + p.first_edge;
   NumberVjp<T> v(as_number_node(*p.node), g.number<T>(), targets);
@@ -302,7 +308,7 @@ inline bool Pass::run_number_rule(const Place& p) {
   for (int i = 0; i < NumberNode::kMaxInputs; ++i) {
     const T* value = v.given(i);
     if (!value) continue;
-    const Cotangent& sum = sums_[targets[i]];
+    const Cotangent& sum = all[targets[i]];
     sums[i] = *value;
     if (i && v.given(0) && targets[0] == targets[i])
       sums[i] = sums[0] + *value;
@@ -320,11 +326,11 @@ inline bool Pass::run_number_rule(const Place& p) {
   for (int i = 0; i < NumberNode::kMaxInputs; ++i) {
     if (!v.given(i)) continue;
     if (!arrays) {
-      sums_[targets[i]].set_number(sums[i]);
+      all[targets[i]].set_number(sums[i]);
     } else {
       Cotangent value;
       value.set_number(*v.given(i));
-      sums_[targets[i]].add(std::move(value.array()));
+      all[targets[i]].add(std::move(value.array()));
     }
   }
   return true;

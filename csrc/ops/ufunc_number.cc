@@ -173,11 +173,10 @@ MP_HOT bool call(Ufunc* f, DType dtype, const NumberOperand* in, PyObject*& resu
   if (!node) return result = constant_result(value, dtype), true;
   Array* out = array_new_number(dtype);
   result = reinterpret_cast<PyObject*>(out);
-  NodeRef owner = NodeRef::steal(node);
-  if (!out) return true;
+  if (!out) return NodeRef::steal(node), true;
   std::memcpy(out->storage->data, &value, sizeof value);
   if (!keep_arrays) out->flags |= kScalar;
-  tape::make_info(out)->edge.node = std::move(owner);
+  new (&tape::make_info(out)->edge.node) NodeRef(NodeRef::steal(node));  // null so far
   return true;
 }
 

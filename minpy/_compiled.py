@@ -81,7 +81,7 @@ class _Entry:
         self.form = None if self.single else _with_arrays(result, _Places())
 
     def run(self, inputs):
-        """The nested results, or None when a captured array has changed its kind."""
+        """The nested results, or None when a captured array or a result has changed its kind."""
         try:
             captured = [owner._by_number[number] for owner, number in self.sources]
         except KeyError:

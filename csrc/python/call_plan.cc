@@ -47,24 +47,33 @@ PyObject* build(const Operand& o, const Values& values) {
   return sequence;
 }
 
-void store(const Results& results, PyObject* result, Values& values) {
-  if (results.kind == Results::One) {
-    values.set(results.slots[0], Py_NewRef(result));
-    return;
-  }
-  if (results.kind == Results::None) return;
-  if (!(PyTuple_Check(result) || PyList_Check(result)) ||
-      PySequence_Fast_GET_SIZE(result) != static_cast<Py_ssize_t>(results.slots.size())) {
-    PyErr_SetString(PyExc_RuntimeError, "a traced function returned another number of results");
-    throw PythonError{};
-  }
-  for (size_t i = 0; i < results.slots.size(); ++i)
-    if (results.slots[i] >= 0)
-      values.set(results.slots[i],
-                 Py_NewRef(PySequence_Fast_GET_ITEM(result, static_cast<Py_ssize_t>(i))));
+bool fits(const SlotMeta& meta, PyObject* o) {
+  if (!array_check(o)) return false;
+  const Array* a = reinterpret_cast<const Array*>(o);
+  return a->dtype == meta.dtype && a->ndim == meta.shape.size() &&
+         std::equal(a->shape, a->shape + a->ndim, meta.shape.begin());
 }
 
-void run_call(const Call& c, Values& values) {
+// Puts the results into their slots. False: one has another shape or dtype than when it was traced,
+// so that what Python made of it may not hold any more (a mask selected another number of rows).
+bool store(const Plan& plan, const Results& results, PyObject* result, Values& values) {
+  if (results.kind == Results::None) return true;
+  const auto count = static_cast<Py_ssize_t>(results.slots.size());
+  const bool one = results.kind == Results::One;
+  if (!one && (!(PyTuple_Check(result) || PyList_Check(result)) ||
+               PySequence_Fast_GET_SIZE(result) != count))
+    return false;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const int slot = results.slots[static_cast<size_t>(i)];
+    if (slot < 0) continue;
+    PyObject* o = one ? result : PySequence_Fast_GET_ITEM(result, i);
+    if (!fits(plan.slots[static_cast<size_t>(slot)], o)) return false;
+    values.set(slot, Py_NewRef(o));
+  }
+  return true;
+}
+
+bool run_call(const Plan& plan, const Call& c, Values& values) {
   constexpr size_t kFew = 16;
   PyObject* few[kFew];
   std::vector<PyObject*> many;
@@ -88,8 +97,9 @@ void run_call(const Call& c, Values& values) {
       c.kwnames.get() ? static_cast<size_t>(PyTuple_GET_SIZE(c.kwnames.get())) : 0;
   PyRef result(
       PyObject_Vectorcall(c.callable.get(), args, c.args.size() - keywords, c.kwnames.get()));
-  store(c.results, result.get(), values);
+  if (!store(plan, c.results, result.get(), values)) return false;
   for (int slot : c.done) values.set(slot, nullptr);
+  return true;
 }
 
 // The thread's state, and results without axes as arrays, until the scope ends.
@@ -103,13 +113,6 @@ class StateScope {
   tape::State state_;
   bool scalar_arrays_;
 };
-
-bool fits(const SlotMeta& meta, PyObject* o) {
-  if (!array_check(o)) return false;
-  const Array* a = reinterpret_cast<const Array*>(o);
-  return a->dtype == meta.dtype && a->ndim == meta.shape.size() &&
-         std::equal(a->shape, a->shape + a->ndim, meta.shape.begin());
-}
 
 PyObject* run(PlanObject* self, PyObject* inputs, PyObject* captured) {
   const Plan& plan = *self->plan;
@@ -125,7 +128,7 @@ PyObject* run(PlanObject* self, PyObject* inputs, PyObject* captured) {
   {
     StateScope scope;
     for (const Call& c : plan.calls) try {
-        run_call(c, values);
+        if (!run_call(plan, c, values)) Py_RETURN_NONE;
       } catch (PythonError&) {
         Py_XSETREF(self->failed, PyUnicode_FromString(c.label.c_str()));
         throw;
@@ -186,7 +189,8 @@ void plan_dealloc(PyObject* self) {
 PyMethodDef plan_methods[] = {
     {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(plan_run)), METH_FASTCALL,
      "run(inputs, captured)\n--\n\nThe outputs for lists of the inputs and of the captured arrays, "
-     "as a list; None when a captured array has another dtype or shape than when it was traced."},
+     "as a list; None when a captured array or a result has another dtype or shape than when it "
+     "was traced."},
     {}};
 PyGetSetDef plan_attributes[] = {
     {"captured", plan_captured, nullptr, "The arrays that were neither inputs nor results.",

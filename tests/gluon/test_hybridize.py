@@ -654,3 +654,17 @@ def test_sparse_gradients():
             assert found.stype == "row_sparse" and found.indices.asnumpy().tolist() == [1, 4]
             numpy.testing.assert_array_equal(found.asnumpy(), want)
     assert len(net._compiled.plans) == 1
+
+
+def test_shapes_that_depend_on_values():
+    def forward(F, x, mask):
+        chosen = F.contrib.boolean_mask(x, mask)
+        return chosen.reshape((chosen.shape[0] * 2, -1)) * chosen.shape[0]
+
+    block = Plain(forward)
+    x = array(4, 6)
+    masks = [nd.array(m) for m in ([1, 0, 1, 0], [1, 1, 1, 0], [0, 1, 0, 1], [1, 1, 1, 1], [0, 0, 0, 1])]
+    want = [block(x, m).asnumpy() for m in masks]
+    block.hybridize()
+    for m, expected in [*zip(masks, want)] * 2:
+        numpy.testing.assert_array_equal(block(x, m).asnumpy(), expected)

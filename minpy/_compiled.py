@@ -89,7 +89,7 @@ class _Entry:
         outputs = self.plan.run(inputs, captured)
         if outputs is None:
             return None
-        return outputs[0] if self.single else _filled(self.form, outputs)
+        return outputs[0] if self.single else _filled(self.form, iter(outputs))
 
 
 class _Fixed:
@@ -112,18 +112,17 @@ class _Places:
         return _Place
 
 
-def _filled(form, outputs):
-    arrays = iter(outputs)
+def _filled(form, arrays):
+    """The form with the next arrays of the iterator in its places.
 
-    def fill(value):
-        if value is _Place:
-            return next(arrays)
-        if isinstance(value, (list, tuple)):
-            items = [fill(item) for item in value]
-            return type(value)._make(items) if hasattr(value, "_make") else type(value)(items)
-        return value
-
-    return fill(form)
+    (A nested function that called itself would keep the arrays until a garbage collection.)
+    """
+    if form is _Place:
+        return next(arrays)
+    if isinstance(form, (list, tuple)):
+        items = [_filled(item, arrays) for item in form]
+        return type(form)._make(items) if hasattr(form, "_make") else type(form)(items)
+    return form
 
 
 class Compiled:

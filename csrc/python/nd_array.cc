@@ -390,6 +390,20 @@ PyObject* as_nd_array(PyObject* module, PyObject* args) {
   });
 }
 
+// become_nd_array(x, context): an array that only the caller has, made an NDArray itself. A trace
+// has it too: there it is what to_nd_array gives.
+PyObject* become_nd_array(PyObject* module, PyObject* args) {
+  PyObject* o;
+  unsigned context;
+  if (!PyArg_ParseTuple(args, "OI", &o, &context)) return nullptr;
+  if (calls::listening() || !array_check_exact(o) || as_array_struct(o)->weakrefs)
+    return as_nd_array(module, args);
+  Py_INCREF(nd_array_type);
+  Py_SET_TYPE(o, nd_array_type);
+  as_array_struct(o)->context = context;
+  return Py_NewRef(o);
+}
+
 PyObject* plain_array(PyObject* module, PyObject* o) {
   if (calls::listening())
     return calls::record(calls::operator_function("plain_array"), &o, 1, nullptr,
@@ -463,6 +477,8 @@ PyMethodDef module_functions[] = {
      "MXNet."},
     {"plain_array", plain_array, METH_O, "An ndarray over the bytes of an array."},
     {"to_nd_array", as_nd_array, METH_VARARGS, "An NDArray over the bytes of an array."},
+    {"become_nd_array", become_nd_array, METH_VARARGS,
+     "The same array as an NDArray; nobody but the caller may have it."},
     {"context_of", get_context, METH_O, "The number of the device of an NDArray."},
     {}};
 

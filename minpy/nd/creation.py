@@ -3,7 +3,7 @@
 import numpy
 
 import minpy.numpy as np
-from minpy.nd.ndarray import NDArray, to_nd
+from minpy.nd.ndarray import NDArray, fresh_nd, to_nd
 
 __all__ = [
     "arange",
@@ -48,7 +48,7 @@ def array(source_array, ctx=None, dtype=None):
         return sparse.array(source_array, ctx, dtype)
     if isinstance(source_array, (list, tuple)):
         source_array = [numpy.asarray(item) if isinstance(item, NDArray) else item for item in source_array]
-    return to_nd(np.array(numpy.asarray(source_array), dtype=_dtype(dtype)), ctx)
+    return fresh_nd(np.array(numpy.asarray(source_array), dtype=_dtype(dtype)), ctx)
 
 
 def zeros(shape, ctx=None, dtype=None, stype=None, **kwargs):
@@ -75,7 +75,7 @@ def full(shape, val, ctx=None, dtype=None, out=None):
     if out is not None:
         out[...] = val
         return out
-    return to_nd(np.full(shape, val, dtype=_dtype(dtype)), ctx)
+    return fresh_nd(np.full(shape, val, dtype=_dtype(dtype)), ctx)
 
 
 def _filled(function, shape, ctx, dtype, kwargs):
@@ -87,7 +87,7 @@ def _filled(function, shape, ctx, dtype, kwargs):
     if out is not None:
         out[...] = array
         return out
-    return to_nd(array, ctx)
+    return fresh_nd(array, ctx)
 
 
 def zeros_like(data, out=None, **kwargs):
@@ -105,7 +105,7 @@ def _like(function, data, out):
     if out is not None:
         out[...] = array
         return out
-    return to_nd(array, data.context) if isinstance(data, NDArray) else array
+    return fresh_nd(array, data.context) if isinstance(data, NDArray) else array
 
 
 def arange(start, stop=None, step=1.0, repeat=1, infer_range=None, ctx=None, dtype=None):
@@ -113,7 +113,7 @@ def arange(start, stop=None, step=1.0, repeat=1, infer_range=None, ctx=None, dty
     if stop is None and not infer_range:
         start, stop = 0, start
     values = numpy.arange(start, stop, step, dtype=numpy.float64)
-    return to_nd(np.array(numpy.repeat(values, repeat), dtype=_dtype(dtype)), ctx)
+    return fresh_nd(np.array(numpy.repeat(values, repeat), dtype=_dtype(dtype)), ctx)
 
 
 def linspace(start, stop, num, endpoint=True, ctx=None, dtype=None):
@@ -123,7 +123,7 @@ def linspace(start, stop, num, endpoint=True, ctx=None, dtype=None):
 
 def eye(N, M=0, k=0, ctx=None, dtype=None, **kwargs):
     """Ones on the k-th diagonal, else zeros; M of 0 makes it square."""
-    return to_nd(np.eye(N, M or N, k, dtype=_dtype(dtype)), ctx)
+    return fresh_nd(np.eye(N, M or N, k, dtype=_dtype(dtype)), ctx)
 
 
 def from_numpy(ndarray, zero_copy=True):

@@ -46,6 +46,11 @@ def to_nd(array, ctx=None):
     return _core.to_nd_array(array, _context_number(as_context(ctx)))
 
 
+def fresh_nd(array, ctx=None):
+    """An array that was just made, and that nobody else has, as an NDArray: the same object, without a base."""
+    return _core.become_nd_array(array, _context_number(as_context(ctx)))
+
+
 @_core.nd_array_type
 class NDArray:
     """An array of numbers on a device, as MXNet's `nd` has it.
@@ -105,7 +110,7 @@ class NDArray:
 
     def __new__(cls, handle=None, writable=True):
         """An NDArray over the bytes of an array; without one an empty array, as a pickle starts with."""
-        return to_nd(np.empty(0, dtype=numpy.float32) if handle is None else handle)
+        return fresh_nd(np.empty(0, dtype=numpy.float32)) if handle is None else to_nd(handle)
 
     def __reduce__(self):
         from minpy.nd import serialization
@@ -167,7 +172,7 @@ class NDArray:
             if self.context.device_type == "mock" and other != self.context:
                 self.wait_to_read()  # it is here then, and so is what is made of the view
                 source = _core.plain_array(self)
-            return to_nd(np.copy(source), other)
+            return fresh_nd(np.copy(source), other)
         if isinstance(other, _core.ndarray):
             if other is not self:
                 other[...] = self

@@ -43,3 +43,23 @@ def test_inference_takes_two_buffers():
     executor.forward()
     plan = executor._compiled.plans[-1]
     assert plan.planned_bytes <= 3 * RESULT < plan.unplanned_bytes / 10
+
+
+def test_passes_leave_nothing_to_the_garbage_collector():
+    import gc
+
+    executor = deep_mlp()
+    executor.forward(is_train=True)
+    executor.backward()
+    gc.collect()
+    gc.disable()
+    try:
+        live = []
+        for _ in range(5):
+            executor.forward(is_train=True)
+            executor.backward()
+            nd.waitall()
+            live.append(mx.memory.stats()["live"])
+    finally:
+        gc.enable()
+    assert max(live[1:]) == live[1]

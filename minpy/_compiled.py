@@ -4,10 +4,12 @@ See Note [Traced calls] in docs/internals.md.
 """
 
 import contextlib
+import itertools
 import threading
 import warnings
 
 from minpy import _core
+from minpy._nested import leaves, replaced
 from minpy._operators import registry
 
 __all__ = ["Compiled", "Untraceable", "untraced"]
@@ -50,35 +52,33 @@ def _signature(value):
     raise Untraceable
 
 
-def _append_arrays(value, found):
-    if isinstance(value, _core.ndarray):
-        found.append(value)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _append_arrays(item, found)
-    return found
+def _arrays(value):
+    return [leaf for leaf in leaves(value) if isinstance(leaf, _core.ndarray)]
 
 
 def _with_arrays(value, arrays):
     """The nested value with its arrays replaced by the next ones of the iterator."""
-    if isinstance(value, _core.ndarray):
-        return next(arrays)
-    if isinstance(value, (list, tuple)):
-        items = [_with_arrays(item, arrays) for item in value]
-        return type(value)._make(items) if hasattr(value, "_make") else type(value)(items)
-    return value
+    return replaced(value, lambda leaf: next(arrays) if isinstance(leaf, _core.ndarray) else leaf)
 
 
 class _Entry:
-    """A plan with what it needs to run: who has its captured arrays now, and the form of the results."""
+    """A plan with what it needs to run: who has its captured arrays now, and the form of the results.
 
-    __slots__ = ("plan", "sources", "form", "single")
+    The form has, in the place of each result, its number in the list of all arrays and then all constants.
+    """
+
+    __slots__ = ("constants", "form", "plan", "single", "sources")
 
     def __init__(self, plan, owners, result):
         self.plan = plan
         self.sources = [owners.get(id(array)) or (_Fixed(array), 0) for array in plan.captured]
         self.single = isinstance(result, _core.ndarray)
-        self.form = None if self.single else _with_arrays(result, _Places())
+        self.constants = [leaf for leaf in leaves(result) if not isinstance(leaf, _core.ndarray)]
+        arrays = itertools.count()
+        constants = itertools.count(len(_arrays(result)))
+        self.form = replaced(
+            result, lambda leaf: next(arrays if isinstance(leaf, _core.ndarray) else constants)
+        )
 
     def run(self, inputs):
         """The nested results, or None when a captured array or a result has changed its kind."""
@@ -89,7 +89,7 @@ class _Entry:
         outputs = self.plan.run(inputs, captured)
         if outputs is None:
             return None
-        return outputs[0] if self.single else _filled(self.form, iter(outputs))
+        return outputs[0] if self.single else replaced(self.form, [*outputs, *self.constants].__getitem__)
 
 
 class _Fixed:
@@ -99,30 +99,6 @@ class _Fixed:
 
     def __init__(self, array):
         self._by_number = {0: array}
-
-
-class _Place:
-    """Stands for an array in the form of a result."""
-
-    __slots__ = ()
-
-
-class _Places:
-    def __next__(self):
-        return _Place
-
-
-def _filled(form, arrays):
-    """The form with the next arrays of the iterator in its places.
-
-    (A nested function that called itself would keep the arrays until a garbage collection.)
-    """
-    if form is _Place:
-        return next(arrays)
-    if isinstance(form, (list, tuple)):
-        items = [_filled(item, arrays) for item in form]
-        return type(form)._make(items) if hasattr(form, "_make") else type(form)(items)
-    return form
 
 
 class Compiled:
@@ -158,7 +134,7 @@ class Compiled:
         """
         key, inputs = (_core.is_recording(), _core.is_training()), list(args)
         if not self._bound:
-            key, inputs = (*key, *map(_signature, args)), _append_arrays(args, [])
+            key, inputs = (*key, *map(_signature, args)), _arrays(args)
         entry = self._entries.get(key, False)
         if entry is None:  # it cannot be traced
             return self._function(*args)
@@ -177,7 +153,7 @@ class Compiled:
         try:
             _core.begin_trace(inputs, [array for array, _, _ in self._owners()])
             result = self._function(*args)
-            plan, reason, outputs = _core.end_trace(_append_arrays(result, []))
+            plan, reason, outputs = _core.end_trace(_arrays(result))
         finally:
             _core.abort_trace()
             _count_traces(-1)

@@ -8,6 +8,7 @@ import numpy
 
 from minpy import metric as _metric
 from minpy import nd
+from minpy._nested import as_list
 from minpy.callback import LogValidationMetricsCallback
 from minpy.context import Context, current_context
 from minpy.initializer import InitDesc, Uniform
@@ -20,7 +21,7 @@ _LOG_VALIDATION = LogValidationMetricsCallback()
 
 
 def _each(callbacks, *args):
-    for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+    for callback in as_list(callbacks):
         if callback is not None:
             callback(*args)
 

@@ -13,6 +13,7 @@ variable (an array with ``attach_grad``) while recording is refused.
 
 from minpy import _core
 from minpy._core import is_recording, is_training, set_recording, set_training
+from minpy._nested import as_list
 
 __all__ = [
     "Function",
@@ -81,14 +82,10 @@ def predict_mode():
     return _StateScope(None, False)
 
 
-def _as_list(value):
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
 def _heads(heads, head_grads):
-    heads = _as_list(heads)
+    heads = as_list(heads)
     if head_grads is not None:
-        head_grads = _as_list(head_grads)
+        head_grads = as_list(head_grads)
         if len(head_grads) != len(heads):
             raise AssertionError(
                 f"heads and head_grads must be lists of the same length: there are {len(heads)} heads, but "
@@ -107,7 +104,7 @@ def mark_variables(variables, gradients, grad_reqs="write"):
     grad_reqs : str or list of str
         'write', 'add' or 'null', for all variables or for each.
     """
-    variables, gradients = _as_list(variables), _as_list(gradients)
+    variables, gradients = as_list(variables), as_list(gradients)
     if isinstance(grad_reqs, str):
         grad_reqs = [grad_reqs] * len(variables)
     if not len(variables) == len(gradients) == len(grad_reqs):
@@ -163,7 +160,7 @@ def grad(heads, variables, head_grads=None, retain_graph=None, create_graph=Fals
         When a head does not depend on a variable, or nothing was recorded.
     """
     heads, head_grads = _heads(heads, head_grads)
-    variables = _as_list(variables)
+    variables = as_list(variables)
     if not variables:
         raise AssertionError("variables cannot be an empty list.")
     if retain_graph is None:

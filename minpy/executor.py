@@ -4,6 +4,7 @@ import numpy
 
 from minpy import _core, autograd, nd
 from minpy._compiled import Compiled
+from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.symbol.program import Program
 
@@ -227,8 +228,8 @@ class Executor:
             self._run(record=True)
         if isinstance(out_grads, dict):
             out_grads = [out_grads[name] for name in self._symbol.list_outputs()]
-        if out_grads is not None and not isinstance(out_grads, (list, tuple)):
-            out_grads = [out_grads]
+        if out_grads is not None:
+            out_grads = as_list(out_grads)
         for grad in out_grads or ():
             if grad is not None and not isinstance(grad, _core.ndarray):
                 raise TypeError("out_grads must be NDArrays")

@@ -4,6 +4,7 @@ import logging
 import re
 from math import sqrt
 
+from minpy._nested import as_list
 from minpy.base import py_str
 
 __all__ = ["Monitor"]
@@ -103,8 +104,7 @@ class Monitor:
 
 
 def _text(value):
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return "".join(f"{_shown(v)}\t" for v in values)
+    return "".join(f"{_shown(v)}\t" for v in as_list(value))
 
 
 def _shown(value):

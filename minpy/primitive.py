@@ -13,6 +13,7 @@ import numpy
 
 from minpy import _core, autograd
 from minpy._gradients import registry
+from minpy._nested import replaced
 from minpy.core import numpy_to_minpy
 
 __all__ = ["NoGradientFuncError", "Primitive", "customop"]
@@ -45,16 +46,17 @@ _NATIVE = {"numpy": _core.to_numpy, "mxnet": _to_nd}
 def _to_minpy(value):
     from minpy import nd
 
-    if isinstance(value, (tuple, list)):
-        return type(value)(map(_to_minpy, value))
-    return value.as_np_ndarray() if isinstance(value, nd.NDArray) else numpy_to_minpy(value)
+    return replaced(
+        value, lambda one: one.as_np_ndarray() if isinstance(one, nd.NDArray) else numpy_to_minpy(one)
+    )
 
 
 def _recordable(result):
     """Numbers as arrays without dimensions, which can have a history."""
-    if isinstance(result, (tuple, list)):
-        return type(result)(map(_recordable, result))
-    return numpy_to_minpy(numpy.asarray(result)) if isinstance(result, numpy.inexact) else result
+    return replaced(
+        result,
+        lambda one: numpy_to_minpy(numpy.asarray(one)) if isinstance(one, numpy.inexact) else one,
+    )
 
 
 def _like(gradient, argument):

@@ -22,6 +22,7 @@ import threading
 import numpy
 
 from minpy import _core
+from minpy._nested import as_list, like_sequence
 
 _rules = {}
 _DEEPEST = 8
@@ -77,7 +78,7 @@ def _places(outputs):
 
     Views of an input are left alone: the tape knows their history.
     """
-    items = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+    items = as_list(outputs)
     return [i for i, item in enumerate(items) if is_differentiable(item) and not _core.is_taped(item)], items
 
 
@@ -92,11 +93,7 @@ def record(name, inputs, outputs, vjp, saved=()):
     found = _core.record_custom(name, inputs, tuple(items[i] for i in places), vjp, saved)
     for i, item in zip(places, found):
         items[i] = item
-    if not isinstance(outputs, (tuple, list)):
-        return items[0]
-    if hasattr(outputs, "_make"):
-        return outputs._make(items)
-    return type(outputs)(items)
+    return like_sequence(outputs, items) if isinstance(outputs, (tuple, list)) else items[0]
 
 
 def _split_call(args, kwargs):

@@ -6,6 +6,7 @@ import minpy.numpy as np
 from minpy import _core
 from minpy._gradients.reductions import axes_of
 from minpy._gradients.registry import composite, constant, direct
+from minpy._nested import like_sequence
 
 constant("argsort", "argpartition", "lexsort", "searchsorted", "round", "around", "fix", "ndarray.round")
 
@@ -60,8 +61,7 @@ def _with_first(outputs, value):
     """The outputs of a call with another first (or only) one."""
     if not isinstance(outputs, tuple):
         return value
-    items = (value, *outputs[1:])
-    return outputs._make(items) if hasattr(outputs, "_make") else items
+    return like_sequence(outputs, (value, *outputs[1:]))
 
 
 @direct("unique", "unique_values", "unique_all", "unique_counts", "unique_inverse")

@@ -5,6 +5,7 @@ import numbers
 import numpy
 
 import minpy.numpy as np
+from minpy._nested import as_list
 from minpy._operators.registry import operator
 
 _LEAVES = (np.ndarray, numpy.generic, numbers.Number)  # elements of arrays are NumPy's scalars
@@ -114,7 +115,7 @@ def while_loop(cond, func, loop_vars, max_iterations=None):
     steps, form = [], []
     while len(steps) < max_iterations and _truth(cond(*variables), "while_loop: what cond returns"):
         output, new = func(*variables)
-        new = [] if new is None else list(new) if isinstance(new, (list, tuple)) else [new]
+        new = [] if new is None else as_list(new)
         if len(new) != len(variables):
             raise ValueError(
                 f"while_loop: func must return as many loop_vars as it gets, {len(variables)}, not {len(new)}"

@@ -2,6 +2,7 @@
 
 from minpy import _core, nd
 from minpy._compiled import Compiled, Untraceable
+from minpy._nested import leaves, replaced
 from minpy.context import current_context
 from minpy.gluon import deferred
 from minpy.gluon.block import Block
@@ -87,7 +88,7 @@ class HybridBlock(Block):
         if self._compiled is None or _core.is_tracing():
             return super().__call__(*args)
         if self._seen_inputs is None:
-            self._seen_inputs = _nesting(args)
+            self._seen_inputs = replaced(args, lambda leaf: leaf is not None)
         for hook in self._forward_pre_hooks:
             hook(self, args)
         try:
@@ -190,37 +191,12 @@ class HybridBlock(Block):
         """The computation as a Symbol of the inputs `data`, or `data0`, `data1` ..."""
         from minpy import symbol
 
-        count = _count(self._seen_inputs)
+        count = sum(leaves(self._seen_inputs))
         inputs = iter([symbol.var("data" if count == 1 else f"data{i}") for i in range(count)])
-        outputs = self(*_filled(self._seen_inputs, inputs))
-        flat = list(_flat(outputs))
+        outputs = self(*replaced(self._seen_inputs, lambda given: next(inputs) if given else None))
+        flat = [leaf for leaf in leaves(outputs) if leaf is not None]
         return flat[0] if len(flat) == 1 else symbol.Group(flat)
 
     def hybrid_forward(self, F, x, *args, **kwargs):
         """Compute the outputs with the operators of F; to be defined by the class."""
         raise NotImplementedError(f"{type(self).__name__} defines neither forward nor hybrid_forward")
-
-
-def _nesting(value):
-    """The value's lists and tuples, with True for what is no list; None stays."""
-    if isinstance(value, (list, tuple)):
-        return [_nesting(item) for item in value]
-    return None if value is None else True
-
-
-def _count(nesting):
-    return sum(map(_count, nesting)) if isinstance(nesting, list) else int(nesting is not None)
-
-
-def _filled(nesting, values):
-    if isinstance(nesting, list):
-        return [_filled(item, values) for item in nesting]
-    return None if nesting is None else next(values)
-
-
-def _flat(value):
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-    elif value is not None:
-        yield value

@@ -4,6 +4,7 @@ import ast
 import os
 
 from minpy import nd
+from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.context import current_context
 from minpy.gluon.hybrid import HybridBlock
@@ -64,7 +65,7 @@ class SymbolBlock(HybridBlock):
         super().__init__(prefix=None if params is None else "", params=params)
         self._prefix, self._name = "", ""
         self._params._prefix = ""
-        inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        inputs = as_list(inputs)
         self._single = not isinstance(outputs, (list, tuple)) and len(outputs) == 1
         self._graph = symbol.Group(outputs) if isinstance(outputs, (list, tuple)) else outputs
         for item in inputs:
@@ -94,7 +95,7 @@ class SymbolBlock(HybridBlock):
 
     def forward(self, x, *args):
         """Computes the outputs: one, or a list."""
-        flat = [v for a in (x, *args) for v in (a if isinstance(a, (list, tuple)) else (a,))]
+        flat = [v for a in (x, *args) for v in as_list(a)]
         if len(flat) != len(self._input_names):
             raise ValueError(f"SymbolBlock takes the inputs {self._input_names}, {len(flat)} were given")
         if type(flat[0]).__name__ == "Symbol":

@@ -12,6 +12,7 @@ import warnings
 import numpy
 
 from minpy import nd
+from minpy._nested import as_list
 from minpy.base import numeric_types
 from minpy.image import _augmenters as plain
 from minpy.image import _functions as image
@@ -76,10 +77,10 @@ class DetRandomSelectAug(DetAugmenter):
 
     def __init__(self, aug_list, skip_prob=0):
         super().__init__(skip_prob=skip_prob)
-        aug_list = aug_list if isinstance(aug_list, (list, tuple)) else [aug_list]
+        aug_list = as_list(aug_list)
         if not all(isinstance(one, DetAugmenter) for one in aug_list):
             raise ValueError("Allow DetAugmenter in list only")
-        self.aug_list = list(aug_list)
+        self.aug_list = aug_list
         self.skip_prob = skip_prob if aug_list else 1
 
     def dumps(self):

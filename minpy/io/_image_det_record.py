@@ -5,6 +5,7 @@ import random
 import numpy
 
 from minpy import _image_codec, nd, recordio
+from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.io._image_record import ImageRecordIter
 
@@ -165,8 +166,7 @@ def _samplers(options):
     count = int(options["num_crop_sampler"])
     lists = {}
     for name in _SAMPLER:
-        given = options[name]
-        given = list(given) if isinstance(given, (tuple, list)) else [given]
+        given = as_list(options[name])
         if len(given) not in (1, count):
             raise MXNetError(f"{name} has {len(given)} values for {count} samplers")
         lists[name] = given * (count // len(given))

@@ -8,6 +8,7 @@ import numpy
 
 from minpy import metric as _metric
 from minpy import model, nd
+from minpy._nested import as_list
 from minpy.initializer import Uniform
 from minpy.io import DataBatch, DataIter
 from minpy.module.progress import Progress
@@ -15,10 +16,6 @@ from minpy.module.progress import Progress
 __all__ = ["BaseModule"]
 
 DEFAULT_INITIALIZER = Uniform(0.01)
-
-
-def _as_list(value):
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _unpadded(outputs, pad):
@@ -233,7 +230,7 @@ class BaseModule:
             self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - started)
             params = self.get_params()
             self.set_params(*params)
-            for callback in _as_list(epoch_end_callback) if epoch_end_callback is not None else ():
+            for callback in as_list(epoch_end_callback) if epoch_end_callback is not None else ():
                 callback(epoch, self.symbol, *params)
             if eval_data is not None:
                 found = self.score(
@@ -278,5 +275,5 @@ class BaseModule:
 
 def _call(callbacks, epoch, nbatch, eval_metric, values):
     if callbacks is not None:
-        for callback in _as_list(callbacks):
+        for callback in as_list(callbacks):
             callback(model.BatchEndParam(epoch, nbatch, eval_metric, values))

@@ -1,6 +1,7 @@
 """Executors of one graph on several devices, each for its part of the batch."""
 
 from minpy import nd
+from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.io import DataDesc
 
@@ -141,8 +142,8 @@ class ExecutorGroup:
 
     def backward(self, out_grads=None):
         """Runs all executors backward; head gradients are divided like the batch."""
-        if out_grads is not None and not isinstance(out_grads, (list, tuple)):
-            out_grads = [out_grads]
+        if out_grads is not None:
+            out_grads = as_list(out_grads)
         for executor, part in zip(self.executors, self.parts):
             executor.backward(
                 None if out_grads is None else [g if len(self.parts) == 1 else g[part] for g in out_grads]

@@ -5,6 +5,7 @@ import logging
 
 import numpy
 
+from minpy._nested import leaves
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
 from minpy.onnx._writer import ROWS, Call, Value, Writer
@@ -113,10 +114,9 @@ def _graph_and_parameters(sym, params, count):
     """The Symbol, and the parameters as NumPy arrays by name."""
     from minpy import nd, symbol
     from minpy.gluon import HybridBlock
-    from minpy.gluon.hybrid import _count as count_inputs
 
     if isinstance(sym, HybridBlock):
-        if sym._seen_inputs is None or count_inputs(sym._seen_inputs) != count:
+        if sym._seen_inputs is None or sum(leaves(sym._seen_inputs)) != count:
             names = ["data"] if count == 1 else [f"data{i}" for i in range(count)]
             outputs = sym(*[symbol.var(name) for name in names])
             graph = symbol.Group(list(outputs)) if isinstance(outputs, (list, tuple)) else outputs

@@ -7,6 +7,7 @@ while reading, so that shapes, which are inputs in ONNX and attributes here, bec
 
 import numpy
 
+from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
 from minpy.symbol.compose import compose
@@ -68,8 +69,7 @@ class Call:
     def ints(self, position, attribute=None, default=None):
         """A list of integers: an input, or in older models an attribute."""
         if attribute is not None and attribute in self._attributes:
-            value = self.attr(attribute)
-            return list(value) if isinstance(value, (list, tuple)) else [value]
+            return as_list(self.attr(attribute))
         found = self.constant(position)
         return default if found is None else [int(n) for n in found.reshape(-1)]
 

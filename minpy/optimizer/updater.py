@@ -2,6 +2,7 @@
 
 from minpy import nd
 from minpy._files import read_file
+from minpy._nested import leaves, replaced
 from minpy.base import MXNetError
 
 __all__ = ["Updater", "get_updater"]
@@ -63,11 +64,9 @@ class Updater:
 
     def sync_state_context(self, state, context):
         """The state on a device."""
-        if isinstance(state, nd.NDArray):
-            return state.as_in_context(context)
-        if isinstance(state, (tuple, list)):
-            return type(state)(self.sync_state_context(part, context) for part in state)
-        return state
+        return replaced(
+            state, lambda part: part.as_in_context(context) if isinstance(part, nd.NDArray) else part
+        )
 
     def set_states(self, states, source="states"):
         """Take over states, and the optimizer if it is among them, that `get_states` gave.
@@ -111,17 +110,13 @@ def _format(array):
 
 def _chosen_rows(state, rows):
     """Copies of the rows of all arrays in a weight's state."""
-    if isinstance(state, (tuple, list)):
-        return type(state)(_chosen_rows(part, rows) for part in state)
-    return nd.take(state, rows) if isinstance(state, nd.NDArray) else state
+    return replaced(state, lambda part: nd.take(part, rows) if isinstance(part, nd.NDArray) else part)
 
 
 def _put_rows(state, parts, rows):
-    if isinstance(state, (tuple, list)):
-        for whole, part in zip(state, parts):
-            _put_rows(whole, part, rows)
-    elif isinstance(state, nd.NDArray):
-        state[rows] = parts
+    for whole, part in zip(leaves(state), leaves(parts)):
+        if isinstance(whole, nd.NDArray):
+            whole[rows] = part
 
 
 def get_updater(optimizer):

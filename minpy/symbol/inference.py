@@ -10,6 +10,7 @@ import math
 
 import numpy
 
+from minpy._nested import as_list
 from minpy._operators import inference as operators_inference
 from minpy._operators.elementwise import _UNARY
 from minpy._operators.inference import complete
@@ -300,8 +301,7 @@ def _ran(op, attributes, shapes):
 
     with autograd.pause(), numpy.errstate(all="ignore"):
         result = op.row.function(*(nd.zeros(s) for s in shapes), **op.arguments(dict(attributes)))
-    results = result if isinstance(result, (list, tuple)) else [result]
-    return tuple(tuple(r.shape) for r in results)
+    return tuple(tuple(r.shape) for r in as_list(result))
 
 
 def _by_kind(symbol, order, values):

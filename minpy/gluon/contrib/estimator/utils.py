@@ -1,5 +1,6 @@
 """Checks of metrics and handlers, and the metrics that suit a loss."""
 
+from minpy._nested import as_list
 from minpy.gluon.loss import SoftmaxCrossEntropyLoss
 from minpy.metric import Accuracy, CompositeEvalMetric, EvalMetric
 
@@ -23,7 +24,7 @@ def _check_metrics(metrics):
 def _check_handler_metric_ref(handler, known_metrics):
     """Refuses a handler with metrics that the estimator doesn't know."""
     for value in vars(handler).values():
-        for metric in value if isinstance(value, (list, tuple)) else [value]:
+        for metric in as_list(value):
             if isinstance(metric, EvalMetric) and not any(metric is known for known in known_metrics):
                 raise ValueError(
                     f"Event handler {type(handler).__name__} refers to a metric instance {metric} outside of the "

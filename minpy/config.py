@@ -4,19 +4,27 @@
 
 `fallback` says what happens when NumPy has to serve a call that has no native kernel: "silent" (the default),
 "warn" (a RuntimeWarning, once per function) or "error" (RuntimeError).
+
+`random` says what `mx.random`, `nd.random` and `mx.np.random` draw: "mxnet" (the default) the numbers of MXNet 1.9.1
+for a seed, "counter" other numbers, by a counter-based generator that is faster, uses all threads, and gives the same
+numbers on any number of them. Each keeps its place while the other is in use; `mx.random.seed` starts both anew. The
+environment variable MINPY_RANDOM sets it at the start.
 """
 
+import os
 import sys
 import types
 
 from minpy import _core
 
 _FALLBACK_MODES = ("silent", "warn", "error")
+_RANDOM_SOURCES = ("mxnet", "counter")
 
 
 class _Config(types.ModuleType):
     _fallback = "silent"
     _only_native = False
+    _random = "mxnet"
 
     @property
     def fallback(self):
@@ -40,6 +48,16 @@ class _Config(types.ModuleType):
         self._apply()
 
     @property
+    def random(self):
+        return self._random
+
+    @random.setter
+    def random(self, source):
+        if source not in _RANDOM_SOURCES:
+            raise ValueError(f"minpy.config.random must be one of {_RANDOM_SOURCES}, not {source!r}")
+        self._random = source
+
+    @property
     def num_threads(self):
         """Threads that one operation may use."""
         return _core.engine.num_threads()
@@ -55,3 +73,4 @@ class _Config(types.ModuleType):
 
 
 sys.modules[__name__].__class__ = _Config
+sys.modules[__name__].random = os.environ.get("MINPY_RANDOM") or "mxnet"

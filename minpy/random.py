@@ -1,5 +1,7 @@
 """Random numbers from MXNet's own streams: after ``mx.random.seed(s)`` they are what MXNet 1.9.1 draws on a CPU.
 
+With ``minpy.config.random = "counter"`` they are other numbers, drawn faster and by all threads.
+
 Where the parameters of a distribution are arrays, the result has their shape followed by `shape`, which are the
 draws made with each pair of parameters.
 """
@@ -10,8 +12,8 @@ import math as _math
 import numpy as _np
 
 from minpy import _core
+from minpy import _random_sources as _sources
 from minpy import numpy as _mnp
-from minpy._operators.activation import randomness as _randomness
 from minpy._operators.registry import trace_whole as _trace_whole
 from minpy.base import MXNetError, _Null, numeric_types
 
@@ -41,22 +43,25 @@ __all__ = [
 _FLOATS = ("float16", "float32", "float64")
 _C_CONTIGUOUS = 1  # of NumPy's flags
 
-# Of each distribution: its number in backend/cpu/streams.h, and what its parameters must fulfil.
-_UNIFORM, _NORMAL, _EXPONENTIAL, _GAMMA, _POISSON, _NEGATIVE_BINOMIAL, _GENERALIZED = range(7)
+# What the parameters of a distribution must fulfil.
 _RULES = {
-    _UNIFORM: [(lambda a, b: a <= b, "low must be less or equal to high in uniform distribution")],
-    _NORMAL: [(lambda a, b: b > 0, "scale parameter in gaussian has to be positive")],
-    _EXPONENTIAL: [(lambda a, b: a > 0, "lambda parameter in exponential distribution has to be positive")],
-    _GAMMA: [
+    _sources.UNIFORM: [(lambda a, b: a <= b, "low must be less or equal to high in uniform distribution")],
+    _sources.NORMAL: [(lambda a, b: b > 0, "scale parameter in gaussian has to be positive")],
+    _sources.EXPONENTIAL: [
+        (lambda a, b: a > 0, "lambda parameter in exponential distribution has to be positive")
+    ],
+    _sources.GAMMA: [
         (lambda a, b: a > 0, "alpha parameter in gamma distribution has to be positive"),
         (lambda a, b: b > 0, "beta parameter in gamma distribution has to be positive"),
     ],
-    _POISSON: [(lambda a, b: a >= 0, "lambda parameter in poisson distribution has to be non-negative")],
-    _NEGATIVE_BINOMIAL: [
+    _sources.POISSON: [
+        (lambda a, b: a >= 0, "lambda parameter in poisson distribution has to be non-negative")
+    ],
+    _sources.NEGATIVE_BINOMIAL: [
         (lambda a, b: a >= 0, "k parameter in negative binomial distribution has to be non-negative"),
         (lambda a, b: b > 0, "p parameter in negative binomial distribution has to be positive"),
     ],
-    _GENERALIZED: [
+    _sources.GENERALIZED_NEGATIVE_BINOMIAL: [
         (
             lambda a, b: a >= 0,
             "mu parameter in generalized negative binomial distribution has to be non-negative",
@@ -88,8 +93,7 @@ def seed(seed_state, ctx="all"):
     if isinstance(seed_state, bool) or not isinstance(seed_state, (int, _np.integer)):
         raise ValueError("seed_state must be int")
     state = int(seed_state)
-    _core.stream_seed(state, state * 127 if isinstance(ctx, str) and ctx == "all" else state)
-    _randomness.seed(state & 0xFFFFFFFF)
+    _sources.seed(state, state * 127 if isinstance(ctx, str) and ctx == "all" else state)
 
 
 def _check(draw, a, b, holds_for_all=bool):
@@ -139,17 +143,17 @@ def _fill(target, dtypes, fill):
 
 
 def _draw(draw, a, b, target, single=True):
-    # Numbers of 16 bits are rounded from 64, all others drawn with the bits that they have.
-    wide = target.dtype == _np.float16 and draw < _POISSON
-    dtypes = (_np.float64,) if wide else (_np.float32, _np.float64)
-    return _fill(target, dtypes, lambda array: _core.stream_fill(draw, array, a, b, single))
+    # Numbers of 16 bits are rounded from wider ones, all others drawn with the bits that they have.
+    source = _sources.source()
+    rounded = target.dtype == _np.float16 and draw < _sources.POISSON
+    dtypes = (source.float16_from,) if rounded else (_np.float32, _np.float64)
+    return _fill(target, dtypes, lambda array: source.fill(draw, array, a, b, single))
 
 
 def _fill_in_turn(kind, loc, scale, target):
     """Fill with ``loc + scale * x``, x 'uniform' in [0, 1) or 'normal', from the stream of ``mx.np.random``."""
-    draw = {"uniform": _core.serial_uniform, "normal": _core.serial_normal}[kind]
     values = _mnp.empty(target.shape, dtype="float32")
-    draw(values)
+    getattr(_sources.source(), kind)(values)
     loc, scale = _np.float32(loc), _np.float32(scale)
     target[...] = (loc + _np.asarray(values) * scale).astype(target.dtype)
 
@@ -224,12 +228,12 @@ def uniform(low=0, high=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwarg
     MXNetError
         When `low` is above `high`, for another dtype, and when the shape of `out` is another.
     """
-    return _sample(_UNIFORM, "uniform", low, high, shape, dtype, ctx, out)
+    return _sample(_sources.UNIFORM, "uniform", low, high, shape, dtype, ctx, out)
 
 
 def normal(loc=0, scale=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Normal numbers of mean `loc` and standard deviation `scale`; the other parameters are `uniform`'s."""
-    return _sample(_NORMAL, "normal", loc, scale, shape, dtype, ctx, out)
+    return _sample(_sources.NORMAL, "normal", loc, scale, shape, dtype, ctx, out)
 
 
 def randn(*shape, **kwargs):
@@ -250,28 +254,28 @@ def randn(*shape, **kwargs):
 def exponential(scale=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Exponentially distributed numbers of mean `scale`; the other parameters are `uniform`'s."""
     rate = 1.0 / scale
-    return _sample(_EXPONENTIAL, "exponential", rate, rate, shape, dtype, ctx, out)
+    return _sample(_sources.EXPONENTIAL, "exponential", rate, rate, shape, dtype, ctx, out)
 
 
 def gamma(alpha=1, beta=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Gamma distributed numbers of shape `alpha` and scale `beta`; the other parameters are `uniform`'s."""
-    return _sample(_GAMMA, "gamma", alpha, beta, shape, dtype, ctx, out)
+    return _sample(_sources.GAMMA, "gamma", alpha, beta, shape, dtype, ctx, out)
 
 
 def poisson(lam=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Poisson distributed counts, as floats, of mean `lam`; the other parameters are `uniform`'s."""
-    return _sample(_POISSON, "poisson", lam, lam, shape, dtype, ctx, out)
+    return _sample(_sources.POISSON, "poisson", lam, lam, shape, dtype, ctx, out)
 
 
 def negative_binomial(k=1, p=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Successes before the `k`-th failure of probability `p`, as floats; the other parameters are `uniform`'s."""
-    return _sample(_NEGATIVE_BINOMIAL, "negative_binomial", k, p, shape, dtype, ctx, out)
+    return _sample(_sources.NEGATIVE_BINOMIAL, "negative_binomial", k, p, shape, dtype, ctx, out)
 
 
 def generalized_negative_binomial(mu=1, alpha=1, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     """Negative binomial counts, as floats, of mean `mu` and dispersion `alpha`; the rest as for `uniform`."""
     name = "generalized_negative_binomial"
-    return _sample(_GENERALIZED, name, mu, alpha, shape, dtype, ctx, out)
+    return _sample(_sources.GENERALIZED_NEGATIVE_BINOMIAL, name, mu, alpha, shape, dtype, ctx, out)
 
 
 def randint(low, high, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
@@ -302,7 +306,7 @@ def randint(low, high, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
         raise MXNetError("Check failed: low must be less or equal to high in uniform distribution")
     target = _result(_scalar_shape(shape, out), dtype, ctx, out)
     low, high = int(low), int(high)
-    return _fill(target, (_np.int32, _np.int64), lambda array: _core.stream_integers(array, low, high))
+    return _fill(target, (_np.int32, _np.int64), lambda array: _sources.source().integers(array, low, high))
 
 
 def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kwargs):
@@ -331,7 +335,7 @@ def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kw
     lead = probabilities.shape[:-1]
     rows = probabilities.reshape(-1, probabilities.shape[-1])
     places = _mnp.empty((len(rows), _math.prod(draws)), dtype="float32")
-    _core.serial_uniform(places)
+    _sources.source().uniform(places)
     bounds = _np.cumsum(rows, axis=1, dtype=rows.dtype)
     found = [
         _np.searchsorted(bound, place, side="right") for bound, place in zip(bounds, _np.asarray(places))
@@ -359,9 +363,7 @@ def shuffle(data, **kwargs):
         An array to fill instead, which may be `data`.
     """
     out = kwargs.get("out")
-    order = _mnp.empty(data.shape[0], dtype="int64")
-    # MXNet exchanges single elements from the first on, and rows from the last on.
-    _core.serial_order(order, data.ndim == 1)
+    order = _sources.source().order(data.shape[0], data.ndim == 1)
     target = _result(data.shape, data.dtype, getattr(data, "context", None), out)
     target[...] = _np.asarray(data)[_np.asarray(order)]
     return target
@@ -385,7 +387,7 @@ def bernoulli(prob=None, logit=None, shape=_Null, dtype="float32", ctx=None, out
     given = None if shape is _Null or shape is None else _shape_tuple(shape)
     given = (_np.shape(value) or (1,)) if given is None else given
     places = _mnp.empty(given, dtype="float32")
-    _core.serial_uniform(places)
+    _sources.source().uniform(places)
     target = _result(given, dtype, ctx, out)
     target[...] = (_np.asarray(places) < _np.asarray(value)).astype(target.dtype)
     return target

@@ -11,9 +11,9 @@ namespace {
 const RandomLoops& loops = MP_BEST_ISA(random_loops);
 
 constexpr int64_t kChunk = 256;  // blocks; the least that a thread takes, too
-// Estimates for the thread pool: the time for a block of words, of either uniform and either normal
-// distribution, of integers.
-constexpr int64_t kBlockNs[kDraws] = {2, 2, 3, 3, 8, 10}, kIntegersNs = 5;
+// Estimates for the thread pool: the time for a block of words, of either uniform, normal and
+// exponential distribution, of integers.
+constexpr int64_t kBlockNs[kDraws] = {2, 2, 3, 3, 8, 10, 6, 7}, kIntegersNs = 5;
 
 int64_t blocks_of(int64_t n, int per_block) { return (n + per_block - 1) / per_block; }
 

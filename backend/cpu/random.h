@@ -15,9 +15,18 @@ struct Philox {
   uint64_t block, stream;  // the low and high halves of the counter
 };
 
-// Words as they are; [0, 1) in steps of 2^-24 or 2^-53; standard normal deviates.
-enum class Draw : uint8_t { Word32, Word64, Uniform32, Uniform64, Normal32, Normal64 };
-inline constexpr int kDraws = 6;
+// Words as they are; [0, 1) in steps of 2^-24 or 2^-53; standard normal and exponential deviates.
+enum class Draw : uint8_t {
+  Word32,
+  Word64,
+  Uniform32,
+  Uniform64,
+  Normal32,
+  Normal64,
+  Exponential32,
+  Exponential64
+};
+inline constexpr int kDraws = 8;
 inline constexpr int64_t kBlockBytes = 16;
 constexpr int draw_size(Draw draw) { return static_cast<int>(draw) & 1 ? 8 : 4; }
 

@@ -1,8 +1,11 @@
 #include "python/random.h"
 
+#include <algorithm>
+
 #include "core/array.h"
 #include "core/error.h"
 #include "cpu/random.h"
+#include "cpu/random_rejection.h"
 #include "python/call_trace.h"
 #include "python/signature.h"
 #include "tape/tape.h"
@@ -38,6 +41,22 @@ Array* random_target(PyObject* o) {
     return nullptr;
   }
   return tape::before_write(a) < 0 ? nullptr : a;
+}
+
+const double* random_parameter(PyObject* o, double* one, int64_t* size) {
+  if (PyFloat_Check(o)) {
+    *one = PyFloat_AS_DOUBLE(o), *size = 1;
+    return one;
+  }
+  if (array_check(o)) {
+    Array* a = reinterpret_cast<Array*>(o);
+    if (a->dtype == DType::F64 && a->c_contiguous() && a->size > 0) {
+      *size = a->size;
+      return reinterpret_cast<const double*>(a->bytes());
+    }
+  }
+  PyErr_SetString(PyExc_TypeError, "parameters are floats or contiguous arrays of float64");
+  return nullptr;
 }
 
 PyObject* random_finished(Array* a) {
@@ -113,6 +132,37 @@ PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return random_finished(a);
 }
 
+// args: kind, out, key, stream, block, skip (0), a, b
+PyObject* rejection(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  uint64_t number;
+  cpu::Philox at;
+  int skip;
+  if (count != 8)
+    return PyErr_SetString(PyExc_TypeError, "random_rejection takes 8 arguments"), nullptr;
+  if (!read_word(args[0], &number) || !read_place(args + 2, &at, &skip)) return nullptr;
+  const auto kind = static_cast<cpu::Rejection>(number % cpu::kRejections);
+  double one_a, one_b;
+  int64_t a_size, b_size;
+  const double* a = random_parameter(args[6], &one_a, &a_size);
+  const double* b = a ? random_parameter(args[7], &one_b, &b_size) : nullptr;
+  Array* out = b ? random_target(args[1]) : nullptr;
+  if (!out) return nullptr;
+  if (out->dtype != DType::F32 && out->dtype != DType::F64)
+    return PyErr_SetString(PyExc_TypeError, "the array must be of float32 or float64"), nullptr;
+  if (skip || a_size != b_size || out->size % a_size)
+    return PyErr_SetString(PyExc_ValueError, "sizes of out and parameters do not fit"), nullptr;
+  const cpu::ElementParams params{a, b, std::max<int64_t>(1, out->size / a_size)};
+  char* bytes = out->bytes();
+  {
+    ReleaseGil gil(out->size);
+    if (out->dtype == DType::F32)
+      cpu::random_rejection(kind, reinterpret_cast<float*>(bytes), out->size, at, params);
+    else
+      cpu::random_rejection(kind, reinterpret_cast<double*>(bytes), out->size, at, params);
+  }
+  return random_finished(out);
+}
+
 }  // namespace
 
 PyMethodDef random_functions[] = {
@@ -120,6 +170,9 @@ PyMethodDef random_functions[] = {
      "Fills an array by a draw of floats or words from a place of a counter-based stream."},
     {"random_integers", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(integers)),
      METH_FASTCALL, "Fills an array with integers from a place of a counter-based stream."},
+    {"random_rejection", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(rejection)),
+     METH_FASTCALL,
+     "Fills an array by a distribution that is drawn by attempts, a block for each."},
     {}};
 
 }  // namespace mp

@@ -23,23 +23,6 @@ Array* target_of(PyObject* o, std::initializer_list<DType> dtypes) {
   return nullptr;
 }
 
-// A parameter: a number, which goes to *one, or contiguous doubles.
-const double* parameter(PyObject* o, double* one, int64_t* size) {
-  if (PyFloat_Check(o)) {
-    *one = PyFloat_AS_DOUBLE(o), *size = 1;
-    return one;
-  }
-  if (array_check(o)) {
-    Array* a = reinterpret_cast<Array*>(o);
-    if (a->dtype == DType::F64 && a->c_contiguous() && a->size > 0) {
-      *size = a->size;
-      return reinterpret_cast<const double*>(a->bytes());
-    }
-  }
-  PyErr_SetString(PyExc_TypeError, "parameters are floats or contiguous arrays of float64");
-  return nullptr;
-}
-
 // args: seed, serial
 PyObject* seed(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!expect(count, 2, "stream_seed")) return nullptr;
@@ -63,8 +46,8 @@ PyObject* fill(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!out) return nullptr;
   int64_t a_size, b_size;
   double one_a, one_b;
-  const double* a = parameter(args[2], &one_a, &a_size);
-  const double* b = a ? parameter(args[3], &one_b, &b_size) : nullptr;
+  const double* a = random_parameter(args[2], &one_a, &a_size);
+  const double* b = a ? random_parameter(args[3], &one_b, &b_size) : nullptr;
   if (!b) return nullptr;
   if (a_size != b_size || out->size % a_size)
     return PyErr_SetString(PyExc_ValueError, "sizes of out and parameters do not fit"), nullptr;

@@ -1,11 +1,10 @@
 """Activations and dropout. The activations without parameters are elementwise operators of the core."""
 
-import threading
-
 import minpy.numpy as np
 from minpy import _core, autograd
 from minpy._operators.elementwise import in_dtype_of
 from minpy._operators.registry import operator
+from minpy._random_sources import dropping
 
 _elementwise = _core.own_ufuncs
 _BY_TYPE = {
@@ -19,26 +18,9 @@ _BY_TYPE = {
 }
 
 
-class _Randomness:
-    """The generator that dropout and random slopes draw from; `minpy.random.seed` starts it anew, first with 0."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._generator = None
-
-    def seed(self, seed):
-        """Start the stream anew."""
-        with self._lock:
-            self._generator = np.random.CounterGenerator(seed)
-
-    def uniform(self, shape):
-        """Numbers of [0, 1) as float32."""
-        if self._generator is None:
-            self.seed(0)
-        return self._generator.random(shape, dtype="float32")
-
-
-randomness = _Randomness()
+def _uniform(shape):
+    """Numbers of [0, 1) as float32."""
+    return dropping.generator.random(shape, dtype="float32")
 
 
 @operator("Activation")
@@ -106,7 +88,7 @@ def leaky_relu(data, gamma=None, act_type="leaky", slope=0.25, lower_bound=0.125
             f"act_type must be 'leaky', 'prelu', 'rrelu', 'elu', 'selu' or 'gelu', got {act_type!r}"
         )
     if autograd.is_training():
-        drawn = randomness.uniform(data.shape) * (upper_bound - lower_bound) + lower_bound
+        drawn = _uniform(data.shape) * (upper_bound - lower_bound) + lower_bound
         return np.where(data > 0, data, drawn.astype(data.dtype) * data)
     return np.where(data > 0, data, (lower_bound + upper_bound) / 2 * data)
 
@@ -151,5 +133,5 @@ def dropout(data, p=0.5, mode="training", axes=(), cudnn_off=False):
     data = np.asarray(data)
     together = {axis % data.ndim for axis in ((axes,) if isinstance(axes, int) else axes)}
     shape = tuple(1 if axis in together else n for axis, n in enumerate(data.shape))
-    kept = np.asarray(randomness.uniform(shape) >= p)
+    kept = np.asarray(_uniform(shape) >= p)
     return np.where(kept, data * (1 / (1 - p) if p < 1 else 0.0), 0.0)

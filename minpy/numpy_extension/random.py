@@ -3,7 +3,7 @@
 `seed` starts these streams and those of `mx.random` anew; `np.random` has a seed of its own.
 """
 
-from minpy import _core
+from minpy import _random_sources as _sources
 from minpy import numpy as _np
 from minpy import random as _random
 from minpy._operators.registry import trace_whole as _trace_whole
@@ -57,19 +57,19 @@ def uniform_n(low=0.0, high=1.0, batch_shape=None, dtype=None, ctx=None):
     -------
     ndarray
     """
-    return _n(_core.serial_uniform, low, high - low, batch_shape, dtype)
+    return _n("uniform", low, high - low, batch_shape, dtype)
 
 
 def normal_n(loc=0.0, scale=1.0, batch_shape=None, dtype=None, ctx=None):
     """Normal numbers of mean `loc` and standard deviation `scale`; the other parameters are `uniform_n`'s."""
-    return _n(_core.serial_normal, loc, scale, batch_shape, dtype)
+    return _n("normal", loc, scale, batch_shape, dtype)
 
 
-def _n(draw, loc, scale, batch_shape, dtype):
+def _n(kind, loc, scale, batch_shape, dtype):
     batch = () if batch_shape is None else batch_shape
     batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
     values = _np.empty(batch + _np.broadcast_shapes(_np.shape(loc), _np.shape(scale)), dtype="float32")
-    draw(values)
+    getattr(_sources.source(), kind)(values)
     return (loc + values * scale).astype("float32" if dtype is None else dtype)
 
 

@@ -9,6 +9,7 @@ import traceback
 import numpy
 
 import minpy.random
+from minpy import config
 from minpy.gluon.data import _shared_memory
 from minpy.util import set_np
 
@@ -31,11 +32,13 @@ class Seeds:
         state = numpy.random.get_state()
         self._numpy = hashlib.blake2b(state[1].tobytes() + state[2].to_bytes(4, "little")).digest()
         self._python = hashlib.blake2b(repr(random.getstate()).encode()).digest()
+        self._source = config.random
 
     def apply(self, ticket):
         """Seed the generators of NumPy, MXNet and Python for a batch."""
         seed = self._number(self._numpy, ticket)
         numpy.random.seed(seed)
+        config.random = self._source
         minpy.random.seed(seed >> 1)
         random.seed(self._number(self._python, ticket))
 

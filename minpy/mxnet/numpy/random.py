@@ -1,12 +1,14 @@
 """`mxnet.np.random` under the switch: float32 numbers from the streams that `mx.random.seed` starts.
 
 `uniform`, `normal`, `randint`, `exponential` and what follows from them by a formula give MXNet's numbers for a seed;
-the other distributions are NumPy's, by a generator that is seeded from the same stream.
+the other distributions are NumPy's, by a generator that is seeded from the same stream. Under
+``minpy.config.random = "counter"`` the stream is a counter-based one, with other numbers.
 """
 
 import numpy as _numpy
 
 from minpy import _core
+from minpy import _random_sources as _sources
 from minpy import numpy as _np
 from minpy import random as _random
 from minpy._operators.registry import trace_whole as _trace_whole
@@ -50,9 +52,9 @@ def _shape(size, *parameters):
     return tuple(size) if isinstance(size, (tuple, list)) else (int(size),)
 
 
-def _drawn(draw, size, parameters):
+def _drawn(kind, size, parameters):
     values = _np.empty(_shape(size, *parameters), dtype="float32")
-    draw(values)
+    getattr(_sources.source(), kind)(values)
     return values
 
 
@@ -82,13 +84,13 @@ def uniform(low=0.0, high=1.0, size=None, dtype=None, ctx=None, device=None, out
     out : ndarray
         An array to fill.
     """
-    values = _drawn(_core.serial_uniform, size, (low, high))
+    values = _drawn("uniform", size, (low, high))
     return _finished(low + values * (high - low), dtype, ctx or device, out)
 
 
 def normal(loc=0.0, scale=1.0, size=None, dtype=None, ctx=None, device=None, out=None):
     """Normal numbers of mean `loc` and standard deviation `scale`; the other parameters are `uniform`'s."""
-    values = _drawn(_core.serial_normal, size, (loc, scale))
+    values = _drawn("normal", size, (loc, scale))
     return _finished(loc + values * scale, dtype, ctx or device, out)
 
 
@@ -118,7 +120,7 @@ def _by_formula(name, formula, defaults, sentence):
         parameters = [*args, *(kwargs.pop(key, value) for key, value in [*defaults.items()][len(args) :])]
         if kwargs:
             raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
-        u = _drawn(_core.serial_uniform, size, parameters)
+        u = _drawn("uniform", size, parameters)
         return _finished(formula(u, *parameters), None, ctx or device, out)
 
     draw.__name__ = draw.__qualname__ = name
@@ -171,7 +173,7 @@ def lognormal(mean=0.0, sigma=1.0, size=None, dtype=None, ctx=None, device=None,
 def _generator():
     """NumPy's generator, from the place where the stream is."""
     words = _np.empty(4, dtype="float32")
-    _core.serial_uniform(words)
+    _sources.source().uniform(words)
     return _numpy.random.default_rng([int(word * 2**24) for word in words.tolist()])
 
 

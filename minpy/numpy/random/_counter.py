@@ -17,7 +17,9 @@ from minpy import _core
 _WORDS = {numpy.dtype("u4"): (0, "word32"), numpy.dtype("u8"): (1, "word64")}
 _UNIFORM = {numpy.dtype("f4"): (2, "word32"), numpy.dtype("f8"): (3, "word64")}
 _NORMAL = {numpy.dtype("f4"): (4, "normal32"), numpy.dtype("f8"): (5, "normal64")}
-_PER_BLOCK = {"word32": 4, "word64": 2, "normal32": 4, "normal64": 2}
+_EXPONENTIAL = {numpy.dtype("f4"): (6, "word32"), numpy.dtype("f8"): (7, "word64")}
+_DRAWS = {"random": _UNIFORM, "standard_normal": _NORMAL, "standard_exponential": _EXPONENTIAL}
+_PER_BLOCK = {"word32": 4, "word64": 2, "normal32": 4, "normal64": 2, "block": 1}
 _BOUNDS = {numpy.dtype(c): (int(numpy.iinfo(c).min), int(numpy.iinfo(c).max)) for c in "bBhHiIlL"}
 _BOUNDS[numpy.dtype("?")] = (0, 1)
 _MASK = 2**64 - 1
@@ -113,6 +115,9 @@ class CounterGenerator:
                 raise ValueError("key must be positive and less than 2**64.")
         self._key, self._stream, self._block = key, 0, 0
         self._unit, self._used = "word32", 0
+        self._renew_lock()
+
+    def _renew_lock(self):
         self._lock = threading.Lock()
 
     def __repr__(self):
@@ -122,7 +127,7 @@ class CounterGenerator:
         return self.state, self._seeds
 
     def __setstate__(self, saved):
-        self._lock = threading.Lock()
+        self._renew_lock()
         self.state, self._seeds = saved
 
     @property
@@ -180,6 +185,20 @@ class CounterGenerator:
             array = np.empty(1, dtype) if size is None else _fresh(method, size, dtype)
         _core.random_fill(draw, array, *self._take(unit, array.size), scale, shift)
         return array.item() if size is None and out is None else array if out is None else out
+
+    def _fill(self, method, array, scale=1.0, shift=0.0):
+        """Fill a contiguous array of floats with the method's numbers, times `scale`, plus `shift`."""
+        draw, unit = _DRAWS[method][numpy.dtype(array.dtype)]
+        _core.random_fill(draw, array, *self._take(unit, array.size), scale, shift)
+
+    def _fill_integers(self, array, first, last):
+        """Fill a contiguous array of integers with those from `first` to `last`, each equally likely."""
+        unit = "word32" if last - first < 2**32 else "word64"
+        _core.random_integers(array, *self._take(unit, array.size), first, last - first)
+
+    def _fill_by_attempts(self, kind, array, a, b):
+        """Fill a contiguous array of floats by a distribution of backend/cpu/random_rejection.h."""
+        _core.random_rejection(kind, array, *self._take("block", array.size), a, b)
 
     def random_raw(self, size=None, dtype=numpy.uint64):
         """The generator's words.
@@ -353,8 +372,7 @@ class CounterGenerator:
         array = np.empty(1, dtype) if size is None else _fresh("random", size, dtype)
         if array.size and not bounds[0] <= first <= last <= bounds[1]:
             _ask_numpy("integers", *asked)
-        unit = "word32" if last - first < 2**32 else "word64"
-        _core.random_integers(array, *self._take(unit, array.size), first, last - first)
+        self._fill_integers(array, first, last)
         if size is not None:
             return array
         return dtype(array[0]) if dtype in (bool, int) else array[0]

@@ -82,6 +82,17 @@ def test_every_public_name_resolves():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    "module", ["", *".numpy .mxnet.numpy .nd .symbol .gluon .gluon.nn .random .io".split()]
+)
+def test_all_names_can_be_imported_at_once(module):
+    names = {}
+    exec(f"from minpy{module} import *", names)
+    if module in (".nd", ".symbol"):
+        assert {"Convolution", "maximum", "zeros", "random", "linalg", "sparse"} <= {*names}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_array_function_is_ours():
     wrapped = (np.ufunc, type(np.sum), type(np.matmul), type(np.gradient), types.FunctionType, type)
     for name in public_names(numpy):

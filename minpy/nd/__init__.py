@@ -56,3 +56,4 @@ def __getattr__(name):
 
 
 __all__ = ["NDArray", "nn", "waitall"]
+__all__ += {*_SPARSE, *_namespace.public_names(globals())} - {*__all__}

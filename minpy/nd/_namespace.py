@@ -36,6 +36,12 @@ def fill(package, doc):
         _set_default(_submodule(package, "op", doc), legacy, row.function)
 
 
+def public_names(namespace):
+    """What ``from mx.nd import *`` imports: functions and classes, and the submodules with operators."""
+    functions = {name for name, value in namespace.items() if name[0] != "_" and callable(value)}
+    return {*functions, *_SUBMODULES.values(), "sparse"}
+
+
 def _set_default(module, name, value):
     if not hasattr(module, name):
         setattr(module, name, value)

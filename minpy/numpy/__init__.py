@@ -18,6 +18,8 @@ from minpy.numpy._functions import *  # noqa: E402, F403  (replaces some of the 
 
 __version__ = _numpy.__version__
 __array_api_version__ = getattr(_numpy, "__array_api_version__", "2022.12")
+if hasattr(_numpy, "__array_namespace_info__"):
+    __array_namespace_info__ = _numpy.__array_namespace_info__
 __all__ = [name for name in _numpy.__all__ if name not in ("show_config", "__version__")] + ["__version__"]
 
 

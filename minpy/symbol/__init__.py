@@ -5,6 +5,7 @@ Operators are those of minpy/_operators by MXNet's names. They make nodes of a g
 """
 
 from minpy._operators import registry as _registry
+from minpy.nd._namespace import public_names as _public_names
 from minpy.symbol import _namespace
 from minpy.symbol.arithmetic import hypot, maximum, minimum, pow, power
 from minpy.symbol.compose import compose_call as _compose_call
@@ -18,3 +19,4 @@ _registry.compose_symbol = _compose_call
 
 __all__ = ["Group", "Symbol", "Variable", "fromjson", "hypot", "load", "load_json", "maximum", "minimum", "pow",
            "power", "var"]  # fmt: skip
+__all__ += _public_names(globals()) - {*__all__}

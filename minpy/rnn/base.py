@@ -2,7 +2,10 @@
 
 from minpy import nd, symbol
 
-__all__ = ["BaseRNNCell", "RNNParams", "sequence"]
+__all__ = ["GATES", "BaseRNNCell", "RNNParams", "sequence"]
+
+# What names of weights say of their gates.
+GATES = {"rnn_relu": [""], "rnn_tanh": [""], "lstm": ["_i", "_f", "_c", "_o"], "gru": ["_r", "_z", "_o"]}
 
 
 def sequence(length, inputs, layout, merge, in_layout=None):
@@ -61,6 +64,8 @@ class BaseRNNCell:
         Shares weights with another cell.
     """
 
+    _gate_names = ()
+
     def __init__(self, prefix="", params=None):
         self._own_params = params is None
         self._prefix = prefix
@@ -95,8 +100,8 @@ class BaseRNNCell:
         return [info["shape"] for info in self.state_info]
 
     @property
-    def _gate_names(self):
-        return ()
+    def _num_gates(self):
+        return len(self._gate_names)
 
     def _check_called_directly(self):
         assert not self._modified, (

@@ -1,7 +1,7 @@
 """RNNCell, LSTMCell and GRUCell."""
 
 from minpy import initializer, symbol
-from minpy.rnn.base import BaseRNNCell, gru_step, lstm_step
+from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -41,7 +41,7 @@ class _DenseCell(BaseRNNCell):
                 data=data,
                 weight=weight,
                 bias=bias,
-                num_hidden=self._num_hidden * len(self._gate_names),
+                num_hidden=self._num_hidden * self._num_gates,
                 name=name + key,
             )
 
@@ -59,13 +59,11 @@ class RNNCell(_DenseCell):
     params : RNNParams
     """
 
+    _gate_names = ("",)
+
     def __init__(self, num_hidden, activation="tanh", prefix="rnn_", params=None):
         super().__init__(num_hidden, prefix, params)
         self._activation = activation
-
-    @property
-    def _gate_names(self):
-        return ("",)
 
     def __call__(self, inputs, states):
         name = self._step_name()
@@ -87,14 +85,10 @@ class LSTMCell(_DenseCell):
         What the bias of the forget gate starts with.
     """
 
-    _state_count = 2
+    _gate_names, _state_count = GATES["lstm"], 2
 
     def __init__(self, num_hidden, prefix="lstm_", params=None, forget_bias=1.0):
         super().__init__(num_hidden, prefix, params, initializer.LSTMBias(forget_bias=forget_bias))
-
-    @property
-    def _gate_names(self):
-        return ["_i", "_f", "_c", "_o"]
 
     def __call__(self, inputs, states):
         name = self._step_name()
@@ -113,12 +107,10 @@ class GRUCell(_DenseCell):
     params : RNNParams
     """
 
+    _gate_names = GATES["gru"]
+
     def __init__(self, num_hidden, prefix="gru_", params=None):
         super().__init__(num_hidden, prefix, params)
-
-    @property
-    def _gate_names(self):
-        return ["_r", "_z", "_o"]
 
     def __call__(self, inputs, states):
         name = self._step_name()

@@ -3,7 +3,7 @@
 import functools
 
 from minpy import symbol
-from minpy.rnn.base import BaseRNNCell, gru_step, lstm_step
+from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step
 
 __all__ = ["BaseConvRNNCell", "ConvGRUCell", "ConvLSTMCell", "ConvRNNCell"]
 
@@ -76,10 +76,6 @@ class BaseConvRNNCell(BaseRNNCell):
         }
 
     @property
-    def _num_gates(self):
-        return len(self._gate_names)
-
-    @property
     def state_info(self):
         return [
             {"shape": self._state_shape, "__layout__": self._conv_layout} for _ in range(self._state_count)
@@ -102,11 +98,7 @@ class BaseConvRNNCell(BaseRNNCell):
 class ConvRNNCell(BaseConvRNNCell):
     """``activation(i2h(input) + h2h(state))`` with convolutions; parameters as of BaseConvRNNCell."""
 
-    _default_prefix = "ConvRNN_"
-
-    @property
-    def _gate_names(self):
-        return ("",)
+    _default_prefix, _gate_names = "ConvRNN_", ("",)
 
     def __call__(self, inputs, states):
         name = self._step_name()
@@ -118,11 +110,7 @@ class ConvRNNCell(BaseConvRNNCell):
 class ConvLSTMCell(BaseConvRNNCell):
     """Long short-term memory with convolutions; parameters as of BaseConvRNNCell."""
 
-    _default_prefix, _state_count = "ConvLSTM_", 2
-
-    @property
-    def _gate_names(self):
-        return ["_i", "_f", "_c", "_o"]
+    _default_prefix, _gate_names, _state_count = "ConvLSTM_", GATES["lstm"], 2
 
     def __call__(self, inputs, states):
         name = self._step_name()
@@ -134,11 +122,7 @@ class ConvLSTMCell(BaseConvRNNCell):
 class ConvGRUCell(BaseConvRNNCell):
     """Gated recurrent unit with convolutions; parameters as of BaseConvRNNCell."""
 
-    _default_prefix = "ConvGRU_"
-
-    @property
-    def _gate_names(self):
-        return ["_r", "_z", "_o"]
+    _default_prefix, _gate_names = "ConvGRU_", GATES["gru"]
 
     def __call__(self, inputs, states):
         name = self._step_name()

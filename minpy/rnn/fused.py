@@ -3,13 +3,11 @@
 import warnings
 
 from minpy import initializer, nd, symbol
-from minpy.rnn.base import BaseRNNCell, sequence
+from minpy.rnn.base import GATES, BaseRNNCell, sequence
 from minpy.rnn.cells import GRUCell, LSTMCell, RNNCell
 from minpy.rnn.composed import BidirectionalCell, DropoutCell, SequentialRNNCell
 
 __all__ = ["FusedRNNCell"]
-
-_GATES = {"rnn_relu": [""], "rnn_tanh": [""], "lstm": ["_i", "_f", "_c", "_o"], "gru": ["_r", "_z", "_o"]}
 
 
 class FusedRNNCell(BaseRNNCell):
@@ -49,11 +47,7 @@ class FusedRNNCell(BaseRNNCell):
 
     @property
     def _gate_names(self):
-        return _GATES[self._mode]
-
-    @property
-    def _num_gates(self):
-        return len(self._gate_names)
+        return GATES[self._mode]
 
     def _parts(self, num_input):
         """The name and shape of each part of the vector of all weights, in their order."""

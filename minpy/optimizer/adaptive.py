@@ -21,8 +21,15 @@ __all__ = [
 ]
 
 
+class _WithTwoArrays(Optimizer):
+    """What optimizers share whose state is two arrays, which begin as zeros."""
+
+    def create_state(self, index, weight):
+        return (_zeros(weight), _zeros(weight))
+
+
 @register
-class Adam(Optimizer):
+class Adam(_WithTwoArrays):
     """Adam (Kingma and Ba, arXiv:1412.6980).
 
     Parameters
@@ -42,9 +49,6 @@ class Adam(Optimizer):
     def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, lazy_update=True, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta1, self.beta2, self.epsilon, self.lazy_update = beta1, beta2, epsilon, lazy_update
-
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
 
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
@@ -142,7 +146,7 @@ class RMSProp(Optimizer):
 
 
 @register
-class AdaDelta(Optimizer):
+class AdaDelta(_WithTwoArrays):
     """AdaDelta (Zeiler, arXiv:1212.5701); it needs no learning rate.
 
     Parameters
@@ -159,9 +163,6 @@ class AdaDelta(Optimizer):
         super().__init__(**kwargs)
         self.rho, self.epsilon = rho, epsilon
 
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
-
     def update(self, index, weight, grad, state):
         _, wd, _ = self._begin(index)
         grad = self._prepared(grad)
@@ -173,7 +174,7 @@ class AdaDelta(Optimizer):
 
 
 @register
-class Ftrl(Optimizer):
+class Ftrl(_WithTwoArrays):
     """Follow the regularised leader, proximally (McMahan et al., 2013).
 
     Parameters
@@ -194,9 +195,6 @@ class Ftrl(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.lamda1, self.beta = lamda1, beta
 
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
-
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
         nd.ftrl_update(
@@ -213,7 +211,7 @@ class Ftrl(Optimizer):
 
 
 @register
-class Adamax(Optimizer):
+class Adamax(_WithTwoArrays):
     """Adam with the maximum norm (Kingma and Ba, arXiv:1412.6980, section 7).
 
     Parameters
@@ -230,9 +228,6 @@ class Adamax(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta1, self.beta2 = beta1, beta2
 
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
-
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
         lr /= 1.0 - self.beta1**t
@@ -246,7 +241,7 @@ class Adamax(Optimizer):
 
 
 @register
-class Nadam(Optimizer):
+class Nadam(_WithTwoArrays):
     """Adam with Nesterov's momentum (Dozat, 2016).
 
     Parameters
@@ -269,9 +264,6 @@ class Nadam(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta1, self.beta2, self.epsilon, self.schedule_decay = beta1, beta2, epsilon, schedule_decay
         self.m_schedule = 1.0
-
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
 
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
@@ -321,7 +313,7 @@ class FTML(Optimizer):
 
 
 @register
-class LAMB(Optimizer):
+class LAMB(_WithTwoArrays):
     """Layer-wise adaptive rates for large batches (You et al., arXiv:1904.00962).
 
     Parameters
@@ -347,9 +339,6 @@ class LAMB(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.lower_bound, self.upper_bound, self.bias_correction = lower_bound, upper_bound, bias_correction
-
-    def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
 
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)

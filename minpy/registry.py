@@ -44,6 +44,20 @@ def get_register_func(base_class, nickname):
     return register
 
 
+def add_class(registry, klass, nickname):
+    """Put a class into a dict under its name in lower case; warns when it takes another's place."""
+    name = klass.__name__.lower()
+    if name in registry:
+        old = registry[name]
+        warnings.warn(
+            f"WARNING: New {nickname} {klass.__module__}.{klass.__name__} is overriding existing {nickname}"
+            f" {old.__module__}.{old.__name__}",
+            stacklevel=3,
+        )
+    registry[name] = klass
+    return klass
+
+
 def get_alias_func(base_class, nickname):
     """The function that makes decorators which register a class under further names."""
     register = get_register_func(base_class, nickname)

@@ -1,9 +1,8 @@
 """What a key-value store is, the registry of its kinds, and `create`."""
 
-import warnings
-
 from minpy.base import MXNetError
 from minpy.nd import NDArray
+from minpy.registry import add_class
 
 __all__ = ["KVStoreBase", "TestStore", "create"]
 
@@ -85,16 +84,7 @@ class KVStoreBase:
         """Register a class under its lower-case name."""
         if not isinstance(klass, type):
             raise AssertionError(f"a class is required, not {klass!r}")
-        name = klass.__name__.lower()
-        if name in KVStoreBase.kv_registry:
-            old = KVStoreBase.kv_registry[name]
-            warnings.warn(
-                f"WARNING: New kvstore {klass.__module__}.{klass.__name__} is overriding existing kvstore"
-                f" {old.__module__}.{old.__name__}",
-                stacklevel=2,
-            )
-        KVStoreBase.kv_registry[name] = klass
-        return klass
+        return add_class(KVStoreBase.kv_registry, klass, "kvstore")
 
 
 @KVStoreBase.register

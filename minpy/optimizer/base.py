@@ -5,6 +5,7 @@ import warnings
 import numpy
 
 from minpy import nd
+from minpy.registry import add_class
 
 __all__ = ["Optimizer", "create", "register"]
 
@@ -71,16 +72,7 @@ class Optimizer:
     @staticmethod
     def register(klass):
         """Registers an Optimizer class under its lower-case name."""
-        name = klass.__name__.lower()
-        if name in Optimizer.opt_registry:
-            old = Optimizer.opt_registry[name]
-            warnings.warn(
-                f"WARNING: New optimizer {klass.__module__}.{klass.__name__} is overriding existing optimizer"
-                f" {old.__module__}.{old.__name__}",
-                stacklevel=2,
-            )
-        Optimizer.opt_registry[name] = klass
-        return klass
+        return add_class(Optimizer.opt_registry, klass, "optimizer")
 
     @staticmethod
     def create_optimizer(name, **kwargs):

@@ -21,6 +21,10 @@ def _scale_and_shift(block, channels, scale, center, gamma_initializer, beta_ini
         setattr(block, name, parameter)
 
 
+def _shown(settings):
+    return ", ".join(f"{key}={value!r}" for key, value in settings.items())
+
+
 class BatchNorm(HybridBlock):
     """Normalises each channel over the batch (Ioffe and Szegedy, arXiv:1502.03167).
 
@@ -78,8 +82,7 @@ class BatchNorm(HybridBlock):
         return F.BatchNorm(x, gamma, beta, running_mean, running_var, name="fwd", **self._kwargs)
 
     def __repr__(self):
-        text = ", ".join(f"{key}={value!r}" for key, value in self._kwargs.items())
-        return f"{type(self).__name__}({text}, in_channels={self.gamma.shape[0] or None})"
+        return f"{type(self).__name__}({_shown(self._kwargs)}, in_channels={self.gamma.shape[0] or None})"
 
 
 class BatchNormReLU(BatchNorm):
@@ -89,7 +92,22 @@ class BatchNormReLU(BatchNorm):
         return F.relu(super().hybrid_forward(F, x, gamma, beta, running_mean, running_var))
 
 
-class InstanceNorm(HybridBlock):
+class _AxisNorm(HybridBlock):
+    """Normalises one axis of each sample; a scale and a shift for each of its elements."""
+
+    def __init__(self, axis, epsilon, center, scale, beta_initializer, gamma_initializer, in_channels,
+                 **kwargs):  # fmt: skip
+        super().__init__(**kwargs)
+        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
+        self._axis, self._epsilon = axis, epsilon
+        with self.name_scope():
+            _scale_and_shift(self, in_channels, scale, center, gamma_initializer, beta_initializer)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({_shown(self._kwargs)}, in_channels={self.gamma.shape[0]})"
+
+
+class InstanceNorm(_AxisNorm):
     """Normalises each channel of each sample (Ulyanov et al., arXiv:1607.08022).
 
     Parameters
@@ -108,11 +126,9 @@ class InstanceNorm(HybridBlock):
 
     def __init__(self, axis=1, epsilon=1e-5, center=True, scale=False, beta_initializer="zeros",
                  gamma_initializer="ones", in_channels=0, **kwargs):  # fmt: skip
-        super().__init__(**kwargs)
-        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
-        self._axis, self._epsilon = axis, epsilon
-        with self.name_scope():
-            _scale_and_shift(self, in_channels, scale, center, gamma_initializer, beta_initializer)
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, in_channels, **kwargs
+        )
 
     def hybrid_forward(self, F, x, gamma, beta):
         if self._axis == 1:
@@ -121,12 +137,8 @@ class InstanceNorm(HybridBlock):
         out = F.InstanceNorm(x, gamma, beta, name="fwd", eps=self._epsilon)
         return F.swapaxes(out, dim1=1, dim2=self._axis)
 
-    def __repr__(self):
-        text = ", ".join(f"{key}={value!r}" for key, value in self._kwargs.items())
-        return f"{type(self).__name__}({text}, in_channels={self.gamma.shape[0]})"
 
-
-class LayerNorm(HybridBlock):
+class LayerNorm(_AxisNorm):
     """Normalises an axis of each sample (Ba, Kiros and Hinton, arXiv:1607.06450).
 
     Parameters
@@ -145,18 +157,11 @@ class LayerNorm(HybridBlock):
 
     def __init__(self, axis=-1, epsilon=1e-5, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", in_channels=0, prefix=None, params=None):  # fmt: skip
-        super().__init__(prefix=prefix, params=params)
-        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
-        self._axis, self._epsilon = axis, epsilon
-        with self.name_scope():
-            _scale_and_shift(self, in_channels, scale, center, gamma_initializer, beta_initializer)
+        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, in_channels,
+                         prefix=prefix, params=params)  # fmt: skip
 
     def hybrid_forward(self, F, data, gamma, beta):
         return F.LayerNorm(data, gamma=gamma, beta=beta, axis=self._axis, eps=self._epsilon)
-
-    def __repr__(self):
-        text = ", ".join(f"{key}={value!r}" for key, value in self._kwargs.items())
-        return f"{type(self).__name__}({text}, in_channels={self.gamma.shape[0]})"
 
 
 class GroupNorm(HybridBlock):
@@ -186,5 +191,4 @@ class GroupNorm(HybridBlock):
         return F.GroupNorm(data, gamma=gamma, beta=beta, num_groups=self._num_groups, eps=self._epsilon)
 
     def __repr__(self):
-        text = ", ".join(f"{key}={value!r}" for key, value in self._kwargs.items())
-        return f"{type(self).__name__}({text})"
+        return f"{type(self).__name__}({_shown(self._kwargs)})"

@@ -16,15 +16,22 @@ from minpy.util import is_np_array
 __all__ = ["CIFAR10", "CIFAR100", "MNIST", "FashionMNIST"]
 
 
-def _folder(dataset, root):
-    return os.path.join(data_dir(), "datasets", dataset._namespace) if root is None else root
+class _KnownDataset(_DownloadedDataset):
+    """Images and labels whose files lie in a folder of their own."""
+
+    _namespace = ""
+
+    def __init__(self, root=None, train=True, transform=None):
+        self._train = train
+        folder = os.path.join(data_dir(), "datasets", self._namespace) if root is None else root
+        super().__init__(folder, transform)
+
+    def _keep(self, images, labels):
+        self._data = to_array(images) if is_np_array() else nd.array(images, dtype=images.dtype)
+        self._label = to_array(labels) if is_np_array() else labels
 
 
-def _pixels(array):
-    return to_array(array) if is_np_array() else nd.array(array, dtype=array.dtype)
-
-
-class MNIST(_DownloadedDataset):
+class MNIST(_KnownDataset):
     """Handwritten digits, http://yann.lecun.com/exdb/mnist.
 
     A sample is an image (28, 28, 1) of uint8 and its label, numpy.int32. The files, compressed or not, are read from
@@ -51,10 +58,6 @@ class MNIST(_DownloadedDataset):
     _test_data = ("t10k-images-idx3-ubyte.gz", "c3a25af1f52dad7f726cce8cacb138654b760d48")
     _test_label = ("t10k-labels-idx1-ubyte.gz", "763e7fa3757d93b0cdec073cef058b2004252c17")
 
-    def __init__(self, root=None, train=True, transform=None):
-        self._train = train
-        super().__init__(_folder(self, root), transform)
-
     def _get_data(self):
         names = (self._train_data, self._train_label) if self._train else (self._test_data, self._test_label)
         images, labels = (self._read(*name) for name in names)
@@ -62,9 +65,7 @@ class MNIST(_DownloadedDataset):
             raise ValueError(
                 f"{self._root} has images of shape {images.shape} and labels of shape {labels.shape}"
             )
-        labels = labels.astype(numpy.int32)
-        self._data = _pixels(images[..., None])
-        self._label = to_array(labels) if is_np_array() else labels
+        self._keep(images[..., None], labels.astype(numpy.int32))
 
     def _read(self, name, sha1):
         """A file's array. Its own checksum, or else its length, shows whether a local file is whole."""
@@ -95,11 +96,8 @@ class FashionMNIST(MNIST):
     _test_data = ("t10k-images-idx3-ubyte.gz", "626ed6a7c06dd17c0eec72fa3be1740f146a2863")
     _test_label = ("t10k-labels-idx1-ubyte.gz", "17f9ab60e7257a1620f4ad76bbbaf857c3920701")
 
-    def __init__(self, root=None, train=True, transform=None):
-        super().__init__(root, train, transform)
 
-
-class CIFAR10(_DownloadedDataset):
+class CIFAR10(_KnownDataset):
     """Photographs of ten kinds of things, https://www.cs.toronto.edu/~kriz/cifar.html.
 
     A sample is an image (32, 32, 3) of uint8 and its label, numpy.int32. The binary files are read from `root`; they
@@ -133,10 +131,6 @@ class CIFAR10(_DownloadedDataset):
     _label_bytes = 1
     _label_place = 0
 
-    def __init__(self, root=None, train=True, transform=None):
-        self._train = train
-        super().__init__(_folder(self, root), transform)
-
     def _read_batch(self, filename):
         data = numpy.fromfile(filename, numpy.uint8)
         row = 3072 + self._label_bytes
@@ -153,9 +147,7 @@ class CIFAR10(_DownloadedDataset):
         images, labels = zip(
             *(self._read_batch(os.path.join(self._root, name)) for name, _ in wanted), strict=True
         )
-        self._data = _pixels(numpy.concatenate(images))
-        labels = numpy.concatenate(labels)
-        self._label = to_array(labels) if is_np_array() else labels
+        self._keep(numpy.concatenate(images), numpy.concatenate(labels))
 
     def _is_whole(self, name, sha1):
         path = os.path.join(self._root, name)

@@ -89,6 +89,11 @@ class NotSupportedForSparseNDArray(_UnsupportedOperand):
     _reason = "is not supported for SparseNDArray"
 
 
+def as_numpy(array):
+    """The values of an array, dense or sparse, or of what NumPy makes one of, as a numpy.ndarray."""
+    return array.asnumpy() if hasattr(array, "asnumpy") else _np.asarray(array)
+
+
 def py_str(x):
     """The text of UTF-8 encoded bytes; text stays as it is."""
     return x if isinstance(x, str) else x.decode("utf-8")

@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy
 
 from minpy._files import read_file, write_atomically
-from minpy.base import MXNetError
+from minpy.base import MXNetError, as_numpy
 
 __all__ = ["dump_states", "load_safetensors", "restricted_loads", "safetensors_metadata", "save_safetensors"]
 
@@ -265,7 +265,7 @@ def _dense(name, array):
         raise MXNetError(
             f"{name}: a {array.stype} array cannot be saved as safetensors; call tostype('default')"
         )
-    values = array.asnumpy() if hasattr(array, "asnumpy") else numpy.asarray(array)
+    values = as_numpy(array)
     if values.dtype not in _TYPES.values():
         raise MXNetError(f"{name}: arrays of dtype {values.dtype} cannot be saved as safetensors")
     return numpy.ascontiguousarray(values).reshape(values.shape)  # without axes it would get one

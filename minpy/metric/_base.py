@@ -1,9 +1,7 @@
 """The base class of metrics, their registry, and those made of others or of a function."""
 
-import numpy
-
 from minpy import registry
-from minpy.base import numeric_types
+from minpy.base import as_numpy, numeric_types
 
 _PARAMETERS = """
     Parameters
@@ -56,11 +54,6 @@ def check_label_shapes(labels, preds, wrap=False, shape=False):
 def as_list(arrays):
     """A list of an array; lists as they are."""
     return [arrays] if hasattr(arrays, "shape") else arrays
-
-
-def as_numpy(array):
-    """The values of an array as a numpy.ndarray."""
-    return array.asnumpy() if hasattr(array, "asnumpy") else numpy.asarray(array)
 
 
 def numpy_pairs(labels, preds):

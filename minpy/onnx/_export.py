@@ -6,7 +6,7 @@ import logging
 import numpy
 
 from minpy._nested import leaves
-from minpy.base import MXNetError
+from minpy.base import MXNetError, as_numpy
 from minpy.onnx._package import onnx_package
 from minpy.onnx._writer import ROWS, Call, Value, Writer
 from minpy.symbol.inference import complete, infer_shapes
@@ -138,9 +138,7 @@ def _graph_and_parameters(sym, params, count):
     if not isinstance(params, dict):
         raise ValueError("export_model: params must be a dict, a list of two dicts or a path")
     found = {name.removeprefix("arg:").removeprefix("aux:"): value for name, value in params.items()}
-    return graph, {
-        name: numpy.asarray(v.asnumpy() if hasattr(v, "asnumpy") else v) for name, v in found.items()
-    }
+    return graph, {name: as_numpy(v) for name, v in found.items()}
 
 
 def _needed(graph):

@@ -6,8 +6,8 @@ import numbers
 
 import numpy
 
+from minpy.base import as_numpy
 from minpy.context import Context, current_context
-from minpy.gluon.utils import is_array
 
 __all__ = [
     "almost_equal",
@@ -120,13 +120,9 @@ def get_etol(etol=None):
     return 0 if etol is None else etol
 
 
-def _host(array):
-    return array.asnumpy() if is_array(array) else numpy.asarray(array)
-
-
 def same(a, b):
     """Whether two arrays have the same shape and equal elements."""
-    return numpy.array_equal(_host(a), _host(b))
+    return numpy.array_equal(as_numpy(a), as_numpy(b))
 
 
 def same_array(array1, array2):
@@ -158,7 +154,7 @@ def almost_equal(a, b, rtol=None, atol=None, equal_nan=False, use_broadcast=True
     """
     if not use_broadcast:
         checkShapes(a, b)
-    return bool(numpy.allclose(_host(a), _host(b), get_rtol(rtol), get_atol(atol), equal_nan))
+    return bool(numpy.allclose(as_numpy(a), as_numpy(b), get_rtol(rtol), get_atol(atol), equal_nan))
 
 
 def locationError(a, b, index, names, maxError=False):
@@ -210,7 +206,7 @@ def assert_almost_equal(
     if not use_broadcast:
         checkShapes(a, b)
     rtol, atol = get_tols(a, b, rtol, atol)
-    a, b = _host(a), _host(b)
+    a, b = as_numpy(a), as_numpy(b)
     if a.dtype == b.dtype == numpy.bool_:
         numpy.testing.assert_equal(a, b)
         return
@@ -244,14 +240,14 @@ def assert_almost_equal_with_err(
     """As `assert_almost_equal`, but a share of `etol` of the elements may differ more."""
     if get_etol(etol) > 0:
         tols = get_tols(a, b, rtol, atol)
-        if 1 - numpy.isclose(_host(a), _host(b), *tols, equal_nan=equal_nan).mean() <= etol:
+        if 1 - numpy.isclose(as_numpy(a), as_numpy(b), *tols, equal_nan=equal_nan).mean() <= etol:
             return
     assert_almost_equal(a, b, rtol, atol, names, equal_nan, mismatches=mismatches)
 
 
 def assert_almost_equal_ignore_nan(a, b, rtol=None, atol=None, names=("a", "b")):
     """As `assert_almost_equal`, of the elements that are NaN in neither array."""
-    a, b = numpy.copy(_host(a)), numpy.copy(_host(b))
+    a, b = numpy.copy(as_numpy(a)), numpy.copy(as_numpy(b))
     lost = numpy.isnan(a) | numpy.isnan(b)
     a[lost] = b[lost] = 0
     assert_almost_equal(a, b, rtol, atol, names)

@@ -4,7 +4,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import nd
-from minpy.base import MXNetError
+from minpy.base import MXNetError, as_numpy
 from minpy.nd.sparse.arrays import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
 
 __all__ = ["array", "cast_storage", "csr_matrix", "empty", "row_sparse_array", "zeros"]
@@ -19,16 +19,12 @@ def _dtype_of(source, dtype):
 
 
 def _values(source, dtype, ctx):
-    return nd.array(_host(source), ctx=ctx, dtype=_dtype_of(source, dtype))
+    return nd.array(as_numpy(source), ctx=ctx, dtype=_dtype_of(source, dtype))
 
 
 def _places(source, ctx):
-    values = _host(source)
+    values = as_numpy(source)
     return nd.array(values.astype(numpy.int64), ctx=ctx, dtype=numpy.int64)
-
-
-def _host(source):
-    return source.asnumpy() if hasattr(source, "asnumpy") else numpy.asarray(source)
 
 
 def _check_shape(found, asked):
@@ -65,7 +61,7 @@ def csr_matrix(arg1, shape=None, ctx=None, dtype=None):
     if isinstance(arg1, BaseSparseNDArray):
         raise ValueError(f"Unexpected input type: {type(arg1).__name__}")
     if not isinstance(arg1, tuple):
-        matrix = _host(arg1)
+        matrix = as_numpy(arg1)
         if matrix.ndim != 2:
             raise ValueError(
                 f"To convert to a CSR, the NDArray should be 2 Dimensional. Current shape is {matrix.shape}"
@@ -73,7 +69,7 @@ def csr_matrix(arg1, shape=None, ctx=None, dtype=None):
         _check_shape(matrix.shape, shape)
         return _csr_of_dense(matrix, ctx, _dtype_of(arg1, dtype))
     if len(arg1) == 2 and isinstance(arg1[1], tuple):
-        return _csr_of_coordinates(arg1[0], *map(_host, arg1[1]), shape, ctx, dtype)
+        return _csr_of_coordinates(arg1[0], *map(as_numpy, arg1[1]), shape, ctx, dtype)
     if len(arg1) == 2:
         return zeros("csr", arg1, ctx, dtype)
     if len(arg1) == 3:
@@ -104,7 +100,7 @@ def _csr_of_dense(matrix, ctx, dtype):
 
 
 def _csr_of_coordinates(data, rows, columns, shape, ctx, dtype):
-    values = _host(data)
+    values = as_numpy(data)
     if shape is None:
         shape = (int(rows.max()) + 1, int(columns.max()) + 1)
     places, where = numpy.unique(rows * shape[1] + columns, return_inverse=True)
@@ -142,7 +138,7 @@ def row_sparse_array(arg1, shape=None, ctx=None, dtype=None):
             return _rows_of_parts(*arg1, shape, ctx, dtype)
         _check_shape(arg1, shape)
         return zeros("row_sparse", arg1, ctx, dtype)
-    dense = _host(arg1)
+    dense = as_numpy(arg1)
     if dense.ndim == 0:
         raise ValueError("row_sparse_array: an array of at least one axis is required, not a number")
     _check_shape(dense.shape, shape)

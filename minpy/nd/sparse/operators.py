@@ -10,9 +10,9 @@ import numpy
 
 from minpy import _core, autograd, nd
 from minpy._operators import registry
-from minpy.base import MXNetError
+from minpy.base import MXNetError, as_numpy
 from minpy.nd.sparse.arrays import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
-from minpy.nd.sparse.creation import _host, _places, csr_matrix, row_sparse_array, zeros
+from minpy.nd.sparse.creation import _places, csr_matrix, row_sparse_array, zeros
 
 __all__ = [
     "add",
@@ -249,7 +249,7 @@ def retain(data, indices, out=None, name=None):
     """
     data = _dense(data) if _is_variable(data) else data
     if autograd.is_recording() and isinstance(data, nd.NDArray):
-        return data * nd.array(numpy.isin(numpy.arange(len(data)), _host(indices))).reshape(
+        return data * nd.array(numpy.isin(numpy.arange(len(data)), as_numpy(indices))).reshape(
             (-1, *[1] * (data.ndim - 1))
         )
     if not isinstance(data, RowSparseNDArray):

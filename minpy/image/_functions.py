@@ -9,6 +9,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core, _image_codec, nd
+from minpy._files import read_file
 from minpy.base import MXNetError
 from minpy.image import _sizes
 from minpy.util import is_np_array
@@ -44,6 +45,7 @@ def imread(filename, flag=1, to_rgb=True):
     Parameters
     ----------
     filename : str
+        File name or URL.
     flag : {0, 1}
         1: three channels, 0: one channel, grey.
     to_rgb : bool
@@ -59,11 +61,7 @@ def imread(filename, flag=1, to_rgb=True):
     MXNetError
         If it cannot be read, or is no image.
     """
-    try:
-        with open(os.path.expanduser(filename), "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise MXNetError(f'Open "{filename}": {error.strerror}') from error
+    data = read_file(os.fspath(filename))
     try:
         return imdecode(data, flag, to_rgb)
     except MXNetError as error:

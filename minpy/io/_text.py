@@ -4,6 +4,7 @@ import os
 
 import numpy
 
+from minpy._files import open_file
 from minpy.base import MXNetError
 from minpy.io._mx_iter import RowIter, check_parameters, rows_of_part
 
@@ -19,13 +20,10 @@ def _files(path):
 
 def _lines(path):
     for name in _files(path):
-        try:
-            with open(name) as file:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield name, number, line
-        except OSError as error:
-            raise MXNetError(f'Open "{name}": {error.strerror}') from error
+        with open_file(name, "r") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield name, number, line
 
 
 def _shape(shape):

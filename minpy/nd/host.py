@@ -18,8 +18,7 @@ __all__ = [
 
 def onehot_encode(indices, out):
     """Write rows that are 1 at the places `indices` and 0 elsewhere into a matrix, which is returned."""
-    out[...] = np.expand_dims(indices.astype("int64"), -1) == np.arange(out.shape[-1])
-    return out
+    return np.onehot_encode(indices.astype("int64"), out)
 
 
 def to_dlpack_for_read(data):

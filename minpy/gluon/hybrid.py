@@ -11,6 +11,16 @@ from minpy.gluon.located import ERRORS, locate
 __all__ = ["HybridBlock"]
 
 
+def front_end(value):
+    """The F of `hybrid_forward`: `minpy.nd` for arrays, `minpy.symbol` for symbols, also of a list."""
+    first = value[0] if isinstance(value, (list, tuple)) else value
+    if isinstance(first, _core.ndarray):
+        return nd
+    from minpy import symbol
+
+    return symbol
+
+
 class HybridBlock(Block):
     """A Block that defines `hybrid_forward(self, F, x, ..., **params)`, or plain `forward(self, x)`.
 

@@ -1,6 +1,6 @@
 """Blocks side by side, whose outputs are joined, and the block that does nothing."""
 
-from minpy.gluon.hybrid import HybridBlock
+from minpy.gluon.hybrid import HybridBlock, front_end
 from minpy.gluon.nn.containers import HybridSequential, Sequential
 
 __all__ = ["Concurrent", "HybridConcurrent", "Identity"]
@@ -15,17 +15,7 @@ class _Branches:
 
     def forward(self, x):
         outputs = [child(x) for child in self._children.values()]
-        return self._front_end(x).concat(*outputs, dim=self.axis)
-
-    @staticmethod
-    def _front_end(x):
-        if type(x).__name__ == "Symbol":
-            from minpy import symbol
-
-            return symbol
-        from minpy import nd
-
-        return nd
+        return front_end(x).concat(*outputs, dim=self.axis)
 
 
 class Concurrent(_Branches, Sequential):

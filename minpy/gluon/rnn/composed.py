@@ -2,8 +2,9 @@
 
 from minpy import nd
 from minpy.gluon.block import _indent
+from minpy.gluon.hybrid import front_end
 from minpy.gluon.rnn.base import HybridRecurrentCell, RecurrentCell
-from minpy.gluon.rnn.sequences import backward_in_time, front_end, is_whole, masked, merged, steps_of
+from minpy.gluon.rnn.sequences import backward_in_time, is_whole, masked, merged, steps_of
 
 __all__ = [
     "BidirectionalCell",

@@ -4,9 +4,9 @@ import re
 
 from minpy import nd
 from minpy.context import current_context
-from minpy.gluon.hybrid import HybridBlock
+from minpy.gluon.hybrid import HybridBlock, front_end
 from minpy.gluon.rnn import cells, composed
-from minpy.gluon.rnn.sequences import front_end, made_states
+from minpy.gluon.rnn.sequences import made_states
 
 __all__ = ["GRU", "LSTM", "RNN"]
 

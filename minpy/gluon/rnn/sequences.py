@@ -1,22 +1,13 @@
 """Sequences as one array or as a list with an array per step, for arrays and symbols."""
 
 from minpy import _core, nd
+from minpy.gluon.hybrid import front_end
 from minpy.util import is_np_array
 
 
 def is_whole(value):
     """Whether the value is one array or symbol, and no list of them."""
     return not isinstance(value, (list, tuple))
-
-
-def front_end(value):
-    """`minpy.nd` for arrays, `minpy.symbol` for symbols, also of a list."""
-    first = value if is_whole(value) else value[0]
-    if isinstance(first, _core.ndarray):
-        return nd
-    from minpy import symbol
-
-    return symbol
 
 
 def as_list(value):

@@ -1,15 +1,22 @@
-"""Values that are nested in lists and tuples, namedtuples among them.
+"""One value or several, and values nested in lists and tuples, namedtuples among them.
 
 No function here is a nested one that calls itself: that would keep the arrays of a call until a garbage collection.
 Calls of hybridized blocks come through here, so that leaves are dealt with in the loop over their list.
 """
 
-__all__ = ["as_list", "leaves", "like_sequence", "replaced"]
+import numpy
+
+__all__ = ["as_list", "leaves", "like_sequence", "per_axis", "replaced"]
 
 
 def as_list(value):
     """A list of a list's or tuple's items; else a list of the one value."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def per_axis(value, axes=1):
+    """A tuple of integers for axes, from one for that many axes or from several."""
+    return (int(value),) * axes if isinstance(value, (int, numpy.integer)) else tuple(value)
 
 
 def like_sequence(sequence, items):

@@ -2,9 +2,10 @@
 
 import collections
 
+import numpy
 import pytest
 
-from minpy._nested import as_list, leaves, replaced
+from minpy._nested import as_list, leaves, per_axis, replaced
 
 Pair = collections.namedtuple("Pair", "first second")
 
@@ -26,3 +27,12 @@ def test_one_value_makes_a_list():
     assert as_list((1, [2])) == [1, [2]]
     assert as_list("text") == ["text"]
     assert as_list(None) == [None]
+
+
+def test_one_integer_serves_all_axes():
+    assert per_axis(3, 2) == (3, 3)
+    assert per_axis([3, 4], 2) == (3, 4)
+    assert per_axis(()) == ()
+    assert [type(n) for n in per_axis(numpy.int64(3))] == [int]  # graphs write it into JSON
+    with pytest.raises(TypeError, match="'float' object is not iterable"):
+        per_axis(2.0, 2)

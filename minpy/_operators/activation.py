@@ -2,6 +2,7 @@
 
 import minpy.numpy as np
 from minpy import _core, autograd
+from minpy._nested import per_axis
 from minpy._operators.elementwise import in_dtype_of
 from minpy._operators.registry import operator
 from minpy._random_sources import dropping
@@ -131,7 +132,7 @@ def dropout(data, p=0.5, mode="training", axes=(), cudnn_off=False):
     if p == 0 or (mode == "training" and not autograd.is_training()):
         return data
     data = np.asarray(data)
-    together = {axis % data.ndim for axis in ((axes,) if isinstance(axes, int) else axes)}
+    together = {axis % data.ndim for axis in per_axis(axes)}
     shape = tuple(1 if axis in together else n for axis, n in enumerate(data.shape))
     kept = np.asarray(_uniform(shape) >= p)
     return np.where(kept, data * (1 / (1 - p) if p < 1 else 0.0), 0.0)

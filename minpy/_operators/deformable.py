@@ -3,13 +3,9 @@
 import numpy
 
 import minpy.numpy as np
+from minpy._nested import per_axis
 from minpy._operators.registry import operator
 from minpy._operators.repetition import beside
-
-
-def _pair(value, default):
-    value = value or default
-    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def bilinear_at(planes, y, x, fading=False):
@@ -61,8 +57,9 @@ def _grid(out_shape, kernel, stride, dilate, pad):
 
 
 def _deformable(name, data, offset, mask, weight, bias, kernel, stride, dilate, pad, groups, offset_groups):
-    kernel, stride, dilate = _pair(kernel, None), _pair(stride, 1), _pair(dilate, 1)
-    pad = _pair(pad, 0)
+    kernel, stride, dilate, pad = (
+        per_axis(value, 2) for value in (kernel or None, stride or 1, dilate or 1, pad or 0)
+    )
     n, channels, height, width = np.shape(data)
     out_shape = tuple(
         (size + 2 * p - d * (k - 1) - 1) // s + 1

@@ -10,13 +10,10 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
+from minpy._operators.finiteness import is_floating
 from minpy._operators.registry import operator
 
 _kernels = _core.kernels
-
-
-def _floating(data):
-    return np.dtype(data.dtype).kind in "fV"  # "V": bfloat16
 
 
 def _rows(indices, n, mode):
@@ -79,7 +76,7 @@ def take(a, indices, axis=0, mode="clip"):
         The shape of `a` with that of `indices` in the place of `axis`.
     """
     a, indices = np.asarray(a), np.asarray(indices)
-    if _floating(a):
+    if is_floating(a):
         return _kernels.take(a, indices, axis=axis, mode=mode)
     return np.take(a, _rows(indices, a.shape[axis], mode), axis=axis)
 
@@ -111,7 +108,7 @@ def pick(data, index, axis=-1, keepdims=False, mode="clip"):
     axis = axis + data.ndim if axis < 0 else axis
     if index.ndim == data.ndim and index.shape[axis] == 1:
         index = np.squeeze(index, axis)
-    if _floating(data):
+    if is_floating(data):
         out = _kernels.pick(data, index, axis=axis, mode=mode)
         return np.expand_dims(out, axis) if keepdims else out
     rows = np.expand_dims(_rows(index, data.shape[axis], mode), axis)
@@ -160,7 +157,7 @@ def one_hot(indices, depth, on_value=1.0, off_value=0.0, dtype="float32"):
     """
     rows = np.asarray(indices).astype("int64")
     here = np.expand_dims(rows, -1) == np.arange(depth)
-    return np.where(here, float(on_value), float(off_value)).astype(_dtype(dtype))
+    return np.where(here, float(on_value), float(off_value)).astype(dtype)
 
 
 @operator("gather_nd", inputs=2)
@@ -335,11 +332,3 @@ def _at_times(data, times, axis):
         batch = np.expand_dims(batch, axis)
     flat = times * lead[1] + batch if axis == 0 else batch * lead[1] + times
     return take(np.reshape(data, (math.prod(lead), *rest)), flat, mode="raise")
-
-
-def _dtype(name):
-    if name == "bfloat16":
-        import ml_dtypes
-
-        return ml_dtypes.bfloat16
-    return name

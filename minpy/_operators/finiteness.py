@@ -17,10 +17,11 @@ def arrays_of(args):
 @operator("amp_cast", npx=False)
 def amp_cast(data, dtype):
     """The data in another floating dtype; integers stay as they are."""
-    return data.astype(dtype) if _floating(data) else np.copy(data)
+    return data.astype(dtype) if is_floating(data) else np.copy(data)
 
 
-def _floating(data):
+def is_floating(data):
+    """Whether the elements are real floating numbers."""
     return numpy.dtype(data.dtype).kind in "fV"  # "V": bfloat16
 
 
@@ -42,7 +43,7 @@ def amp_multicast(*data, num_outputs=None, cast_narrow=False):
     list of ndarray
     """
     data = arrays_of(data)
-    widths = [_WIDTH.index(numpy.dtype(a.dtype).name) for a in data if _floating(a)]
+    widths = [_WIDTH.index(numpy.dtype(a.dtype).name) for a in data if is_floating(a)]
     if not widths:
         return [np.copy(a) for a in data]
     dtype = _WIDTH[min(widths) if cast_narrow else max(widths)]

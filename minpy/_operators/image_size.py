@@ -5,6 +5,7 @@ import math
 import numpy
 
 import minpy.numpy as np
+from minpy._nested import per_axis
 from minpy._operators.image import image_operator, require_image
 from minpy._operators.image_resampling import resize_one
 from minpy._operators.repetition import beside
@@ -59,7 +60,7 @@ def image_resize(data, size=(), keep_ratio=False, interp=1):
     """
     require_image("resize", data)
     rows, columns = np.shape(data)[-3:-1]
-    size = (size,) if isinstance(size, (int, numpy.integer)) else tuple(size)
+    size = per_axis(size)
     if len(size) == 2:
         width, height = size
     elif len(size) == 1 and keep_ratio:

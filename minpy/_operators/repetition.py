@@ -4,12 +4,10 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
+from minpy._nested import per_axis
 from minpy._operators.registry import operator
+from minpy._operators.shape import pieces
 from minpy.util import is_np_shape
-
-
-def _tuple(value):
-    return (int(value),) if isinstance(value, (int, numpy.integer)) else tuple(value)
 
 
 def beside(data, array):
@@ -20,7 +18,7 @@ def beside(data, array):
 @operator("tile", npx=False)
 def tile(data, reps):
     """Repeat the whole array `reps` times along each axis, counted from the last."""
-    return np.tile(data, _tuple(reps))
+    return np.tile(data, per_axis(reps))
 
 
 @operator("repeat", npx=False)
@@ -32,7 +30,7 @@ def repeat(data, repeats, axis=None):
 @operator("flip", "reverse", npx=False)
 def flip(data, axis):
     """Reverse the order along an axis or several."""
-    return np.copy(np.flip(data, _tuple(axis)))
+    return np.copy(np.flip(data, per_axis(axis)))
 
 
 def _broadcast(data, shape):
@@ -54,7 +52,7 @@ def broadcast_axis(data, axis=(), size=()):
     -------
     ndarray
     """
-    axes, sizes = _tuple(axis), _tuple(size)
+    axes, sizes = per_axis(axis), per_axis(size)
     if len(axes) != len(sizes):
         raise ValueError(f"broadcast_axis: {len(axes)} axes, but {len(sizes)} sizes")
     shape = list(np.shape(data))
@@ -68,7 +66,7 @@ def broadcast_axis(data, axis=(), size=()):
 @operator("broadcast_to", npx=False)
 def broadcast_to(data, shape=()):
     """Repeat axes of length 1 until the array has the shape; 0 keeps a length."""
-    shape, old = _tuple(shape), np.shape(data)
+    shape, old = per_axis(shape), np.shape(data)
     if len(shape) == len(old):
         shape = tuple(n or m for n, m in zip(shape, old))
     return _broadcast(data, shape)
@@ -91,10 +89,10 @@ def broadcast_like(lhs, rhs, lhs_axes=None, rhs_axes=None):
     """
     if lhs_axes is None and rhs_axes is None:
         return _broadcast(lhs, np.shape(rhs))
-    if lhs_axes is None or rhs_axes is None or len(_tuple(lhs_axes)) != len(_tuple(rhs_axes)):
+    if lhs_axes is None or rhs_axes is None or len(per_axis(lhs_axes)) != len(per_axis(rhs_axes)):
         raise ValueError("broadcast_like: lhs_axes and rhs_axes must have the same number of axes")
     shape = list(np.shape(lhs))
-    for a, b in zip(_tuple(lhs_axes), _tuple(rhs_axes)):
+    for a, b in zip(per_axis(lhs_axes), per_axis(rhs_axes)):
         shape[a] = np.shape(rhs)[b]
     return _broadcast(lhs, tuple(shape))
 
@@ -176,10 +174,7 @@ def split_v2(ary, indices_or_sections, axis=0, squeeze_axis=False):
         raise ValueError(
             f"split_v2: axis {axis} of length {length} cannot be cut into {indices_or_sections} parts"
         )
-    parts = [np.copy(part) for part in np.split(ary, indices_or_sections, axis=axis)]
-    if squeeze_axis:
-        parts = [np.squeeze(part, axis) for part in parts]
-    return parts if len(parts) > 1 else parts[0]
+    return pieces(ary, indices_or_sections, axis, squeeze_axis)
 
 
 @operator("_split_v2", npx=False)
@@ -235,7 +230,7 @@ def moments(data, axes=None, keepdims=False):
     list of ndarray
         The mean, and the mean of the squared differences from it.
     """
-    axes = tuple(range(np.ndim(data))) if axes is None else _tuple(axes)
+    axes = tuple(range(np.ndim(data))) if axes is None else per_axis(axes)
     mean = np.mean(data, axis=axes, keepdims=True)
     variance = np.mean(np.square(data - mean), axis=axes, keepdims=True)
     if keepdims:

@@ -1,5 +1,7 @@
 """Reshaping with MXNet's codes, and what moves or cuts axes."""
 
+import math
+
 import minpy.numpy as np
 from minpy._operators.registry import operator
 
@@ -25,7 +27,7 @@ def reshaped(shape, codes, reverse=False):
     if reverse:
         codes, shape = _reversed_codes(codes), shape[::-1]
     out, at, inferred, i = [], 0, None, 0
-    total = _product(shape)
+    total = math.prod(shape)
     while i < len(codes):
         code = codes[i]
         if code > 0:
@@ -64,9 +66,9 @@ def reshaped(shape, codes, reverse=False):
             raise ValueError(f"reshape: {code} is not a length or one of the codes 0, -1, -2, -3, -4")
         i += 1
     if inferred is not None:
-        rest = _product(out)
+        rest = math.prod(out)
         out[inferred] = total // rest if rest else 0
-    if _product(out) != total:
+    if math.prod(out) != total:
         raise ValueError(f"cannot reshape array of shape {tuple(shape)} into shape {tuple(codes)}")
     return tuple(out[::-1] if reverse else out)
 
@@ -78,13 +80,6 @@ def _reversed_codes(codes):
         groups.append(codes[i : i + step])
         i += step
     return [code for group in groups[::-1] for code in group]
-
-
-def _product(lengths):
-    total = 1
-    for n in lengths:
-        total *= n
-    return total
 
 
 def _length(shape, at, codes):
@@ -209,10 +204,15 @@ def split(data, num_outputs, axis=1, squeeze_axis=False):
         raise ValueError(
             f"split: axis {axis} of length {length} cannot be cut into {num_outputs} equal parts"
         )
-    parts = [np.copy(part) for part in np.split(data, num_outputs, axis=axis)]
+    return pieces(data, num_outputs, axis, squeeze_axis)
+
+
+def pieces(data, cuts, axis, squeeze_axis):
+    """Copies of the parts of an axis, which is cut as by `numpy.split`; a single one is no list."""
+    parts = [np.copy(part) for part in np.split(data, cuts, axis=axis)]
     if squeeze_axis:
         parts = [np.squeeze(part, axis) for part in parts]
-    return parts if num_outputs > 1 else parts[0]
+    return parts if len(parts) > 1 else parts[0]
 
 
 @operator("slice", "crop", npx=False)

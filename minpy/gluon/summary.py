@@ -1,5 +1,7 @@
 """Block.summary: a table of the layers."""
 
+import math
+
 from minpy import _core
 
 _WIDTHS = "{:>20}  {:>42} {:>15}"
@@ -13,7 +15,7 @@ def print_summary(block, inputs):
     def note(layer, _, outputs):
         count = 0
         for parameter in layer._reg_params.values():
-            size = _size(parameter.shape)
+            size = math.prod(parameter.shape)
             count += size
             totals["all"] += size
             totals["trainable"] += size if parameter.grad_req != "null" else 0
@@ -40,13 +42,6 @@ def print_summary(block, inputs):
     print("Shared params in forward computation graph:", totals["all"] - unique)
     print("Unique parameters in model:", unique)
     print("-" * 80)
-
-
-def _size(shape):
-    total = 1
-    for n in shape:
-        total *= n
-    return total
 
 
 def _shapes(values):

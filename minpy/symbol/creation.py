@@ -1,27 +1,24 @@
 """Constants in graphs, and other operators whose calls differ from what graphs hold."""
 
+from minpy._nested import per_axis
 from minpy.symbol.compose import compose
 
 __all__ = ["arange", "eye", "full", "linspace", "ones", "split_v2", "zeros"]
 
 
-def _shape(shape):
-    return (shape,) if isinstance(shape, int) else tuple(shape)
-
-
 def zeros(shape, dtype="float32", **kwargs):
     """An array of zeros."""
-    return compose("_zeros", "_zeros", (), {"shape": _shape(shape), "dtype": dtype or "float32", **kwargs})
+    return compose("_zeros", "_zeros", (), {"shape": per_axis(shape), "dtype": dtype or "float32", **kwargs})
 
 
 def ones(shape, dtype="float32", **kwargs):
     """An array of ones."""
-    return compose("_ones", "_ones", (), {"shape": _shape(shape), "dtype": dtype or "float32", **kwargs})
+    return compose("_ones", "_ones", (), {"shape": per_axis(shape), "dtype": dtype or "float32", **kwargs})
 
 
 def full(shape, val, dtype="float32", **kwargs):
     """An array of one value."""
-    options = {"shape": _shape(shape), "dtype": dtype or "float32", "value": float(val)}
+    options = {"shape": per_axis(shape), "dtype": dtype or "float32", "value": float(val)}
     return compose("_full", "_full", (), {**options, **kwargs})
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy
 
-from minpy._nested import as_list
+from minpy._nested import as_list, per_axis
 from minpy._operators import inference as operators_inference
 from minpy._operators.elementwise import _UNARY
 from minpy._operators.inference import complete
@@ -227,8 +227,7 @@ def _known_result(node, found, values):
     if name == "where":
         return operators_inference.merged(found[1], found[2])
     if name.startswith(("_random_",)):
-        shape = values.get("shape") or (1,)
-        return (shape,) if isinstance(shape, int) else tuple(shape)
+        return per_axis(values.get("shape") or 1)
     return None
 
 
@@ -270,9 +269,7 @@ def _pooled(data, values):
 
 
 def _each(value, axes, default):
-    if value is None or value == ():
-        return (default,) * axes
-    return (value,) * axes if isinstance(value, int) else tuple(value)
+    return per_axis(default if value is None or value == () else value, axes)
 
 
 def _run(node, shapes):

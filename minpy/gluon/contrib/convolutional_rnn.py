@@ -1,5 +1,6 @@
 """Cells whose states are signals, images or volumes: products with weights are convolutions."""
 
+from minpy._nested import per_axis
 from minpy.gluon.rnn.base import HybridRecurrentCell
 
 _LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
@@ -62,7 +63,7 @@ class _ConvCell(HybridRecurrentCell):
             setattr(self, name, self.params.get(name, shape=(total,), init=init, allow_deferred_init=True))
 
     def _each(self, value):
-        value = (value,) * self._dims if isinstance(value, int) else tuple(value)
+        value = per_axis(value, self._dims)
         assert len(value) == self._dims, (
             f"For {self._dims}D convolution, the convolution settings can only be either int or list/tuple of length"
             f" {self._dims}"

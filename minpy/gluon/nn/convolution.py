@@ -1,5 +1,6 @@
 """Convolutions of 1, 2 and 3 axes, and their transposes."""
 
+from minpy._nested import per_axis
 from minpy.gluon.hybrid import HybridBlock
 from minpy.gluon.nn.activations import Activation
 
@@ -12,10 +13,6 @@ __all__ = [
     "Conv3DTranspose",
     "ReflectionPad2D",
 ]
-
-
-def _tuple(value, ndim):
-    return (value,) * ndim if isinstance(value, int) else tuple(value)
 
 
 class _Conv(HybridBlock):
@@ -52,17 +49,17 @@ class _Conv(HybridBlock):
             raise AssertionError(f"kernel_size must be a number or a list of {n} ints")
         self._channels, self._in_channels = channels, in_channels
         self._kwargs = {
-            "kernel": _tuple(kernel_size, n),
-            "stride": _tuple(strides, n),
-            "dilate": _tuple(dilation, n),
-            "pad": _tuple(padding, n),
+            "kernel": per_axis(kernel_size, n),
+            "stride": per_axis(strides, n),
+            "dilate": per_axis(dilation, n),
+            "pad": per_axis(padding, n),
             "num_filter": channels,
             "num_group": groups,
             "no_bias": not use_bias,
             "layout": layout,
         }
         if adj is not None:
-            self._kwargs["adj"] = _tuple(adj, n)
+            self._kwargs["adj"] = per_axis(adj, n)
         with self.name_scope():
             self.weight = self.params.get(
                 "weight", shape=self._weight_shape(), init=weight_initializer, allow_deferred_init=True
@@ -138,7 +135,7 @@ def _transposed(ndim, layout, sentence):
             super().__init__(channels, kernel_size, strides, padding, dilation, groups, layout, activation, use_bias,
                              weight_initializer, bias_initializer, in_channels, adj=output_padding,
                              **kwargs)  # fmt: skip
-            self.outpad = _tuple(output_padding, ndim)
+            self.outpad = per_axis(output_padding, ndim)
 
     return _named(Conv, f"Conv{ndim}DTranspose", sentence)
 

@@ -1,5 +1,6 @@
 """Pooling layers."""
 
+from minpy._nested import per_axis
 from minpy.gluon.hybrid import HybridBlock
 
 __all__ = [
@@ -31,14 +32,10 @@ class _Pooling(HybridBlock):
     def __init__(self, ndim, pool_size, strides, padding, ceil_mode, global_pool, pool_type, layout,
                  count_include_pad=None, **kwargs):  # fmt: skip
         super().__init__(**kwargs)
-
-        def per_axis(value):
-            return (value,) * ndim if isinstance(value, int) else tuple(value)
-
         self._kwargs = {
-            "kernel": per_axis(pool_size),
-            "stride": per_axis(pool_size if strides is None else strides),
-            "pad": per_axis(padding),
+            "kernel": per_axis(pool_size, ndim),
+            "stride": per_axis(pool_size if strides is None else strides, ndim),
+            "pad": per_axis(padding, ndim),
             "global_pool": global_pool,
             "pool_type": pool_type,
             "layout": layout,

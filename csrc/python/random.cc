@@ -4,6 +4,7 @@
 
 #include "core/array.h"
 #include "core/error.h"
+#include "cpu/philox64.h"
 #include "cpu/random.h"
 #include "cpu/random_rejection.h"
 #include "python/call_trace.h"
@@ -163,6 +164,31 @@ PyObject* rejection(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return random_finished(out);
 }
 
+// args: out, two words of a key, four of a counter
+PyObject* philox64(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  cpu::Philox64 at;
+  if (count != 7)
+    return PyErr_SetString(PyExc_TypeError, "random_philox64 takes 7 arguments"), nullptr;
+  for (int i = 0; i < 6; ++i)
+    if (!read_word(args[1 + i], i < 2 ? &at.key[i] : &at.counter[i - 2])) return nullptr;
+  Array* a = random_target(args[0]);
+  if (!a) return nullptr;
+  const bool floats = a->dtype == DType::F32, doubles = a->dtype == DType::F64;
+  if (!floats && !doubles && a->dtype != DType::U64) {
+    PyErr_SetString(PyExc_TypeError, "the array must be of float32, float64 or uint64");
+    return nullptr;
+  }
+  const cpu::Draw64 draw = floats    ? cpu::Draw64::Floats
+                           : doubles ? cpu::Draw64::Doubles
+                                     : cpu::Draw64::Words;
+  char* out = a->bytes();
+  {
+    ReleaseGil gil(a->size);
+    cpu::philox64_fill(draw, out, a->size, at);
+  }
+  return random_finished(a);
+}
+
 }  // namespace
 
 PyMethodDef random_functions[] = {
@@ -173,6 +199,8 @@ PyMethodDef random_functions[] = {
     {"random_rejection", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(rejection)),
      METH_FASTCALL,
      "Fills an array by a distribution that is drawn by attempts, a block for each."},
+    {"random_philox64", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(philox64)),
+     METH_FASTCALL, "Fills an array with words of NumPy's Philox, or with floats made of them."},
     {}};
 
 }  // namespace mp

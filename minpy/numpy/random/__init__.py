@@ -4,12 +4,14 @@ The generators are subclasses of NumPy's, so they keep their state there and oth
 methods return our arrays and write into ours (shuffle, out=). CounterGenerator is ours alone.
 """
 
+import functools
 import sys
 
 import numpy.random as _source
 
 from minpy import _core
 from minpy.numpy import _namespace
+from minpy.numpy.random import _philox
 from minpy.numpy.random._counter import CounterGenerator as CounterGenerator
 
 
@@ -24,6 +26,18 @@ def _wrapped_method(original, name):
     call.__name__, call.__doc__, call.__wrapped__ = name, method.__doc__, method
     call.__qualname__ = f"{original.__name__}.{name}"
     return call
+
+
+def _quick_random(by_numpy):
+    """Generator's method `random`, with our kernels for the bit generators that they know."""
+
+    @functools.wraps(by_numpy.__wrapped__)
+    def random(self, *args, **kwargs):
+        drawn = _philox.random(self._bit_generator, args, kwargs)
+        return by_numpy(self, *args, **kwargs) if drawn is None else drawn
+
+    random.__qualname__ = by_numpy.__qualname__
+    return random
 
 
 def _bit_generator(named):
@@ -68,6 +82,8 @@ def _wrapped_class(original):
     spawn.__doc__ = getattr(original, "spawn", spawn).__doc__
     names = [name for name in dir(original) if name[0] != "_" and callable(getattr(original, name))]
     namespace = {name: _wrapped_method(original, name) for name in names}
+    if original is _source.Generator:
+        namespace["random"] = _quick_random(namespace["random"])
     if "spawn" in names:
         namespace["spawn"] = spawn
     namespace |= {"__init__": __init__, "__reduce__": __reduce__, "__setstate__": __setstate__}

@@ -50,7 +50,7 @@ def _fresh(method, size, dtype):
         raise
 
 
-def _usable(out, dtype, size):
+def usable(out, dtype, size):
     """`out` as our array, or None when NumPy has to say what is wrong with it."""
     if not isinstance(out, np.ndarray):
         return None
@@ -177,7 +177,7 @@ class CounterGenerator:
             raise TypeError(f"Unsupported dtype {dtype!r} for {method}")
         draw, unit = found
         if out is not None:
-            array = _usable(out, dtype, size)
+            array = usable(out, dtype, size)
             if array is None:
                 _ask_numpy(method, size, dtype, out)
                 raise ValueError("Supplied output array cannot be filled")

@@ -1,13 +1,12 @@
 """AlexNet."""
 
 from minpy.gluon import nn
-from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = ["AlexNet", "alexnet"]
 
 
-class AlexNet(HybridBlock):
+class AlexNet(Network):
     """AlexNet with one column (Krizhevsky, arXiv:1404.5997).
 
     Parameters
@@ -41,9 +40,6 @@ class AlexNet(HybridBlock):
             if pool:
                 self.features.add(nn.MaxPool2D(pool_size=3, strides=2))
         self.features.add(nn.Flatten())
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def _make(pretrained=False, ctx=None, root=None, **kwargs):

@@ -1,8 +1,7 @@
 """DenseNet: 121 to 201 layers."""
 
 from minpy.gluon import nn
-from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201", "get_densenet"]
 
@@ -31,7 +30,7 @@ def _layer(growth_rate, bn_size, dropout):
     return out
 
 
-class DenseNet(HybridBlock):
+class DenseNet(Network):
     """DenseNet: each layer gets the outputs of all before it (Huang et al., arXiv:1608.06993).
 
     Parameters
@@ -93,9 +92,6 @@ class DenseNet(HybridBlock):
         _add_normalised(out, channels, 1)
         out.add(nn.AvgPool2D(pool_size=2, strides=2))
         self.features.add(out)
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def get_densenet(num_layers, pretrained=False, ctx=None, root=None, **kwargs):

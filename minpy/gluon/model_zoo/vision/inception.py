@@ -1,8 +1,7 @@
 """Inception v3."""
 
 from minpy.gluon import nn
-from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = ["Inception3", "inception_v3"]
 
@@ -106,7 +105,7 @@ def _module_e(prefix):
     )
 
 
-class Inception3(HybridBlock):
+class Inception3(Network):
     """Inception v3 (Szegedy et al., arXiv:1512.00567), for images of 299 pixels.
 
     Parameters
@@ -139,9 +138,6 @@ class Inception3(HybridBlock):
                 nn.Dropout(0.5),
             )
             self.output = nn.Dense(classes)
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def _make(pretrained=False, ctx=None, root=None, **kwargs):

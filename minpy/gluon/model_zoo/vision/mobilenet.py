@@ -2,7 +2,7 @@
 
 from minpy.gluon import nn
 from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = ["MobileNet", "MobileNetV2", "get_mobilenet", "get_mobilenet_v2"]
 
@@ -51,7 +51,7 @@ class LinearBottleneck(HybridBlock):
         return F.elemwise_add(out, x) if self.use_shortcut else out
 
 
-class MobileNet(HybridBlock):
+class MobileNet(Network):
     """MobileNet (Howard et al., arXiv:1704.04861).
 
     Parameters
@@ -80,11 +80,8 @@ class MobileNet(HybridBlock):
                 self.features.add(nn.GlobalAvgPool2D(), nn.Flatten())
             self.output = nn.Dense(classes)
 
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
-
-class MobileNetV2(HybridBlock):
+class MobileNetV2(Network):
     """MobileNet v2 (Sandler et al., arXiv:1801.04381).
 
     Parameters
@@ -120,9 +117,6 @@ class MobileNetV2(HybridBlock):
             self.output = nn.HybridSequential(prefix="output_")
             with self.output.name_scope():
                 self.output.add(nn.Conv2D(classes, 1, use_bias=False, prefix="pred_"), nn.Flatten())
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def _width(multiplier):

@@ -1,6 +1,15 @@
-"""The table of networks by name, and the files of their weights."""
+"""What networks share: their computation, the table of their names, and the files of their weights."""
+
+from minpy.gluon.hybrid import HybridBlock
 
 _table = {}
+
+
+class Network(HybridBlock):
+    """A network for images: `features`, and then `output`."""
+
+    def hybrid_forward(self, F, x):
+        return self.output(self.features(x))
 
 
 def constructors():

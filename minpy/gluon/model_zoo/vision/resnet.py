@@ -2,7 +2,7 @@
 
 from minpy.gluon import nn
 from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = [
     "BasicBlockV1",
@@ -123,7 +123,7 @@ class BottleneckV2(_BlockV2):
         )
 
 
-class _ResNet(HybridBlock):
+class _ResNet(Network):
     """The first convolution, stages of blocks, what comes after them, a Dense."""
 
     def __init__(self, block, layers, channels, classes=1000, thumbnail=False, **kwargs):
@@ -151,9 +151,6 @@ class _ResNet(HybridBlock):
             for _ in range(count - 1):
                 stage.add(block(after, 1, False, in_channels=after, prefix=""))
         self.features.add(stage)
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 _NETWORK_PARAMETERS = """

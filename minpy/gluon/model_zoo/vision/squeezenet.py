@@ -1,8 +1,7 @@
 """SqueezeNet 1.0 and 1.1."""
 
 from minpy.gluon import nn
-from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 
 __all__ = ["SqueezeNet", "get_squeezenet", "squeezenet1_0", "squeezenet1_1"]
 
@@ -29,7 +28,7 @@ def _fire(squeezed):
     return out
 
 
-class SqueezeNet(HybridBlock):
+class SqueezeNet(Network):
     """SqueezeNet (Iandola et al., arXiv:1602.07360); 1.1 computes 2.4 times less.
 
     Parameters
@@ -59,9 +58,6 @@ class SqueezeNet(HybridBlock):
             self.output = nn.HybridSequential(prefix="")
             self.output.add(nn.Conv2D(classes, kernel_size=1), nn.Activation("relu"))
             self.output.add(nn.AvgPool2D(13), nn.Flatten())
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def get_squeezenet(version, pretrained=False, ctx=None, root=None, **kwargs):

@@ -1,8 +1,7 @@
 """VGG: 11 to 19 layers, with and without batch normalisation."""
 
 from minpy.gluon import nn
-from minpy.gluon.hybrid import HybridBlock
-from minpy.gluon.model_zoo.vision.named import loaded, named
+from minpy.gluon.model_zoo.vision.named import Network, loaded, named
 from minpy.initializer import Xavier
 
 __all__ = ["VGG", "get_vgg"]
@@ -16,7 +15,7 @@ vgg_spec = {
 }
 
 
-class VGG(HybridBlock):
+class VGG(Network):
     """VGG (Simonyan and Zisserman, arXiv:1409.1556).
 
     Parameters
@@ -59,9 +58,6 @@ class VGG(HybridBlock):
     @staticmethod
     def _dense(units, activation=None):
         return nn.Dense(units, activation=activation, weight_initializer="normal", bias_initializer="zeros")
-
-    def hybrid_forward(self, F, x):
-        return self.output(self.features(x))
 
 
 def get_vgg(num_layers, pretrained=False, ctx=None, root=None, **kwargs):

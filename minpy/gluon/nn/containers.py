@@ -2,7 +2,7 @@
 
 import warnings
 
-from minpy.gluon.block import Block, _indent
+from minpy.gluon.block import Block
 from minpy.gluon.hybrid import HybridBlock
 
 __all__ = ["HybridSequential", "Sequential"]
@@ -16,7 +16,7 @@ class _Chain:
         for block in blocks:
             self.register_child(block)
 
-    def _run(self, x, *args):
+    def forward(self, x, *args):
         for child in self._children.values():
             x = child(x, *args)
             args = ()
@@ -38,10 +38,6 @@ class _Chain:
     def __iter__(self):
         return iter(self._children.values())
 
-    def __repr__(self):
-        rows = "\n".join(f"  ({key}): {_indent(repr(child))}" for key, child in self._children.items())
-        return f"{type(self).__name__}(\n{rows}\n)"
-
 
 class Sequential(_Chain, Block):
     """Blocks that run one after the other.
@@ -52,9 +48,6 @@ class Sequential(_Chain, Block):
     >>> with net.name_scope():
     ...     net.add(nn.Dense(10, activation="relu"), nn.Dense(20))
     """
-
-    def forward(self, x, *args):
-        return self._run(x, *args)
 
     def hybridize(self, active=True, **kwargs):
         """Have the hybrid blocks below compiled."""
@@ -69,6 +62,3 @@ class Sequential(_Chain, Block):
 
 class HybridSequential(_Chain, HybridBlock):
     """Hybrid blocks that run one after the other; the whole can be hybridized."""
-
-    def forward(self, x, *args):
-        return self._run(x, *args)

@@ -58,6 +58,19 @@ def add_class(registry, klass, nickname):
     return klass
 
 
+def by_names(table):
+    """A decorator, called with names, that puts functions into a dict under them."""
+
+    def named(*names):
+        def register(function):
+            table.update(dict.fromkeys(names, function))
+            return function
+
+        return register
+
+    return named
+
+
 def get_alias_func(base_class, nickname):
     """The function that makes decorators which register a class under further names."""
     register = get_register_func(base_class, nickname)

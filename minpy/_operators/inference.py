@@ -6,18 +6,12 @@ attributes, and returns the shapes of all inputs. Gluon's deferred initialisatio
 
 import math
 
+from minpy.registry import by_names
+
 _rules = {}
 
 
-def infers(*names):
-    """Decorates a rule for the operators of these names (as in `registry.Operator.name`)."""
-
-    def declare(rule):
-        for name in names:
-            _rules[name] = rule
-        return rule
-
-    return declare
+infers = by_names(_rules)  # decorates a rule for the operators of these names, as in `registry.Operator.name`
 
 
 def input_shapes(name, shapes, attributes):

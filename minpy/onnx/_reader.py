@@ -10,6 +10,7 @@ import numpy
 from minpy._nested import as_list
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
+from minpy.registry import by_names
 from minpy.symbol.compose import compose
 from minpy.symbol.inference import complete, infer_shapes
 from minpy.symbol.symbol import Symbol, var
@@ -21,14 +22,7 @@ _MOST_FOLDED = 1 << 24  # elements of a constant that is computed while reading
 _ENLARGING = ("ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile")
 
 
-def row(*names):
-    """Registers the function that imports the ONNX operators of these names."""
-
-    def register(function):
-        ROWS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+row = by_names(ROWS)  # registers the function that imports the ONNX operators of these names
 
 
 class Call:

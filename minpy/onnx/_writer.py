@@ -11,20 +11,14 @@ import numpy
 
 from minpy.base import MXNetError
 from minpy.onnx._package import onnx_package
+from minpy.registry import by_names
 
 __all__ = ["ROWS", "Call", "Value", "Writer", "row"]
 
 ROWS = {}
 
 
-def row(*names):
-    """Registers the function that exports the operators of these names."""
-
-    def register(function):
-        ROWS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+row = by_names(ROWS)  # registers the function that exports the operators of these names
 
 
 class Value:

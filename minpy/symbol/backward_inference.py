@@ -4,17 +4,14 @@ A rule gets the shapes of the inputs, of the outputs and the values of the attri
 None is a shape of unknown rank, 0 an unknown length. The rules are those of MXNet.
 """
 
+from minpy.registry import by_names
+
 __all__ = ["input_shapes_from_outputs"]
 
 _rules = {}
 
 
-def _rule(*names):
-    def register(function):
-        _rules.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+_rule = by_names(_rules)
 
 
 def input_shapes_from_outputs(name, inputs, outputs, values):

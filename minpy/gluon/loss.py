@@ -249,23 +249,23 @@ class HuberLoss(Loss):
         return self._finish(F, loss, sample_weight)
 
 
-class HingeLoss(Loss):
-    """max(0, margin - pred * label) for labels of -1 and 1."""
+class _MarginLoss(Loss):
+    """A loss that is zero beyond a margin."""
 
     def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
         super().__init__(weight, batch_axis, **kwargs)
         self._margin = margin
+
+
+class HingeLoss(_MarginLoss):
+    """max(0, margin - pred * label) for labels of -1 and 1."""
 
     def hybrid_forward(self, F, pred, label, sample_weight=None):
         return self._finish(F, F.relu(self._margin - pred * _same_shape(F, label, pred)), sample_weight)
 
 
-class SquaredHingeLoss(Loss):
+class SquaredHingeLoss(_MarginLoss):
     """max(0, margin - pred * label)**2 for labels of -1 and 1."""
-
-    def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
-        super().__init__(weight, batch_axis, **kwargs)
-        self._margin = margin
 
     def hybrid_forward(self, F, pred, label, sample_weight=None):
         loss = F.square(F.relu(self._margin - pred * _same_shape(F, label, pred)))
@@ -297,12 +297,8 @@ class LogisticLoss(Loss):
         return self._finish(F, loss, sample_weight)
 
 
-class TripletLoss(Loss):
+class TripletLoss(_MarginLoss):
     """How much nearer the positive is than the negative: max(0, |pred - pos|**2 - |pred - neg|**2 + margin)."""
-
-    def __init__(self, margin=1, weight=None, batch_axis=0, **kwargs):
-        super().__init__(weight, batch_axis, **kwargs)
-        self._margin = margin
 
     def hybrid_forward(self, F, pred, positive, negative, sample_weight=None):
         positive, negative = _same_shape(F, positive, pred), _same_shape(F, negative, pred)

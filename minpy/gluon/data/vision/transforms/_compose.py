@@ -51,14 +51,8 @@ class HybridCompose(HybridSequential):
             self.add(transform)
 
 
-class RandomApply(Sequential):
-    """Applies transforms with a probability.
-
-    Parameters
-    ----------
-    transforms : Block
-    p : float
-    """
+class _Sometimes:
+    """Applies transforms to some of what it gets."""
 
     def __init__(self, transforms, p=0.5):
         super().__init__()
@@ -69,7 +63,17 @@ class RandomApply(Sequential):
         return x if self.p < random.random() else self.transforms(x)
 
 
-class HybridRandomApply(HybridSequential):
+class RandomApply(_Sometimes, Sequential):
+    """Applies transforms with a probability.
+
+    Parameters
+    ----------
+    transforms : Block
+    p : float
+    """
+
+
+class HybridRandomApply(_Sometimes, HybridSequential):
     """Applies transforms, a HybridBlock, with a probability.
 
     Parameters
@@ -79,13 +83,8 @@ class HybridRandomApply(HybridSequential):
     """
 
     def __init__(self, transforms, p=0.5):
-        super().__init__()
         assert isinstance(transforms, HybridBlock)
-        self.transforms = transforms
-        self.p = p
-
-    def forward(self, x):
-        return x if self.p < random.random() else self.transforms(x)
+        super().__init__(transforms, p)
 
 
 class Cast(HybridBlock):

@@ -31,6 +31,15 @@ def _seed():
     numpy.random.seed(0)
 
 
+@pytest.fixture
+def default_threads():
+    """Takes back the number of threads that a test has set."""
+    from minpy import config
+
+    yield
+    config.num_threads = None
+
+
 @pytest.fixture(scope="session")
 def long_run(request):
     """Whether the long versions of the tests were asked for."""

@@ -10,14 +10,9 @@ import numpy
 import pytest
 
 import minpy.numpy as np
-from minpy import config
 from minpy.core import grad
 
-
-@pytest.fixture(autouse=True)
-def default_threads():
-    yield
-    config.num_threads = None
+pytestmark = pytest.mark.usefixtures("default_threads")
 
 
 # Few rows and many, less than a tile and a panel, several parts of the depth, more columns than are packed at once.

@@ -6,11 +6,7 @@ import pytest
 import minpy.numpy as mnp
 from minpy import _core, config
 
-
-@pytest.fixture(autouse=True)
-def default_threads():
-    yield
-    config.num_threads = None
+pytestmark = pytest.mark.usefixtures("default_threads")
 
 
 def for_thread_counts(f):

@@ -14,6 +14,7 @@ variable (an array with ``attach_grad``) while recording is refused.
 from minpy import _core
 from minpy._core import is_recording, is_training, set_recording, set_training
 from minpy._nested import as_list
+from minpy.base import is_nd_array
 
 __all__ = [
     "Function",
@@ -111,7 +112,7 @@ def mark_variables(variables, gradients, grad_reqs="write"):
         raise ValueError("mark_variables needs as many gradients and requests as variables")
     triples = list(zip(variables, gradients, grad_reqs))
     for variable, gradient, req in triples:
-        if not isinstance(gradient, _core.ndarray) and hasattr(gradient, "stype"):
+        if not isinstance(gradient, _core.ndarray) and is_nd_array(gradient):
             _core.attach_sparse_grad(variable, gradient, req)
         else:
             _core.mark_variables([variable], [gradient], [req])

@@ -94,6 +94,11 @@ def as_numpy(array):
     return array.asnumpy() if hasattr(array, "asnumpy") else _np.asarray(array)
 
 
+def is_nd_array(value):
+    """Whether the value is an array, dense or sparse, as against a number, a list or NumPy's."""
+    return hasattr(value, "stype")
+
+
 def py_str(x):
     """The text of UTF-8 encoded bytes; text stays as it is."""
     return x if isinstance(x, str) else x.decode("utf-8")

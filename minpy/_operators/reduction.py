@@ -3,6 +3,7 @@
 import minpy.numpy as np
 from minpy import _core
 from minpy._operators.registry import operator
+from minpy._operators.repetition import beside
 from minpy.util import is_np_shape
 
 
@@ -73,8 +74,8 @@ def _position(function, legacy_name, doc):
         result = np.asarray(result).astype("float32")
         axes = kept_axes(data, axis, False)
         if axis is None and keepdims:
-            return _as(data, np.reshape(result, (1,) * np.ndim(data)))
-        return _as(data, finish(result, data, axes, keepdims))
+            return beside(data, np.reshape(result, (1,) * np.ndim(data)))
+        return beside(data, finish(result, data, axes, keepdims))
 
     find.__name__ = legacy_name
     find.__doc__ = f"""{doc}, as float32.
@@ -89,13 +90,6 @@ def _position(function, legacy_name, doc):
         Keep the axis with length 1.
     """
     return operator(legacy_name, npx=False)(find)
-
-
-def _as(data, result):
-    """The result as an NDArray when the data is one."""
-    return (
-        _core.to_nd_array(result, _core.context_of(data)) if isinstance(data, _core.NDArrayBase) else result
-    )
 
 
 argmax = _position(np.argmax, "argmax", "The positions of the first largest elements")

@@ -6,6 +6,7 @@ import numpy
 
 from minpy import _core, autograd, initializer, nd
 from minpy._compiled import untraced
+from minpy._operators.inference import complete
 from minpy.base import MXNetError
 from minpy.context import Context, cpu, current_context
 from minpy.util import is_np_array
@@ -34,10 +35,6 @@ def _row_context(row_id):
     if not isinstance(row_id, nd.NDArray):
         raise TypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
     return row_id.context
-
-
-def _known(shape):
-    return shape is not None and all(n > 0 for n in shape)
 
 
 class Parameter:
@@ -177,7 +174,7 @@ class Parameter:
         init = init or self.init or default_init or initializer.Uniform()
         self._data, self._by_number = None, {}
         self._deferred_init = (init, contexts, None)
-        if _known(self._shape):
+        if complete(self._shape):
             self._finish_deferred_init()
         elif not self._allow_deferred_init:
             self._deferred_init = None
@@ -190,7 +187,7 @@ class Parameter:
         if self._deferred_init is None:
             return
         init, contexts, data = self._deferred_init
-        if not _known(self._shape):
+        if not complete(self._shape):
             raise ValueError(
                 f"Cannot initialize Parameter '{self.name}' because it has invalid shape: {self._shape}. Please "
                 "specify in_units, in_channels, etc for `Block`s."

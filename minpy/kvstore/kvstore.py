@@ -8,16 +8,12 @@ import numpy
 
 from minpy import nd
 from minpy._files import write_atomically
-from minpy.base import MXNetError
+from minpy.base import MXNetError, is_nd_array
 from minpy.context import Context
 from minpy.kvstore.base import KVStoreBase
 from minpy.kvstore.compression import compressible, create_compression
 
 __all__ = ["KVStore"]
-
-
-def _is_array(value):
-    return hasattr(value, "stype")
 
 
 def _pairs(keys, values):
@@ -30,8 +26,8 @@ def _pairs(keys, values):
         return [pair for key, value in zip(keys, values) for pair in _pairs(key, value)]
     if not isinstance(keys, (int, str)):
         raise AssertionError(f"unexpected type for keys: {type(keys)}")
-    values = [values] if _is_array(values) else list(values)
-    if not all(map(_is_array, values)):
+    values = [values] if is_nd_array(values) else list(values)
+    if not all(map(is_nd_array, values)):
         raise AssertionError(
             f"the values of key {keys} must be NDArrays, not {[type(v).__name__ for v in values]}"
         )

@@ -30,10 +30,10 @@ def fill(package, doc):
         if not hasattr(target, name):
             setattr(target, name, row.function)
         if module == "linalg":
-            _set_default(sys.modules[package], "linalg_" + name, row.function)
+            set_default(sys.modules[package], "linalg_" + name, row.function)
         if module == "random" and legacy.startswith("_sample_"):
-            _set_default(sys.modules[package], "sample_" + name, row.function)
-        _set_default(_submodule(package, "op", doc), legacy, row.function)
+            set_default(sys.modules[package], "sample_" + name, row.function)
+        set_default(_submodule(package, "op", doc), legacy, row.function)
 
 
 def public_names(namespace):
@@ -42,7 +42,8 @@ def public_names(namespace):
     return {*functions, *_SUBMODULES.values(), "sparse"}
 
 
-def _set_default(module, name, value):
+def set_default(module, name, value):
+    """Give a module a name that it does not have yet."""
     if not hasattr(module, name):
         setattr(module, name, value)
 

@@ -12,7 +12,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy._files import read_file, write_atomically
-from minpy.base import MXNetError
+from minpy.base import MXNetError, is_nd_array
 from minpy.nd.ndarray import NDArray, to_nd
 from minpy.serialization import SAFETENSORS, load_safetensors, save_safetensors
 from minpy.util import is_np_shape
@@ -98,18 +98,14 @@ def _named(data):
     if isinstance(data, NDArray) or type(data).__name__ in ("CSRNDArray", "RowSparseNDArray"):
         return [], [data]
     if isinstance(data, dict):
-        if not all(isinstance(k, str) for k in data) or not all(map(_is_array, data.values())):
+        if not all(isinstance(k, str) for k in data) or not all(map(is_nd_array, data.values())):
             raise TypeError("save only accept dict str->NDArray or list of NDArray")
         return list(data), list(data.values())
     if isinstance(data, list):
-        if not all(map(_is_array, data)):
+        if not all(map(is_nd_array, data)):
             raise TypeError("save only accept dict str->NDArray or list of NDArray")
         return [], data
     raise ValueError("data needs to either be a NDArray, dict of str, NDArray pairs or a list of NDarrays.")
-
-
-def _is_array(value):
-    return hasattr(value, "stype")
 
 
 def _shape_bytes(shape):

@@ -195,6 +195,12 @@ class BaseRNNCell:
 # What follows the products of a step, for dense and convolutional cells alike.
 
 
+def rnn_step(cell, i2h, h2h, name, activation):
+    """Output and states of a plain cell from the products with input and state."""
+    output = cell._get_activation(i2h + h2h, activation, name=f"{name}out")
+    return output, [output]
+
+
 def lstm_step(cell, gates, states, name, activation, **axis):
     """Output and states of an LSTM from the sums of its gates; the `axis` of the gates is 1 unless given."""
     parts = symbol.SliceChannel(gates, num_outputs=4, name=f"{name}slice", **axis)

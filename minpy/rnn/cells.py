@@ -1,7 +1,7 @@
 """RNNCell, LSTMCell and GRUCell."""
 
 from minpy import initializer, symbol
-from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step
+from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step, rnn_step
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -68,8 +68,7 @@ class RNNCell(_DenseCell):
     def __call__(self, inputs, states):
         name = self._step_name()
         i2h, h2h = self._products(inputs, states, name)
-        output = self._get_activation(i2h + h2h, self._activation, name=f"{name}out")
-        return output, [output]
+        return rnn_step(self, i2h, h2h, name, self._activation)
 
 
 class LSTMCell(_DenseCell):

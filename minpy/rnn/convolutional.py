@@ -3,7 +3,7 @@
 import functools
 
 from minpy import symbol
-from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step
+from minpy.rnn.base import GATES, BaseRNNCell, gru_step, lstm_step, rnn_step
 
 __all__ = ["BaseConvRNNCell", "ConvGRUCell", "ConvLSTMCell", "ConvRNNCell"]
 
@@ -103,8 +103,7 @@ class ConvRNNCell(BaseConvRNNCell):
     def __call__(self, inputs, states):
         name = self._step_name()
         i2h, h2h = self._products(inputs, states, name)
-        output = self._get_activation(i2h + h2h, self._activation, name=f"{name}out")
-        return output, [output]
+        return rnn_step(self, i2h, h2h, name, self._activation)
 
 
 class ConvLSTMCell(BaseConvRNNCell):

@@ -4,7 +4,7 @@ import functools
 import sys
 import types
 
-from minpy.nd._namespace import split_name
+from minpy.nd._namespace import set_default, split_name
 from minpy.nd.methods import _METHODS
 from minpy.symbol import operators
 from minpy.symbol.compose import compose
@@ -34,19 +34,14 @@ def fill(package):
         module, name = split_name(legacy)
         hint = legacy if module == "random" else name
         call = _function(legacy, hint.lower(), row)
-        _add(modules[module] if module else home, name, call)
-        _add(modules["op"], legacy, call)
+        set_default(modules[module] if module else home, name, call)
+        set_default(modules["op"], legacy, call)
         if not module:  # what a graph computes is dense
-            _add(modules["sparse"], name, call)
+            set_default(modules["sparse"], name, call)
         if module == "linalg":
-            _add(home, "linalg_" + name, call)
+            set_default(home, "linalg_" + name, call)
         if module == "_internal":
-            _add(home, legacy, call)
-
-
-def _add(module, name, call):
-    if not hasattr(module, name):
-        setattr(module, name, call)
+            set_default(home, legacy, call)
 
 
 def install_methods(symbol):

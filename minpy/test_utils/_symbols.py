@@ -7,6 +7,7 @@ import time
 import numpy
 
 from minpy import nd, symbol
+from minpy.base import is_nd_array
 from minpy.engine import waitall
 from minpy.test_utils._comparison import assert_almost_equal, default_context, default_dtype
 from minpy.test_utils._files import download
@@ -57,7 +58,7 @@ def _arrays(names, values, ctx, dtype, what):
     found = {}
     for name in names:
         value = values[name]
-        if not hasattr(value, "stype"):
+        if not is_nd_array(value):
             value = numpy.asarray(value)
             value = nd.array(value, ctx=ctx, dtype=value.dtype if dtype == "asnumpy" else dtype)
         found[name] = value

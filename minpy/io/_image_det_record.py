@@ -4,10 +4,10 @@ import random
 
 import numpy
 
-from minpy import _image_codec, nd, recordio
+from minpy import nd
 from minpy._nested import as_list
 from minpy.base import MXNetError
-from minpy.io._image_record import ImageRecordIter
+from minpy.io._image_record import Decoding, ImageRecordIter
 
 __all__ = ["ImageDetRecordIter"]
 
@@ -53,32 +53,22 @@ class _Boxes:
         return numpy.concatenate([self.header, self.rows.ravel()])
 
 
-class _DetAugmentation:
+class _DetAugmentation(Decoding):
     """From the bytes of an image and its labels to values, (channels, height, width), and labels."""
 
     def __init__(self, data_shape, raw, options):
-        self.channels, self.height, self.width = data_shape
-        self.raw = raw
-        self.__dict__.update(options)
+        super().__init__(data_shape, raw, options)
+        self.std[self.std == 0] = 1
         self.samplers = _samplers(options)
-        names = "rgba"[: self.channels]
-        self.mean = numpy.float32([options[f"mean_{name}"] for name in names])
-        self.std = numpy.float32([options[f"std_{name}"] or 1 for name in names])
         if self.resize_mode not in ("force", "shrink", "fit"):
             raise MXNetError(f"resize_mode must be force, shrink or fit, not {self.resize_mode!r}")
         if self.crop_emit_mode not in ("center", "overlap"):
             raise MXNetError(f"crop_emit_mode must be center or overlap, not {self.crop_emit_mode!r}")
 
     def __call__(self, data, label, seed):
-        from minpy.image import _sizes
-
         draw = random.Random(seed)
         boxes = _Boxes(label)
-        image = _image_codec.decode(data, {1: 0, 3: 1}.get(self.channels, -1), rgb=True)
-        image = image[:, :, None] if image.ndim == 2 else image
-        if self.resize > 0:
-            height, width = _sizes.short_side_size(*image.shape[:2], self.resize)
-            image = _sizes.resize(image, width, height, self.inter_method)
+        image = self._shortened(self._decoded(data))
         if draw.random() < self.rand_mirror_prob:
             image = image[:, ::-1]
             boxes.rows[:, [1, 3]] = 1 - boxes.rows[:, [3, 1]]
@@ -244,10 +234,7 @@ class ImageDetRecordIter(ImageRecordIter):
         return (self._pad_width + _HEADER,)
 
     def _sample(self, offset):
-        self._reader._file.seek(offset)
-        header, data = recordio.unpack(self._reader.read())
-        label = header.label if self._labels is None else self._labels[header.id]
-        return data, numpy.ravel(numpy.float32(label))
+        return self._record(offset)[1:]
 
     def _begin_batch(self, places):
         samples = [self._sample(self._offsets[place]) for place in places]

@@ -64,8 +64,8 @@ def _read_list(path, label_width):
     return found
 
 
-class _Augmentation:
-    """From the bytes of an image to its values, (channels, height, width)."""
+class Decoding:
+    """From the bytes of an image to an image of the asked number of channels, with the settings of an iterator."""
 
     def __init__(self, data_shape, raw, options):
         self.channels, self.height, self.width = data_shape
@@ -75,10 +75,26 @@ class _Augmentation:
         self.mean = numpy.float32([options[f"mean_{name}"] for name in names])
         self.std = numpy.float32([options[f"std_{name}"] for name in names])
 
+    def _decoded(self, data):
+        image = _image_codec.decode(data, {1: 0, 3: 1}.get(self.channels, -1), rgb=True)
+        return image[:, :, None] if image.ndim == 2 else image
+
+    def _shortened(self, image):
+        """The image with its shorter side of the length `resize`, where that is set."""
+        from minpy.image import _sizes
+
+        if self.resize <= 0:
+            return image
+        height, width = _sizes.short_side_size(*image.shape[:2], self.resize)
+        return _sizes.resize(image, width, height, self.inter_method)
+
+
+class _Augmentation(Decoding):
+    """From the bytes of an image to its values, (channels, height, width)."""
+
     def __call__(self, data, seed):
         draw = random.Random(seed)
-        image = _image_codec.decode(data, {1: 0, 3: 1}.get(self.channels, -1), rgb=True)
-        image = image[:, :, None] if image.ndim == 2 else image
+        image = self._decoded(data)
         image = self._cut(self._enlarged(self._resized(image)), draw)
         if self.mirror or (self.rand_mirror and draw.random() < 0.5):
             image = image[:, ::-1]
@@ -90,11 +106,7 @@ class _Augmentation:
         return image.transpose(2, 0, 1)
 
     def _resized(self, image):
-        from minpy.image import _sizes
-
-        if self.resize > 0:
-            height, width = _sizes.short_side_size(*image.shape[:2], self.resize)
-            image = _sizes.resize(image, width, height, self.inter_method)
+        image = self._shortened(image)
         if self.pad > 0:
             borders = ((self.pad, self.pad), (self.pad, self.pad), (0, 0))
             image = numpy.pad(image, borders, constant_values=self.fill_value)
@@ -286,14 +298,18 @@ class ImageRecordIter(MXDataIter):
             return reader, [reader.idx[key] for key in reader.keys]
         return recordio.MXRecordIO(path_imgrec, "r"), _offsets(path_imgrec)
 
-    def _sample(self, offset):
-        """The bytes of an image and its labels."""
+    def _record(self, offset):
+        """The number of an image, its bytes, and its labels."""
         self._reader._file.seek(offset)
         header, data = recordio.unpack(self._reader.read())
         label = header.label if self._labels is None else self._labels[header.id]
-        label = numpy.ravel(numpy.float32(label))
+        return header.id, data, numpy.ravel(numpy.float32(label))
+
+    def _sample(self, offset):
+        """The bytes of an image and its labels."""
+        number, data, label = self._record(offset)
         if label.size != self._label_width:
-            raise MXNetError(f"image {header.id} has {label.size} labels, label_width is {self._label_width}")
+            raise MXNetError(f"image {number} has {label.size} labels, label_width is {self._label_width}")
         return data, label
 
     def _begin_batch(self, places):

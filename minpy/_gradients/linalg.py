@@ -140,9 +140,7 @@ def matrix_power(a, n):
 
 def _from_lower_triangle(g):
     """The gradient of a function that reads the lower triangle of a Hermitian matrix, from that of the matrix."""
-    full = g + adjoint(g)
-    n = g.shape[-1]
-    return full * np.asarray(numpy.tril(numpy.ones((n, n))) - 0.5 * numpy.eye(n))
+    return lower(g + adjoint(g))
 
 
 def _hermitian_gradient(g, upper):

@@ -151,10 +151,14 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
 # --- Without NaN ---
 
 
+def _numbers_among(a, where):
+    return np.logical_and(np.logical_not(np.isnan(a)), where if given(where) else True)
+
+
 def _nan_reducer(name, plain, neutral):
     def reduced(a, axis=None, *args, where=True, **kwargs):
         a = np.asarray(a)
-        valid = np.logical_and(np.logical_not(np.isnan(a)), where if given(where) else True)
+        valid = _numbers_among(a, where)
         return plain(masked(a, valid, neutral), axis, *args, where=where, **kwargs)
 
     composite(name)(reduced)
@@ -172,7 +176,7 @@ for _name, _plain, _neutral in (
 def _nan_moment(name, plain):
     def reduced(a, *args, where=True, **kwargs):
         a = np.asarray(a)
-        valid = np.logical_and(np.logical_not(np.isnan(a)), where if given(where) else True)
+        valid = _numbers_among(a, where)
         return plain(masked(a, valid, 0.0), *args, where=valid, **kwargs)
 
     composite(name)(reduced)

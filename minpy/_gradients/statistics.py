@@ -63,6 +63,15 @@ def bincount(x, /, weights=None, minlength=0):
     return _sum_by(codes, np.asarray(weights) * 1.0, size)
 
 
+def _edges_found(values, bins, limits):
+    """The bin edges that NumPy finds."""
+    return np.asarray(
+        numpy.histogram_bin_edges(
+            _core.to_numpy(values.detach()), _core.to_numpy(bins), _core.to_numpy(limits)
+        )
+    )
+
+
 def _edges_of(values, found, bins, limits):
     """The bin edges that NumPy found, with the gradient of the values' range when they depend on it."""
     if limits is None and isinstance(bins, (int, numpy.integer, str)) and _core.is_taped(values):
@@ -73,10 +82,7 @@ def _edges_of(values, found, bins, limits):
 @composite("histogram_bin_edges")
 def histogram_bin_edges(a, bins=10, range=None, weights=None):
     values = np.ravel(np.asarray(a))
-    found = numpy.histogram_bin_edges(
-        _core.to_numpy(values.detach()), _core.to_numpy(bins), _core.to_numpy(range)
-    )
-    return _edges_of(values, np.asarray(found), bins, range)
+    return _edges_of(values, _edges_found(values, bins, range), bins, range)
 
 
 def _bin_numbers(values, edges):
@@ -105,10 +111,7 @@ def _weighted_bins(columns, edges, density, weights):
 @composite("histogram")
 def histogram(a, bins=10, range=None, density=None, weights=None):
     values = np.ravel(np.asarray(a))
-    found = numpy.histogram_bin_edges(
-        _core.to_numpy(values.detach()), _core.to_numpy(bins), _core.to_numpy(range)
-    )
-    edges = _edges_of(values, np.asarray(found), bins, range)
+    edges = _edges_of(values, _edges_found(values, bins, range), bins, range)
     return _weighted_bins([values], [edges], density, weights), edges
 
 

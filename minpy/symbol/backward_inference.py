@@ -14,6 +14,12 @@ _rules = {}
 _rule = by_names(_rules)
 
 
+def _complete(inputs, i, shape):
+    """Gives input number `i` the lengths of the shape where its own are unknown."""
+    own = inputs[i]
+    inputs[i] = tuple(shape) if own is None else tuple(n or m for n, m in zip(own, shape))
+
+
 def input_shapes_from_outputs(name, inputs, outputs, values):
     """The shapes of the inputs of an operator, completed by those of its outputs.
 
@@ -92,7 +98,6 @@ def _joined(inputs, outputs, values):
 
 @_rule("SliceChannel")
 def _split(inputs, outputs, values):
-    data = inputs[0]
     axis, count = values.get("axis", 1), values.get("num_outputs", 1)
     squeezed = values.get("squeeze_axis", False)
     part = outputs[0]
@@ -102,21 +107,16 @@ def _split(inputs, outputs, values):
         whole.insert(axis, count)
     else:
         whole[axis] *= count
-    if data is not None:
-        whole = [n or m for n, m in zip(data, whole)]
-    inputs[0] = tuple(whole)
+    _complete(inputs, 0, whole)
     return inputs
 
 
 @_rule("where")
 def _same_as_choice(inputs, outputs, values):
     for i in (1, 2):
-        if inputs[i] is None:
-            inputs[i] = outputs[0]
-        else:
-            inputs[i] = tuple(n or m for n, m in zip(inputs[i], outputs[0]))
+        _complete(inputs, i, outputs[0])
     if inputs[0] is not None and len(inputs[0]) == len(outputs[0]):
-        inputs[0] = tuple(n or m for n, m in zip(inputs[0], outputs[0]))
+        _complete(inputs, 0, outputs[0])
     return inputs
 
 
@@ -125,9 +125,7 @@ def _swapped(inputs, outputs, values):
     whole = list(outputs[0])
     first, second = values.get("dim1", 0), values.get("dim2", 0)
     whole[first], whole[second] = whole[second], whole[first]
-    if inputs[0] is not None:
-        whole = [n or m for n, m in zip(inputs[0], whole)]
-    inputs[0] = tuple(whole)
+    _complete(inputs, 0, whole)
     return inputs
 
 
@@ -135,16 +133,11 @@ def _swapped(inputs, outputs, values):
 def _expanded(inputs, outputs, values):
     whole = list(outputs[0])
     del whole[values["axis"]]
-    if inputs[0] is not None:
-        whole = [n or m for n, m in zip(inputs[0], whole)]
-    inputs[0] = tuple(whole)
+    _complete(inputs, 0, whole)
     return inputs
 
 
 @_rule("LeakyReLU", "softmax", "BatchNorm", "LayerNorm", "InstanceNorm")
 def _like_output(inputs, outputs, values):
-    if inputs[0] is not None:
-        inputs[0] = tuple(n or m for n, m in zip(inputs[0], outputs[0]))
-    else:
-        inputs[0] = outputs[0]
+    _complete(inputs, 0, outputs[0])
     return inputs

@@ -22,6 +22,16 @@ def _decayed(weight, grad, wd, rescale_grad, clip_gradient):
     return grad + wd * weight if wd else grad
 
 
+def _decayed_then_limited(weight, grad, wd, rescale_grad, clip_gradient):
+    return _scaled(_decayed(weight, grad, wd, rescale_grad, -1), 1.0, clip_gradient)
+
+
+def _keep_moments(grad, mean, var, beta1, beta2):
+    """Moves the running means of the gradient and of its square in place."""
+    mean[...] = beta1 * mean + (1 - beta1) * grad
+    var[...] = beta2 * var + (1 - beta2) * (grad * grad)
+
+
 @operator("sgd_update", inputs=2, npx=False)
 def sgd_update(weight, grad, lr, wd=0.0, rescale_grad=1.0, clip_gradient=-1.0, lazy_update=True):
     """weight - lr * (grad + wd * weight)."""
@@ -79,11 +89,8 @@ def signum_update(
 def adam_update(weight, grad, mean, var, lr, beta1=0.9, beta2=0.999, epsilon=1e-8, wd=0.0, rescale_grad=1.0,
                 clip_gradient=-1.0, lazy_update=True):  # fmt: skip
     """weight - lr * mean / (sqrt(var) + epsilon), of running means of the gradient and its square."""
-    grad = _decayed(weight, _scaled(grad, rescale_grad, -1), wd, 1.0, -1)
-    if clip_gradient > 0:
-        grad = np.clip(grad, -clip_gradient, clip_gradient)
-    mean[...] = beta1 * mean + (1 - beta1) * grad
-    var[...] = beta2 * var + (1 - beta2) * (grad * grad)
+    grad = _decayed_then_limited(weight, grad, wd, rescale_grad, clip_gradient)
+    _keep_moments(grad, mean, var, beta1, beta2)
     return weight - lr * mean / (np.sqrt(var) + epsilon)
 
 
@@ -95,8 +102,7 @@ def adamw_update(weight, grad, mean, var, rescale_grad, lr, eta, beta1=0.9, beta
     if scale == 0 or not math.isfinite(scale):  # gradients overflowed: no step
         return weight + 0
     grad = _scaled(grad, scale, clip_gradient)
-    mean[...] = beta1 * mean + (1 - beta1) * grad
-    var[...] = beta2 * var + (1 - beta2) * (grad * grad)
+    _keep_moments(grad, mean, var, beta1, beta2)
     return weight - eta * (lr * mean / (np.sqrt(var) + epsilon) + wd * weight)
 
 
@@ -137,9 +143,7 @@ def ftrl_update(weight, grad, z, n, lr, lamda1=0.01, beta=1.0, wd=0.0, rescale_g
 def ftml_update(weight, grad, d, v, z, lr, t, beta1=0.6, beta2=0.999, epsilon=1e-8, wd=0.0, rescale_grad=1.0,
                 clip_grad=-1.0):  # fmt: skip
     """Follow the moving leader."""
-    grad = _decayed(weight, _scaled(grad, rescale_grad, -1), wd, 1.0, -1)
-    if clip_grad > 0:
-        grad = np.clip(grad, -clip_grad, clip_grad)
+    grad = _decayed_then_limited(weight, grad, wd, rescale_grad, clip_grad)
     v[...] = beta2 * v + (1 - beta2) * (grad * grad)
     new_d = (1 - math.pow(beta1, t)) / lr * (np.sqrt(v / (1 - math.pow(beta2, t))) + epsilon)
     z[...] = beta1 * z + (1 - beta1) * grad - (new_d - beta1 * d) * weight
@@ -152,8 +156,7 @@ def lamb_update_phase1(weight, grad, mean, var, t, wd, beta1=0.9, beta2=0.999, e
                        rescale_grad=1.0, clip_gradient=-1.0):  # fmt: skip
     """The direction of a LAMB step."""
     grad = _scaled(grad, rescale_grad, clip_gradient)
-    mean[...] = beta1 * mean + (1 - beta1) * grad
-    var[...] = beta2 * var + (1 - beta2) * (grad * grad)
+    _keep_moments(grad, mean, var, beta1, beta2)
     m, v = mean, var
     if bias_correction:
         m, v = m / (1 - math.pow(beta1, t)), v / (1 - math.pow(beta2, t))

@@ -231,9 +231,7 @@ class Adamax(_WithTwoArrays):
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
         lr /= 1.0 - self.beta1**t
-        grad = grad * self.rescale_grad + wd * weight
-        if self.clip_gradient is not None:
-            grad = nd.clip(grad, -self.clip_gradient, self.clip_gradient)
+        grad = self._decayed_then_limited(grad, weight, wd)
         mean, largest = state
         mean[:] = self.beta1 * mean + (1.0 - self.beta1) * grad
         largest[:] = nd.maximum(self.beta2 * largest, nd.abs(grad))
@@ -267,9 +265,7 @@ class Nadam(_WithTwoArrays):
 
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
-        grad = grad * self.rescale_grad + wd * weight
-        if self.clip_gradient is not None:
-            grad = nd.clip(grad, -self.clip_gradient, self.clip_gradient)
+        grad = self._decayed_then_limited(grad, weight, wd)
         now, then = (self.beta1 * (1.0 - 0.5 * 0.96 ** ((t + k) * self.schedule_decay)) for k in (0, 1))
         self.m_schedule *= now
         following = self.m_schedule * then

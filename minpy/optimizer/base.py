@@ -208,6 +208,11 @@ class Optimizer:
             grad = nd.clip(grad, -self.clip_gradient, self.clip_gradient)
         return grad + wd * weight if wd else grad
 
+    def _decayed_then_limited(self, grad, weight, wd):
+        """The gradient rescaled, with the weight decay added, and then limited."""
+        grad = grad * self.rescale_grad + wd * weight
+        return grad if self.clip_gradient is None else nd.clip(grad, -self.clip_gradient, self.clip_gradient)
+
     def __getstate__(self):
         state = self.__dict__.copy()
         state.pop("_index_update_count", None)

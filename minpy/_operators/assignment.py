@@ -2,13 +2,7 @@
 
 import minpy.numpy as np
 from minpy._operators.registry import operator
-
-
-def index_of(begin, end, step=()):
-    """The index that takes ranges out of the leading axes, one entry per axis."""
-    begin, end, step = ((v,) if v is None or isinstance(v, int) else tuple(v) for v in (begin, end, step))
-    steps = step + (None,) * (len(begin) - len(step))
-    return tuple(slice(b, e, s) for b, e, s in zip(begin, end, steps, strict=True))
+from minpy._operators.shape import index_of
 
 
 def _assigned(data, value, begin, end, step):

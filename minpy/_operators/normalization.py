@@ -250,24 +250,27 @@ def lrn(data, nsize, alpha=1e-4, beta=0.75, knorm=2.0):
 # --- The kernels once more ---
 
 
+def _standardised(rows, eps):
+    """Rows of mean 0 and variance 1, their means, and the reciprocals of their standard deviations."""
+    mean = np.mean(rows, axis=-1, keepdims=True)
+    deviation = rows - mean
+    rstd = 1 / np.sqrt(np.mean(deviation * deviation, axis=-1, keepdims=True) + eps)
+    return deviation * rstd, mean[..., 0], rstd[..., 0]
+
+
 @composite("layer_norm")
 def _layer_norm(data, gamma, beta, eps):
-    mean = np.mean(data, axis=-1, keepdims=True)
-    deviation = data - mean
-    rstd = 1 / np.sqrt(np.mean(deviation * deviation, axis=-1, keepdims=True) + eps)
-    out = deviation * rstd
-    return (out if gamma is None else out * gamma + beta), mean[..., 0], rstd[..., 0]
+    out, mean, rstd = _standardised(data, eps)
+    return (out if gamma is None else out * gamma + beta), mean, rstd
 
 
 @composite("group_norm")
 def _group_norm(data, gamma, beta, num_groups, eps):
     rows = np.reshape(data, (data.shape[0], num_groups, data.size // max(data.shape[0] * num_groups, 1)))
-    mean = np.mean(rows, axis=-1, keepdims=True)
-    deviation = rows - mean
-    rstd = 1 / np.sqrt(np.mean(deviation * deviation, axis=-1, keepdims=True) + eps)
+    out, mean, rstd = _standardised(rows, eps)
     along = (-1,) + (1,) * (data.ndim - 2)
-    out = np.reshape(deviation * rstd, data.shape) * np.reshape(gamma, along) + np.reshape(beta, along)
-    return out, mean[..., 0], rstd[..., 0]
+    out = np.reshape(out, data.shape) * np.reshape(gamma, along) + np.reshape(beta, along)
+    return out, mean, rstd
 
 
 @composite("batch_norm")

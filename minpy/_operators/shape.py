@@ -226,9 +226,14 @@ def slice_(data, begin, end, step=()):
     begin, end, step : tuple of int or None
         One entry per axis, starting with the first.
     """
+    return np.copy(data[index_of(begin, end, step)])
+
+
+def index_of(begin, end, step=()):
+    """The index that takes ranges out of the leading axes, one entry per axis."""
     begin, end, step = ((v,) if v is None or isinstance(v, int) else tuple(v) for v in (begin, end, step))
     steps = step + (None,) * (len(begin) - len(step))
-    return np.copy(data[tuple(slice(b, e, s) for b, e, s in zip(begin, end, steps, strict=True))])
+    return tuple(slice(b, e, s) for b, e, s in zip(begin, end, steps, strict=True))
 
 
 @operator("slice_axis", npx=False)

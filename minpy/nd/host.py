@@ -4,7 +4,7 @@ import numpy
 
 import minpy.numpy as np
 from minpy import _core
-from minpy._operators.assignment import index_of
+from minpy._operators.shape import index_of
 from minpy.nd.ndarray import NDArray, to_nd
 
 __all__ = [

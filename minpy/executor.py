@@ -207,7 +207,7 @@ class Executor:
                 out.shape != new.shape or out.dtype != new.dtype
                 for out, new in zip(self._outputs, self._results)
             ):
-                self._outputs = [_shown(result, self._ctx) for result in self._results]
+                self._outputs = [_shown(result) for result in self._results]
             else:
                 for out, result in zip(self._outputs, self._results):
                     out[...] = result.detach()
@@ -346,7 +346,7 @@ def _resized(array, shape, ctx):
     return nd.zeros(shape, ctx=ctx, dtype=array.dtype)
 
 
-def _shown(result, ctx):
+def _shown(result):
     array = result.detach()
     array = array if isinstance(array, nd.NDArray) else nd.from_numpy(array)
     return array.copy()

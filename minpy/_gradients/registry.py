@@ -24,7 +24,7 @@ import numpy
 from minpy import _core
 from minpy._nested import as_list, like_sequence
 
-_rules = {}
+rules = {}
 _DEEPEST = 8
 _running = threading.local()  # .stack: the composites whose gradients are being computed, innermost last
 
@@ -160,7 +160,7 @@ def record_composite(function, name, outputs, args, kwargs):
 
 def _register(names, rule):
     for name in names:
-        _rules[name] = rule
+        rules[name] = rule
 
 
 def composite(*names):
@@ -288,7 +288,7 @@ def _pop_out(fallback, args, kwargs):
 
 def find_rule(name):
     """The rule of the function, or of the function with the method's name; None when there is none."""
-    return _rules.get(name) or _rules.get(name.removeprefix("ndarray."))
+    return rules.get(name) or rules.get(name.removeprefix("ndarray."))
 
 
 def hook(fallback, /, *args, **kwargs):

@@ -42,7 +42,7 @@ def ediff1d(ary, to_end=None, to_begin=None):
     return np.concatenate([part for part in (ends[0], a[1:] - a[:-1], ends[1]) if part is not None])
 
 
-def _spacings(varargs, axes, f):
+def _spacings(varargs, axes):
     if len(varargs) == 0:
         return [1.0] * len(axes)
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:
@@ -85,7 +85,7 @@ def _derivative(f, h, axis, edge_order):
 def gradient(f, *varargs, axis=None, edge_order=1):
     f = np.asarray(f) * 1.0
     axes = range(f.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
-    results = [_derivative(f, h, k, edge_order) for k, h in zip(axes, _spacings(varargs, axes, f))]
+    results = [_derivative(f, h, k, edge_order) for k, h in zip(axes, _spacings(varargs, axes))]
     return results[0] if len(results) == 1 else tuple(results)
 
 

@@ -5,7 +5,7 @@ import numpy
 import minpy.numpy as np
 from minpy import _core
 from minpy._gradients import reductions
-from minpy._gradients.registry import _rules, composite, record, record_composite
+from minpy._gradients.registry import composite, record, record_composite, rules
 
 
 def _operands(ufunc, args, dtype, signature):
@@ -197,8 +197,8 @@ def _register():
     for name in {f.__name__ for f in _core.ufuncs.values()}:
         native = _core._find_ufunc(name)
         ufunc = getattr(numpy, name)
-        _rules[name] = _call(name)
-        _rules[f"{name}.at"] = _at(name, native)
+        rules[name] = _call(name)
+        rules[f"{name}.at"] = _at(name, native)
         if ufunc.nin == 2 and ufunc.nout == 1:
             reduce = _reduce(name, native)
             composite(f"{name}.reduce")(reduce)

@@ -17,7 +17,7 @@ def half_away(data):
     return _nearest(data, lambda x: np.trunc(x + np.copysign(0.5, x)))
 
 
-_UNARY = {
+UNARY_NAMES = {
     "abs": np.abs,
     "arccos": np.arccos,
     "arccosh": np.arccosh,
@@ -125,7 +125,7 @@ def _comparison(name, function):
     return operator(*legacy, inputs=2, npx=False)(call)
 
 
-for _name, _function in _UNARY.items():
+for _name, _function in UNARY_NAMES.items():
     globals()[_name] = _unary(_name, _function)
 for _name, (_function, *_legacy) in _BINARY.items():
     globals()["broadcast_" + _name] = _binary(_name, _function, _legacy)

@@ -99,7 +99,7 @@ def _plan(shape, layout, global_pool, convention, kernel, stride, pad):
     kernel = _integers("kernel", kernel, count, None, 1)
     stride = _integers("stride", stride, count, 1, 1)
     pad = _integers("pad", pad, count, 0, 0)
-    out = [_pooled_size(*each, convention, axis) for axis, *each in zip(axes, sizes, kernel, stride, pad)]
+    out = [pooled_size(*each, convention, axis) for axis, *each in zip(axes, sizes, kernel, stride, pad)]
     return axes, _windows(shape, axes, kernel, stride, pad, out)
 
 
@@ -199,7 +199,7 @@ def _integers(name, value, count, default, least):
     return found
 
 
-def _pooled_size(size, kernel, stride, pad, convention, axis):
+def pooled_size(size, kernel, stride, pad, convention, axis):
     padded = size + 2 * pad
     if convention == "same":
         return -(-padded // stride)

@@ -9,7 +9,7 @@ from minpy.gluon import deferred
 from minpy.gluon.located import ERRORS, locate
 from minpy.gluon.naming import BlockScope
 from minpy.gluon.parameter import DeferredInitializationError, Parameter
-from minpy.gluon.parameter_dict import ParameterDict, _brief
+from minpy.gluon.parameter_dict import ParameterDict, brief
 from minpy.gluon.summary import print_summary
 
 __all__ = ["Block"]
@@ -74,7 +74,7 @@ class Block:
         return type(self).__name__.lower()
 
     def __repr__(self):
-        rows = "\n".join(f"  ({key}): {_indent(repr(child))}" for key, child in self._children.items())
+        rows = "\n".join(f"  ({key}): {indented(repr(child))}" for key, child in self._children.items())
         return f"{type(self).__name__}(\n{rows}\n)"
 
     def __setattr__(self, name, value):
@@ -215,7 +215,7 @@ class Block:
             elif not ignore_extra:
                 raise ValueError(
                     f"Parameter '{name}' loaded from file '{filename}' is not present in ParameterDict, which contains"
-                    f" parameters {_brief(params)}. Set ignore_extra=True to ignore. "
+                    f" parameters {brief(params)}. Set ignore_extra=True to ignore. "
                 )
 
     def _restored_prefix(self, loaded):
@@ -233,7 +233,7 @@ class Block:
             if not any(twin in loaded for twin in same[id(p)]):
                 raise AssertionError(
                     f"Parameter '{name}' is missing in file '{filename}', which contains parameters:"
-                    f" {_brief(loaded)}. Set allow_missing=True to ignore missing parameters."
+                    f" {brief(loaded)}. Set allow_missing=True to ignore missing parameters."
                 )
 
     def save_params(self, filename):
@@ -325,7 +325,7 @@ class Block:
             return deferred.Pending(parameter, ctx, self)
 
 
-def _indent(text):
+def indented(text):
     lines = text.split("\n")
     return "\n".join([lines[0], *("  " + line for line in lines[1:])])
 

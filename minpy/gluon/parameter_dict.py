@@ -220,7 +220,7 @@ class ParameterDict:
                 if name not in loaded:
                     raise AssertionError(
                         f"Parameter '{name[len(restore_prefix) :]}' is missing in file '{filename}', which contains"
-                        f" parameters: {_brief([n[len(restore_prefix) :] for n in loaded])}. Please make sure source"
+                        f" parameters: {brief([n[len(restore_prefix) :] for n in loaded])}. Please make sure source"
                         " and target networks have the same prefix."
                         "For more info on naming, please see"
                         " https://mxnet.io/api/python/docs/tutorials/packages/gluon/blocks/naming.html"
@@ -230,7 +230,7 @@ class ParameterDict:
                 if not ignore_extra:
                     raise AssertionError(
                         f"Parameter '{name[len(restore_prefix) :]}' loaded from file '{filename}' is not present in"
-                        f" ParameterDict, choices are: {_brief([n[len(restore_prefix) :] for n in self])}. Set"
+                        f" ParameterDict, choices are: {brief([n[len(restore_prefix) :] for n in self])}. Set"
                         " ignore_extra to True to ignore. Please make sure source and target networks have the same"
                         " prefix."
                     )
@@ -280,8 +280,8 @@ def _by_order(own, loaded):
     return renamed if len(renamed) == len(own) else None
 
 
-def _brief(names, limit=7):
+def brief(names):
     """Some of the names, as text."""
     names = list(names)
-    shown = names if len(names) <= limit else [*names[: limit // 2], "...", *names[-(limit // 2) :]]
+    shown = names if len(names) <= 7 else [*names[:3], "...", *names[-3:]]
     return ", ".join(f"'{name}'" for name in shown)

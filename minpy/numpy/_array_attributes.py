@@ -6,7 +6,7 @@ import numpy
 
 from minpy import _core
 
-_C, _F, _OWN, _ALIGNED, _WRITEABLE, _WRITEBACK = 1, 2, 4, 0x100, 0x400, 0x2000
+_C, _F, _OWN, _ALIGNED, _WRITEABLE = 1, 2, 4, 0x100, 0x400
 _BEHAVED = _ALIGNED | _WRITEABLE
 
 

@@ -32,7 +32,6 @@ _PAIRS = {
     "Or": ("broadcast_logical_or", "_logical_or_scalar", "_logical_or_scalar"),
     "Xor": ("broadcast_logical_xor", "_logical_xor_scalar", "_logical_xor_scalar"),
 }
-_ANY_NUMBER = ("Max", "Min", "Sum", "Mean")
 
 
 def _unary(name):

@@ -2,7 +2,7 @@
 
 import numpy
 
-from minpy.onnx._reader import _MOST_FOLDED, row
+from minpy.onnx._reader import MOST_FOLDED, row
 
 _FAR = 1 << 31  # slices that end beyond this mean the end of the axis
 
@@ -26,7 +26,7 @@ def _constant_of_shape(c):
         like = c.op("Cast", c.op("zeros_like", c.reader.symbol(source)), dtype=value.dtype.name)
         return like + value.reshape(-1)[0].item()
     lengths = c.ints(0)
-    c.require(numpy.prod(lengths, dtype=float) <= _MOST_FOLDED, f"a constant of shape {lengths} is too large")
+    c.require(numpy.prod(lengths, dtype=float) <= MOST_FOLDED, f"a constant of shape {lengths} is too large")
     return numpy.full(lengths, value.reshape(-1)[0])
 
 
@@ -37,7 +37,7 @@ def _range(c):
         numbers = c.op("_contrib_arange_like", c.reader.symbol(source[0]), axis=source[1])
         return c.op("Cast", numbers, dtype="int64")
     start, limit, step = (c.constant(i).reshape(-1)[0] for i in range(3))
-    c.require(step != 0 and abs((limit - start) / step) <= _MOST_FOLDED, "the range is too large")
+    c.require(step != 0 and abs((limit - start) / step) <= MOST_FOLDED, "the range is too large")
     return numpy.arange(start, limit, step, dtype=start.dtype)
 
 

@@ -18,7 +18,7 @@ from minpy.symbol.symbol import Symbol, var
 __all__ = ["ROWS", "Call", "Reader", "row"]
 
 ROWS = {}
-_MOST_FOLDED = 1 << 24  # elements of a constant that is computed while reading
+MOST_FOLDED = 1 << 24  # elements of a constant that is computed while reading
 _ENLARGING = ("ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile")
 
 
@@ -231,7 +231,7 @@ class Reader:
             return False
         shapes = [self._shapes.get(name) for name in call.outputs if name]
         if all(s is not None and None not in s for s in shapes):
-            return all(numpy.prod(s, dtype=float) <= _MOST_FOLDED for s in shapes)
+            return all(numpy.prod(s, dtype=float) <= MOST_FOLDED for s in shapes)
         return call.kind not in _ENLARGING
 
     def _computed(self, call):

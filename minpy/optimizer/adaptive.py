@@ -3,7 +3,7 @@
 import math
 
 from minpy import nd
-from minpy.optimizer.base import Optimizer, _zeros, register
+from minpy.optimizer.base import Optimizer, register, zeros_like_weight
 
 __all__ = [
     "FTML",
@@ -25,7 +25,7 @@ class _WithTwoArrays(Optimizer):
     """What optimizers share whose state is two arrays, which begin as zeros."""
 
     def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight))
+        return (zeros_like_weight(weight), zeros_like_weight(weight))
 
 
 @register
@@ -89,7 +89,7 @@ class AdaGrad(Optimizer):
         self.float_stable_eps = eps
 
     def create_state(self, index, weight):
-        return _zeros(weight)
+        return zeros_like_weight(weight)
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
@@ -127,7 +127,7 @@ class RMSProp(Optimizer):
         self.centered, self.clip_weights = centered, clip_weights
 
     def create_state(self, index, weight):
-        return tuple(_zeros(weight) for _ in range(3 if self.centered else 1))
+        return tuple(zeros_like_weight(weight) for _ in range(3 if self.centered else 1))
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)
@@ -298,7 +298,7 @@ class FTML(Optimizer):
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def create_state(self, index, weight):
-        return (_zeros(weight), _zeros(weight), _zeros(weight))
+        return (zeros_like_weight(weight), zeros_like_weight(weight), zeros_like_weight(weight))
 
     def update(self, index, weight, grad, state):
         lr, wd, t = self._begin(index)
@@ -383,7 +383,7 @@ class Test(Optimizer):
     """weight + rescale_grad * grad: for tests of what stands around an optimizer."""
 
     def create_state(self, index, weight):
-        return _zeros(weight)
+        return zeros_like_weight(weight)
 
     def update(self, index, weight, grad, state):
         weight[:] = weight + grad * self.rescale_grad

@@ -228,7 +228,7 @@ class Optimizer:
         self._set_current_context(0)
 
 
-def _zeros(weight):
+def zeros_like_weight(weight):
     """A state of zeros like the weight."""
     return nd.zeros(weight.shape, weight.context, dtype=weight.dtype)
 

@@ -3,7 +3,7 @@
 import math
 
 from minpy import nd
-from minpy.optimizer.base import Optimizer, _zeros, register
+from minpy.optimizer.base import Optimizer, register, zeros_like_weight
 
 __all__ = ["DCASGD", "LARS", "LBSGD", "NAG", "SGD", "SGLD", "Signum", "ccSGD"]
 
@@ -16,7 +16,7 @@ class _WithMomentum(Optimizer):
         self.momentum = momentum
 
     def create_state(self, index, weight):
-        return _zeros(weight) if self.momentum else None
+        return zeros_like_weight(weight) if self.momentum else None
 
     def _sgd_step(self, weight, grad, state, lr, wd, momentum=None):
         """One step of SGD in place; `momentum` overrides the optimizer's own."""
@@ -155,7 +155,7 @@ class DCASGD(Optimizer):
         self.weight_previous = {}
 
     def create_state(self, index, weight):
-        return (_zeros(weight) if self.momentum else None, weight.copy())
+        return (zeros_like_weight(weight) if self.momentum else None, weight.copy())
 
     def update(self, index, weight, grad, state):
         lr, wd, _ = self._begin(index)

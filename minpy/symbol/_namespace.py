@@ -5,7 +5,7 @@ import sys
 import types
 
 from minpy.nd._namespace import set_default, split_name
-from minpy.nd.methods import _METHODS
+from minpy.nd.methods import METHODS
 from minpy.symbol import operators
 from minpy.symbol.compose import compose
 
@@ -47,6 +47,6 @@ def fill(package):
 def install_methods(symbol):
     """Gives Symbol the operators that are methods of NDArray."""
     home = sys.modules["minpy.symbol"]
-    for name in (*_METHODS, "broadcast_to", "broadcast_like"):
+    for name in (*METHODS, "broadcast_to", "broadcast_like"):
         if name not in vars(symbol) and hasattr(home, name):
             setattr(symbol, name, getattr(home, name))

@@ -12,9 +12,9 @@ import numpy
 
 from minpy._nested import as_list, per_axis
 from minpy._operators import inference as operators_inference
-from minpy._operators.elementwise import _UNARY
+from minpy._operators.elementwise import UNARY_NAMES
 from minpy._operators.inference import complete
-from minpy._operators.pooling import _pooled_size
+from minpy._operators.pooling import pooled_size
 from minpy.base import MXNetError
 from minpy.symbol.backward_inference import input_shapes_from_outputs
 from minpy.symbol.node import auxiliary_ids
@@ -28,7 +28,7 @@ _ELEMENTWISE_PAIRS = (
     "_equal", "_not_equal", "_greater", "_greater_equal", "_lesser", "_lesser_equal", "_logical_and", "_logical_or",
     "_logical_xor",
 )  # fmt: skip
-_SAME_SHAPE = frozenset(_UNARY) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
+_SAME_SHAPE = frozenset(UNARY_NAMES) | SCALAR_NAMES | set(_ELEMENTWISE_PAIRS) | {
     "Activation", "BlockGrad", "Cast", "amp_cast", "Dropout", "LRN", "L2Normalization", "MakeLoss", "SoftmaxActivation", "_copy",
     "_shuffle", "add_n", "clip", "hard_sigmoid", "log_softmax", "logical_not", "make_loss", "ones_like", "smooth_l1",
     "softmin", "zeros_like",
@@ -264,7 +264,7 @@ def _pooled(data, values):
     convention = values.get("pooling_convention", "valid")
     shape = list(data)
     for axis, k, s, p in zip(spatial, kernel, stride, pad):
-        shape[axis] = _pooled_size(data[axis], k, s, p, convention, axis) if data[axis] else 0
+        shape[axis] = pooled_size(data[axis], k, s, p, convention, axis) if data[axis] else 0
     return tuple(shape)
 
 

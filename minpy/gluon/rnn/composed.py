@@ -1,7 +1,7 @@
 """Cells made of cells: one after the other, with dropout, zoneout or a residual, in both directions."""
 
 from minpy import nd
-from minpy.gluon.block import _indent
+from minpy.gluon.block import indented
 from minpy.gluon.hybrid import front_end
 from minpy.gluon.rnn.base import HybridRecurrentCell, RecurrentCell
 from minpy.gluon.rnn.sequences import backward_in_time, is_whole, masked, merged, steps_of
@@ -47,7 +47,7 @@ class _Stack(_Several):
         self.register_child(cell)
 
     def __repr__(self):
-        rows = "\n".join(f"({i}): {_indent(repr(cell))}" for i, cell in self._children.items())
+        rows = "\n".join(f"({i}): {indented(repr(cell))}" for i, cell in self._children.items())
         return f"{type(self).__name__}(\n{rows}\n)"
 
     def __getitem__(self, i):

@@ -22,7 +22,7 @@ def _values(source, dtype, ctx):
     return nd.array(as_numpy(source), ctx=ctx, dtype=_dtype_of(source, dtype))
 
 
-def _places(source, ctx):
+def places_of(source, ctx):
     values = as_numpy(source)
     return nd.array(values.astype(numpy.int64), ctx=ctx, dtype=numpy.int64)
 
@@ -78,7 +78,7 @@ def csr_matrix(arg1, shape=None, ctx=None, dtype=None):
 
 
 def _csr_of_parts(data, indices, indptr, shape, ctx, dtype):
-    data, indices, indptr = _values(data, dtype, ctx), _places(indices, ctx), _places(indptr, ctx)
+    data, indices, indptr = _values(data, dtype, ctx), places_of(indices, ctx), places_of(indptr, ctx)
     if data.shape != indices.shape:
         raise MXNetError(
             f"csr_matrix: there are {data.shape[0]} elements, but {indices.shape[0]} columns for them"
@@ -89,7 +89,7 @@ def _csr_of_parts(data, indices, indptr, shape, ctx, dtype):
         shape = (indptr.shape[0] - 1, int(indices.asnumpy().max()) + 1)
     if shape[0] + 1 > indptr.shape[0]:  # further rows are empty
         host = indptr.asnumpy()
-        indptr = _places(numpy.pad(host, (0, shape[0] + 1 - len(host)), mode="edge"), ctx)
+        indptr = places_of(numpy.pad(host, (0, shape[0] + 1 - len(host)), mode="edge"), ctx)
     return CSRNDArray(data, indices, indptr, shape)
 
 
@@ -147,7 +147,7 @@ def row_sparse_array(arg1, shape=None, ctx=None, dtype=None):
 
 
 def _rows_of_parts(data, indices, shape, ctx, dtype):
-    data, indices = _values(data, dtype, ctx), _places(indices, ctx)
+    data, indices = _values(data, dtype, ctx), places_of(indices, ctx)
     if shape is None:
         rows = int(indices.asnumpy().max()) + 1 if indices.shape[0] else 0
         shape = (rows, *data.shape[1:])

@@ -12,7 +12,7 @@ from minpy import _core, autograd, nd
 from minpy._operators import registry
 from minpy.base import MXNetError, as_numpy
 from minpy.nd.sparse.arrays import BaseSparseNDArray, CSRNDArray, RowSparseNDArray
-from minpy.nd.sparse.creation import _places, csr_matrix, row_sparse_array, zeros
+from minpy.nd.sparse.creation import csr_matrix, places_of, row_sparse_array, zeros
 
 __all__ = [
     "add",
@@ -254,7 +254,7 @@ def retain(data, indices, out=None, name=None):
         )
     if not isinstance(data, RowSparseNDArray):
         raise MXNetError("retain: a row_sparse array is required")
-    wanted = _places(indices, data.context).asnumpy()
+    wanted = places_of(indices, data.context).asnumpy()
     outside = (wanted < 0) | (wanted >= data.shape[0])
     if outside.any():
         raise IndexError(f"retain: there is no row {wanted[outside][0]} in an array of {data.shape[0]} rows")

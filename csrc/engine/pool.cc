@@ -22,7 +22,9 @@ std::atomic<int> detail::awake{0};
 namespace {
 
 constexpr int kMostThreads = 1024;
-constexpr int64_t kWaitSpinNs = 20'000;  // the caller for the last range, before it sleeps
+// The caller for the last range: a thread that sleeps so shortly is often put on the processor of
+// the one that wakes it, and both stay there for milliseconds.
+constexpr int64_t kWaitSpinNs = 20'000, kWaitYieldNs = 2'000'000;
 constexpr int64_t kPerThreadNs = 5'000;  // a further thread for each so much work
 constexpr int64_t kWakeMargin = 4;       // sleepers are woken for loops so many times the wake cost
 constexpr int64_t kLeastAsleepNs = 40'000;  // bounds of what that calibrates to
@@ -50,6 +52,7 @@ struct State {
   std::atomic<int> fp_flags{0};
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<bool> busy{false};
+  std::atomic<int> caller_cpu{-1};  // where the caller of the last loop was
   std::atomic<int> started{0};  // changed by the holder of busy only
   std::atomic<uint64_t> parallel_loops{0}, wakes{0};
   std::atomic<int64_t> wake_ns{0};
@@ -74,6 +77,16 @@ bool spin_until(int64_t ns, Done&& done) {
       spin_pause();
     }
   } while (now_ns() < end);
+  return false;
+}
+
+// The same, but other threads come first.
+template <class Done>
+bool yield_until(int64_t ns, Done&& done) {
+  for (const int64_t end = now_ns() + ns; now_ns() < end;) {
+    sched_yield();
+    if (done()) return true;
+  }
   return false;
 }
 
@@ -135,16 +148,27 @@ bool serve_loop(bool woken) {
 bool wait_for_loop(uint32_t seen, int64_t patience_ns) {
   auto changed = [&] { return state.epoch.load(std::memory_order_acquire) != seen; };
   if (spin_until(Patience::kLeastNs, changed)) return false;
-  for (const int64_t end = now_ns() + patience_ns - Patience::kLeastNs; now_ns() < end;) {
-    sched_yield();
-    if (changed()) return false;
-  }
+  if (yield_until(patience_ns - Patience::kLeastNs, changed)) return false;
   detail::awake.fetch_sub(1);
   state.sleepers.fetch_add(1);  // before the kernel compares the epoch: no wake is lost
   while (!changed()) futex_wait(state.epoch, seen);
   state.sleepers.fetch_sub(1);
   detail::awake.fetch_add(1);
   return true;
+}
+
+// Linux likes to wake a thread where it ran last and thinks little of virtual processors that are
+// halted: a worker that has come to the caller's processor would stay there loop after loop.
+void leave_callers_cpu() {
+  const int here = sched_getcpu();
+  cpu_set_t allowed;
+  if (here < 0 || here != state.caller_cpu.load(std::memory_order_relaxed) ||
+      sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < 2)
+    return;
+  cpu_set_t others = allowed;
+  CPU_CLR(here, &others);
+  sched_setaffinity(0, sizeof others, &others);  // moves it at once
+  sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 void* worker(void*) {
@@ -154,6 +178,7 @@ void* worker(void*) {
   for (int64_t pause_ns = Patience::kMostNs;;) {
     const uint32_t seen = state.epoch.load(std::memory_order_acquire);
     patience.learn(pause_ns, serve_loop(woken));
+    leave_callers_cpu();
     const int64_t begin = now_ns();
     woken = wait_for_loop(seen, patience.ns());
     pause_ns = now_ns() - begin;
@@ -215,6 +240,7 @@ void wait_for_workers() {
   state.gate.fetch_and(~(kOpen | kSeats), std::memory_order_relaxed);
   auto done = [] { return !(state.gate.load(std::memory_order_acquire) & kInside); };
   if (spin_until(kWaitSpinNs, done)) return;
+  if (yield_until(kWaitYieldNs, done)) return;
   while (!done()) {
     const uint32_t gate = state.gate.fetch_or(kCallerSleeps) | kCallerSleeps;
     if (gate & kInside) futex_wait(state.gate, gate);
@@ -222,6 +248,7 @@ void wait_for_workers() {
 }
 
 void run_with(int helpers, bool may_wake) {
+  state.caller_cpu.store(sched_getcpu(), std::memory_order_relaxed);
   state.fp_flags.store(0, std::memory_order_relaxed);
   state.next.store(0, std::memory_order_relaxed);
   state.gate.store(kOpen | static_cast<uint32_t>(helpers) * kOneSeat, std::memory_order_release);

@@ -26,7 +26,6 @@ import report
 from libraries import LIBRARIES
 from target import Target, check
 
-SETTLE_SECONDS = 0.003  # until the threads of the library before have gone to sleep
 IMPORT_PROGRAM = """
 import time
 start = time.perf_counter()
@@ -65,8 +64,8 @@ def run_case(index, size, targets, options):
     for target in in_turns(ready, options.rounds):
         if target.name in errors:
             continue
-        time.sleep(SETTLE_SECONDS)
         answer = target.ask(do="time", seconds=options.seconds)
+        target.settle()
         if "error" in answer:
             errors[target.name] = answer["error"]
             del samples[target.name]

@@ -203,38 +203,6 @@ PyObject* array_dunder_array(PyObject* self, PyObject* args, PyObject* kwargs) {
   return result;
 }
 
-// A copying method of numpy.ndarray, recorded as a copy.
-PyObject* recorded_copy(Array* self, const char* name, PyObject* const* args, Py_ssize_t nargs,
-                        PyObject* kwnames) {
-  NodeRef node = tape::begin(op_copy, {&self, 1});
-  PyObject* result;
-  {
-    tape::RecordingScope off(false);
-    result = fallback_method(self, name, args, nargs, kwnames);
-  }
-  if (!node || !result || !array_check(result)) return result;
-  Array* out = as_self(result);
-  if (out->storage == self->storage || tape::finish(node, {&out, 1}) == 0)
-    return result;  // astype(copy=False)
-  Py_DECREF(result);
-  return nullptr;
-}
-
-PyObject* array_copy_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
-                            PyObject* kwnames) {
-  if (nargs || kwnames) return recorded_copy(as_self(self), "copy", args, nargs, kwnames);
-  ArrayRef a = ArrayRef::borrow(as_self(self));
-  try {
-    return api::copy(a).release_object();
-  } catch (PythonError&) {
-    return nullptr;
-  }
-}
-
-PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return recorded_copy(as_self(self), "astype", args, nargs, kwnames);
-}
-
 // The object with the dimensions that it has, and, for an owner, its elements, as NumPy counts.
 PyObject* array_sizeof(PyObject* self, PyObject*) {
   Array* a = as_self(self);
@@ -312,9 +280,6 @@ int array_getbuffer(PyObject* self, Py_buffer* view, int flags) {
 }
 
 void array_releasebuffer(PyObject*, Py_buffer*) {}
-
-PyMethodDef copying_methods[] = {
-    method_def("copy", array_copy_method), method_def("astype", array_astype), {}};
 
 void array_tables_init() {
   auto* methods = new std::vector<PyMethodDef>;

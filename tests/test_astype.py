@@ -129,3 +129,19 @@ def test_no_gradient_through_integers():
         y = x.astype(int).astype(float) * x
     y.backward()
     numpy.testing.assert_array_equal(numpy.asarray(x.grad), [0, 1, 2])
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+def test_large_integers_are_rounded_once(mode, dtype):
+    rng = numpy.random.default_rng(0)
+    bounds = numpy.iinfo(dtype)
+    near = [v + d for e in (31, 32, 52, 53, 54, 62, 63) for v in (2**e, -(2**e)) for d in range(-3, 4)]
+    edges = [v for v in [*near, bounds.min, bounds.max, bounds.max - 1] if bounds.min <= v <= bounds.max]
+    random = rng.integers(bounds.min, bounds.max, 10_000, dtype, endpoint=True)
+    for x in (
+        numpy.array(edges, dtype),
+        random,
+        random[::-3],
+        random >> rng.integers(0, 63, 10_000).astype(dtype),
+    ):
+        numpy.testing.assert_array_equal(numpy.asarray(np.array(x).astype("f8")), [float(int(v)) for v in x])

@@ -1,5 +1,6 @@
 """Products of real matrices: every path of cpu/gemm.h against double precision, bits, NaNs and flags."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -148,3 +149,31 @@ def test_gradients_of_sixteen_bit_products():
     da = grad(lambda x: np.sum(x @ b))(a)
     assert da.dtype == np.float16
     numpy.testing.assert_array_equal(da, numpy.broadcast_to(numpy.asarray(b).sum(1), (2, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "F", "D"])
+@pytest.mark.parametrize(
+    "shape", [(1, 5, 7), (7, 5, 1), (1, 5, 1), (300, 200, 1), (1, 300, 200), (1, 1, 5), (1, 4000, 1)]
+)
+def test_products_with_vectors_in_all_layouts(shape, dtype):
+    m, k, n = shape
+    rng = numpy.random.default_rng(6)
+    step = numpy.finfo(dtype).eps
+
+    def matrix(rows, columns):
+        values = rng.standard_normal((rows, columns)) + (
+            1j * rng.standard_normal((rows, columns)) if dtype in "FD" else 0
+        )
+        return values.astype(dtype)
+
+    layouts = (lambda x: x, lambda x: x[::-1], lambda x: x[:, ::-1], lambda x: x.T.copy().T)
+    for first, second in itertools.product(layouts, layouts):
+        a, b = matrix(m, k), matrix(k, n)
+        want = first(a).astype("D") @ second(b).astype("D")
+        got = numpy.asarray(first(np.array(a)) @ second(np.array(b)))
+        assert got.dtype == dtype
+        numpy.testing.assert_allclose(got, want, rtol=0, atol=8 * step * k * max(1, abs(want).max()))
+        dot = np.dot(np.array(first(a)[0]), np.array(second(b)[:, 0]))
+        numpy.testing.assert_allclose(
+            numpy.asarray(dot), want[0, 0], rtol=0, atol=8 * step * k * max(1, abs(want[0, 0]))
+        )

@@ -72,6 +72,41 @@ def test_count_nonzero(dtype):
         check("count_nonzero", x, axis=axis, keepdims=keepdims)
 
 
+@pytest.mark.parametrize("dtype", ["F", "D", "f", "e", "?", "i8"])
+@pytest.mark.parametrize("n", [1, 7, 8, 63, 64, 65, 200, 3000])
+def test_one_element_decides_any_and_all(dtype, n):
+    parts = [1, 1j, -0.0 + 1j] if dtype in "FD" else [1]
+    for zero, at in itertools.product((0, -0.0), {0, n // 2, n - 1}):
+        x = numpy.full(n, zero).astype(dtype)
+        for value in parts:
+            one, others = x.copy(), numpy.full(n, value).astype(dtype)
+            one[at], others[at] = value, zero
+            for module, a, b in ((numpy, one, others), (np, np.array(one), np.array(others))):
+                assert module.any(a) and not module.all(b)
+                assert module.all(b[:at]) and not module.any(a[:at]) and not module.any(a[at + 1 :])
+                assert module.any(a[::-1]) and not module.all(b[::-1])
+
+
+@pytest.mark.parametrize("dtype", ["F", "D"])
+def test_complex_sums_have_numpys_bits(dtype):
+    rng = numpy.random.default_rng(3)
+    for n in [*range(1, 140), 1000, 4097]:
+        x = (rng.standard_normal(n) + 1j * rng.standard_normal(n)).astype(dtype)
+        assert np.array(x).sum() == x.sum(), n
+        assert np.array(x)[::-2].sum() == x[::-2].sum(), n
+
+
+@pytest.mark.parametrize("density", [0, 0.01, 0.5, 0.97, 1])
+def test_nonzero_by_density(density):
+    rng = numpy.random.default_rng(4)
+    for n in [*range(70), 1000, 5003]:
+        mask = rng.random(n) < density
+        bytes_ = (mask * rng.integers(1, 256, n)).astype("u1").view(bool)  # true is any byte but 0
+        for x in (mask, bytes_, mask[::-1], mask.astype("f4")):
+            assert_parity(lambda x=x: np.nonzero(np.array(x)), lambda x=x: numpy.nonzero(x), 0, n)
+        check("flatnonzero", mask.reshape(-1, 1).T)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_clip(dtype):
     x = sample(dtype, (4, 6), seed=22, special=True)

@@ -1,8 +1,31 @@
+#include <bit>
+#include <type_traits>
+
 #include "cpu/copy_loops.h"
 #include "cpu/element.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {
+
+#if defined(__x86_64__) && !defined(__AVX512DQ__)
+// A 64-bit integer as a double, rounded once, in operations that every vector unit has: its halves
+// become the last digits of 2^52 and 2^84.
+template <class T>
+MP_INLINE double to_double(T v) {
+  constexpr uint64_t kLow = 0x4330000000000000, kHigh = 0x4530000000000000;
+  constexpr uint64_t kSign = std::is_signed_v<T> ? uint64_t{1} << 31 : 0;
+  const uint64_t bits = static_cast<uint64_t>(v);
+  const double low = std::bit_cast<double>((bits & 0xffffffff) | kLow);
+  const double high = std::bit_cast<double>((bits >> 32) ^ (kHigh | kSign));
+  constexpr double kOffset = 0x1p84 + 0x1p52 + (kSign ? 0x1p63 : 0);
+  return (high - kOffset) + low;
+}
+#else
+template <class T>
+MP_INLINE double to_double(T v) {
+  return static_cast<double>(v);
+}
+#endif
 
 // Out-of-range floats become what the C conversion on x86-64 makes of them: the low bits of the
 // int32 or the "indefinite" integer.
@@ -29,6 +52,8 @@ MP_INLINE D convert(V v) {
     return {float_to_bfloat(static_cast<float>(v))};
   } else if constexpr (Kind<V>::is_float && !Kind<D>::is_float && sizeof(D) < 4) {
     return static_cast<D>(static_cast<int32_t>(v));
+  } else if constexpr (kSame<D, double> && !Kind<V>::is_float && sizeof(V) == 8) {
+    return to_double(v);
   } else {
     return static_cast<D>(v);
   }

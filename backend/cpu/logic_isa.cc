@@ -23,10 +23,9 @@ struct Quantify : Truth<S> {
   static MP_INLINE uint8_t row(const char* p, int64_t stride, int64_t n) {
     constexpr int64_t kBlock = 1024 / kSize, kStep = 128 / kSize;
     int64_t i = 0;
-    if constexpr (!Kind<S>::is_complex)
-      if (stride == kSize)
-        for (int64_t m; (m = smaller(kBlock, (n - i) / kStep * kStep)) > 0; i += m)
-          if (decides(p + i * kSize, m * kSize)) return !kAll;
+    if (stride == kSize)
+      for (int64_t m; (m = smaller(kBlock, (n - i) / kStep * kStep)) > 0; i += m)
+        if (decides(p + i * kSize, m * kSize)) return !kAll;
     for (; i < n; i += kBlock) {
       const int64_t end = smaller(n, i + kBlock);
       uint8_t found = 0;
@@ -37,15 +36,26 @@ struct Quantify : Truth<S> {
   }
 
  private:
+  // In both lanes of a complex number: whether one is not zero.
+  static MP_INLINE Vec<uint32_t, 8> either_part(Vec<uint32_t, 8> x) {
+    typedef uint32_t I __attribute__((vector_size(32)));
+    return x | MP_SHUFFLE(I, x, x, 1, 0, 3, 2, 5, 4, 7, 6);
+  }
+  static MP_INLINE Vec<uint64_t, 4> either_part(Vec<uint64_t, 4> x) {
+    typedef uint64_t I __attribute__((vector_size(32)));
+    return x | MP_SHUFFLE(I, x, x, 1, 0, 3, 2);
+  }
   // Whether a multiple of 128 bytes of elements holds what is looked for.
   static MP_INLINE bool decides(const char* p, int64_t bytes) {
-    using V = Vec<UInt<kSize>, 32 / kSize>;
+    constexpr int kPart = Kind<S>::is_complex ? kSize / 2 : kSize;
+    using V = Vec<UInt<kPart>, 32 / kPart>;
     V found[4] = {};
     for (int64_t i = 0; i < bytes; i += 128)
       for (int k = 0; k < 4; ++k) {
         V x = load<V>(p + i + k * 32);
         if constexpr (kSame<S, Half> || kSame<S, BHalf> || Kind<S>::is_float)
           x += x;  // drops the sign
+        if constexpr (Kind<S>::is_complex) x = either_part(x + x);
         if constexpr (kAll)
           found[k] |= reinterpret_cast<V>(x == 0);
         else

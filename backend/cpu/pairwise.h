@@ -141,6 +141,20 @@ Acc sum_strided(const char* p, int64_t stride, int64_t n, Read get) {
          sum_strided<Acc>(p + half * stride, stride, n - half, get);
 }
 
+// Adjacent complex numbers, whose parts are the even and odd ones of eight partial sums.
+template <class C>
+MP_INLINE C complex_leaf(const char* p, int64_t n) {
+  using T = decltype(C::re);
+  Eight<T> r = load_eight<T>(p, Plain<T>{});
+  int64_t i = 4;
+  for (; i + 4 <= n; i += 4) r += load_eight<T>(p + i * int64_t{sizeof(C)}, Plain<T>{});
+  T part[8];
+  __builtin_memcpy(part, &r, sizeof part);
+  C sum = {(part[0] + part[2]) + (part[4] + part[6]), (part[1] + part[3]) + (part[5] + part[7])};
+  for (; i < n; ++i) sum = sum + load<C>(p + i * int64_t{sizeof(C)});
+  return sum;
+}
+
 // Complex numbers: NumPy's tree counts real numbers, so that its leaves are half as long.
 template <class C>
 C sum_complex(const char* p, int64_t stride, int64_t n) {
@@ -151,6 +165,7 @@ C sum_complex(const char* p, int64_t stride, int64_t n) {
     return sum;
   }
   if (n <= kLeaf / 2) {
+    if (stride == int64_t{sizeof(C)}) return complex_leaf<C>(p, n);
     C r[4];
     for (int k = 0; k < 4; ++k) r[k] = get(k);
     int64_t i = 4;

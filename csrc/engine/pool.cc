@@ -53,7 +53,7 @@ struct State {
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<bool> busy{false};
   std::atomic<int> caller_cpu{-1};  // where the caller of the last loop was
-  std::atomic<int> started{0};  // changed by the holder of busy only
+  std::atomic<int> started{0};      // changed by the holder of busy only
   std::atomic<uint64_t> parallel_loops{0}, wakes{0};
   std::atomic<int64_t> wake_ns{0};
 };

@@ -106,16 +106,30 @@ struct Names<double> {
 };
 template <>
 struct Names<complex64> {
-  static constexpr char kGemm[] = "scipy_cblas_cgemm";
+  static constexpr char kGemm[] = "scipy_cblas_cgemm", kGemv[] = "scipy_cblas_cgemv",
+                        kDot[] = "scipy_cblas_cdotu_sub";
 };
 template <>
 struct Names<complex128> {
-  static constexpr char kGemm[] = "scipy_cblas_zgemm";
+  static constexpr char kGemm[] = "scipy_cblas_zgemm", kGemv[] = "scipy_cblas_zgemv",
+                        kDot[] = "scipy_cblas_zdotu_sub";
 };
 
 template <class T>
 constexpr bool kIsComplex = !std::is_floating_point_v<T>;
 
+// BLAS takes real numbers by value and complex ones by address.
+template <class T>
+using Scalar = std::conditional_t<kIsComplex<T>, const T*, T>;
+template <class T>
+Scalar<T> scalar(const T& x) {
+  if constexpr (kIsComplex<T>)
+    return &x;
+  else
+    return x;
+}
+
+// Complex matrices, and real or complex ones of which one is a vector.
 template <class T>
 bool gemm_typed(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
   constexpr int64_t item = sizeof(T);
@@ -133,55 +147,76 @@ bool gemm_typed(int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
     ldb = std::max<int64_t>(n, 1);
   }
   int64_t ldc = std::max<int64_t>(c.row_step / item, n);
+  const T one = 1, zero = 0;
+  const T *pa = reinterpret_cast<T*>(a.data), *pb = reinterpret_cast<T*>(b.data);
+  T* pc = reinterpret_cast<T*>(c.data);
   if constexpr (kIsComplex<T>) {
-    using Gemm = void (*)(int, int, int, int, int, int, const void*, const void*, int, const void*,
-                          int, const void*, void*, int);
-    static Gemm f = symbol<Gemm>(Names<T>::kGemm);
-    if (!f) return false;
-    T one = 1, zero = 0;
-    f(kRowMajor, ta, tb, m, n, k, &one, a.data, lda, b.data, ldb, &zero, c.data, ldc);
-  } else {
-    using Gemv = void (*)(int, int, int, int, T, const T*, int, const T*, int, T, T*, int);
-    static Gemv v = symbol<Gemv>(Names<T>::kGemv);
-    if (!v) return false;
-    const T *pa = reinterpret_cast<T*>(a.data), *pb = reinterpret_cast<T*>(b.data);
-    T* pc = reinterpret_cast<T*>(c.data);
-    if (n == 1) {  // c = A b
-      int inc = tb == kNoTrans ? ldb : 1;
-      if (k == 1) inc = 1;
-      v(kRowMajor, ta, ta == kNoTrans ? m : k, ta == kNoTrans ? k : m, 1, pa, lda, pb, inc, 0, pc,
-        ldc);
-    } else {  // c' = B' a'
-      int inc = ta == kNoTrans ? 1 : lda;
-      v(kRowMajor, tb == kNoTrans ? kTrans : kNoTrans, tb == kNoTrans ? k : n,
-        tb == kNoTrans ? n : k, 1, pb, ldb, pa, inc, 0, pc, 1);
+    if (m > 1 && n > 1) {
+      using Gemm = void (*)(int, int, int, int, int, int, const T*, const T*, int, const T*, int,
+                            const T*, T*, int);
+      static Gemm f = symbol<Gemm>(Names<T>::kGemm);
+      if (f) f(kRowMajor, ta, tb, m, n, k, &one, pa, lda, pb, ldb, &zero, pc, ldc);
+      return f != nullptr;
     }
   }
+  using Gemv =
+      void (*)(int, int, int, int, Scalar<T>, const T*, int, const T*, int, Scalar<T>, T*, int);
+  static Gemv v = symbol<Gemv>(Names<T>::kGemv);
+  if (!v) return false;
+  if (n == 1) {  // c = A b
+    int inc = tb == kNoTrans ? ldb : 1;
+    if (k == 1) inc = 1;
+    v(kRowMajor, ta, ta == kNoTrans ? m : k, ta == kNoTrans ? k : m, scalar(one), pa, lda, pb, inc,
+      scalar(zero), pc, ldc);
+  } else {  // c' = B' a'
+    int inc = ta == kNoTrans ? 1 : lda;
+    v(kRowMajor, tb == kNoTrans ? kTrans : kNoTrans, tb == kNoTrans ? k : n, tb == kNoTrans ? n : k,
+      scalar(one), pb, ldb, pa, inc, scalar(zero), pc, 1);
+  }
   return true;
+}
+
+// The sum of products by BLAS.
+template <class T>
+bool blas_dot(int n, const T* a, int a_step, const T* b, int b_step, T* out) {
+  if constexpr (kIsComplex<T>) {
+    using Dot = void (*)(int, const T*, int, const T*, int, T*);
+    static Dot f = symbol<Dot>(Names<T>::kDot);
+    if (f) f(n, a, a_step, b, b_step, out);
+    return f != nullptr;
+  } else {
+    using Dot = T (*)(int, const T*, int, const T*, int);
+    static Dot f = symbol<Dot>(Names<T>::kDot);
+    if (f) *out = f(n, a, a_step, b, b_step);
+    return f != nullptr;
+  }
+}
+
+template <class T>
+T product(T x, T y) {
+  if constexpr (kIsComplex<T>)  // as BLAS has it, without the C library's care for infinities
+    return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
+  else
+    return x * y;
 }
 
 template <class T>
 bool dot_typed(int64_t n, const char* a, int64_t a_step, const char* b, int64_t b_step, char* out) {
   constexpr int64_t item = sizeof(T);
   T total = 0;
-  if constexpr (!kIsComplex<T>) {
-    using Dot = T (*)(int, const T*, int, const T*, int);
-    bool usable = n >= 32 && n < INT32_MAX && a_step > 0 && b_step > 0 && a_step % item == 0 &&
-                  b_step % item == 0;
-    if (usable) {
-      static Dot f = symbol<Dot>(Names<T>::kDot);
-      if (!f) return false;
-      total = f(static_cast<int>(n), reinterpret_cast<const T*>(a), a_step / item,
-                reinterpret_cast<const T*>(b), b_step / item);
-      std::memcpy(out, &total, item);
-      return true;
+  const bool usable = n >= 32 && n < INT32_MAX && a_step > 0 && b_step > 0 && a_step % item == 0 &&
+                      b_step % item == 0;
+  if (usable) {
+    if (!blas_dot(static_cast<int>(n), reinterpret_cast<const T*>(a), a_step / item,
+                  reinterpret_cast<const T*>(b), b_step / item, &total))
+      return false;
+  } else {
+    for (int64_t i = 0; i < n; ++i, a += a_step, b += b_step) {
+      T x, y;
+      std::memcpy(&x, a, item);
+      std::memcpy(&y, b, item);
+      total += product(x, y);
     }
-  }
-  for (int64_t i = 0; i < n; ++i, a += a_step, b += b_step) {
-    T x, y;
-    std::memcpy(&x, a, item);
-    std::memcpy(&y, b, item);
-    total += x * y;
   }
   std::memcpy(out, &total, item);
   return true;

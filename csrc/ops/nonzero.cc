@@ -16,9 +16,28 @@ ArrayRef as_mask(Array* a) {
   return mask;
 }
 
-// Writes the flat positions of the `count` true bytes. Masks are mostly runs: eight false ones are
-// skipped at once, and mixed eights are written without branches as long as there is room for all
-// of them.
+// The positions of the bits in each number of eight bits, and how many there are. Wide, so that
+// every processor adds and stores them as vectors.
+struct BitPositions {
+  int64_t of[256][8] = {};
+  uint8_t count[256] = {};
+  constexpr BitPositions() {
+    for (int bits = 0; bits < 256; ++bits)
+      for (int bit = 0; bit < 8; ++bit)
+        if (bits >> bit & 1) of[bits][count[bits]++] = bit;
+  }
+};
+constexpr BitPositions kBitPositions;
+
+// Bit k: whether byte k of the word is not zero.
+unsigned nonzero_bytes(uint64_t word) {
+  constexpr uint64_t kLow = 0x7f7f7f7f7f7f7f7f, kGather = 0x0102040810204080;
+  word = ((((word & kLow) + kLow) | word) & ~kLow) >> 7;
+  return static_cast<unsigned>(word * kGather >> 56);
+}
+
+// Writes the flat positions of the `count` true bytes: eight at once, of which the next eight
+// overwrite those too many, as long as there is room for that.
 void flat_positions(const char* mask, int64_t n, int64_t count, int64_t* out) {
   const int64_t* end = out + count;
   int64_t i = 0;
@@ -26,10 +45,9 @@ void flat_positions(const char* mask, int64_t n, int64_t count, int64_t* out) {
     uint64_t word;
     std::memcpy(&word, mask + i, 8);
     if (!word) continue;
-    for (int k = 0; k < 8; ++k) {
-      *out = i + k;
-      out += mask[i + k] != 0;
-    }
+    const unsigned bits = nonzero_bytes(word);
+    for (int k = 0; k < 8; ++k) out[k] = i + kBitPositions.of[bits][k];
+    out += kBitPositions.count[bits];
   }
   for (; out < end; ++i)
     if (mask[i]) *out++ = i;

@@ -35,18 +35,27 @@ bool read_repeats(PyObject* o, int64_t length, Repeats& repeats) {
   return true;
 }
 
+// kEach times each of `length` blocks; returns where it stopped writing.
+template <int kEach>
+inline char* repeat_few(char* to, const char* from, int64_t size, int64_t length) {
+  for (int64_t i = 0; i < length; ++i, to += kEach * size)
+    for (int k = 0; k < kEach; ++k) std::memcpy(to + k * size, from + i * size, size);
+  return to;
+}
+
 // Each of `length` blocks of `size` bytes as often as it comes; returns where it stopped writing.
 // kSize is the size where it is known at compile time, else 0.
 template <int64_t kSize>
 char* repeat_blocks(char* to, const char* from, int64_t given, int64_t length,
                     const Repeats& repeats) {
   const int64_t size = kSize ? kSize : given;
-  if (repeats.each == 2) {
-    for (int64_t i = 0; i < length; ++i, to += 2 * size) {
-      std::memcpy(to, from + i * size, size);
-      std::memcpy(to + size, from + i * size, size);
-    }
-    return to;
+  switch (repeats.each) {
+    case 2:
+      return repeat_few<2>(to, from, size, length);
+    case 3:
+      return repeat_few<3>(to, from, size, length);
+    case 4:
+      return repeat_few<4>(to, from, size, length);
   }
   for (int64_t i = 0; i < length; ++i, from += size)
     for (int64_t k = repeats.each < 0 ? repeats.counts[i] : repeats.each; k > 0; --k, to += size)
@@ -63,7 +72,12 @@ ArrayRef repeat_unrecorded(Array* a, int axis, const Repeats& repeats, int64_t t
   ArrayRef source = a->c_contiguous() ? ArrayRef::borrow(a) : ArrayRef::steal(array_copy(a, 'C'));
   ArrayRef out = ArrayRef::steal(array_new(a->dtype, a->ndim, shape));
   if (!source || !out || !out->size) return source ? out : ArrayRef{};
-  auto blocks = inner == 8 ? repeat_blocks<8> : inner == 4 ? repeat_blocks<4> : repeat_blocks<0>;
+  auto blocks = inner == 16  ? repeat_blocks<16>
+                : inner == 8 ? repeat_blocks<8>
+                : inner == 4 ? repeat_blocks<4>
+                : inner == 2 ? repeat_blocks<2>
+                : inner == 1 ? repeat_blocks<1>
+                             : repeat_blocks<0>;
   char* to = out->bytes();
   for (int64_t i = 0; i < outer; ++i)
     to = blocks(to, source->bytes() + i * length * inner, inner, length, repeats);

@@ -137,7 +137,7 @@ int set_by_mask(Array* a, Array* mask, Array* value) {
                        ? ArrayRef::borrow(mask)
                        : ArrayRef::steal(array_copy(mask, 'C'));
   if (!flags) return -1;
-  int64_t count = cpu::count_true(flags->bytes(), flags->size);
+  const int64_t count = value->size == 1 ? 1 : cpu::count_true(flags->bytes(), flags->size);
   if (value->ndim > 1 || (value->ndim == 1 && value->size != count && value->size != 1)) return 1;
   int item = itemsize(a->dtype);
   const char* from = value->bytes();

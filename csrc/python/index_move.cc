@@ -34,7 +34,17 @@ struct Block {
 };
 
 template <int N>
+void fill_run(char* dst, const char* src, int64_t n) {
+  char items[64];
+  for (int i = 0; i < 64; i += N) std::memcpy(items + i, src, N);
+  int64_t bytes = n * N;
+  for (; bytes >= 64; bytes -= 64, dst += 64) std::memcpy(dst, items, 64);
+  std::memcpy(dst, items, bytes);
+}
+
+template <int N>
 void copy_run(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
+  if (src_step == 0 && dst_step == N) return fill_run<N>(dst, src, n);
   for (int64_t i = 0; i < n; ++i, dst += dst_step, src += src_step) std::memcpy(dst, src, N);
 }
 

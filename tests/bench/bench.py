@@ -16,7 +16,6 @@ import pathlib
 import platform
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 import groups

@@ -14,7 +14,11 @@ import numpy
 
 WORKER = pathlib.Path(__file__).parent / "worker.py"
 
-SETTLED_SLEEP, SETTLED_PART, LONGEST_SETTLE = 0.005, 0.1, 0.5  # seconds; the part of them that a thread may run
+SETTLED_SLEEP, SETTLED_PART, LONGEST_SETTLE = (
+    0.005,
+    0.1,
+    0.5,
+)  # seconds; the part of them that a thread may run
 
 
 class Target:

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import math
 import os
 import random
 import subprocess
@@ -122,10 +123,20 @@ class Expressions:
                 values.append(values[-1])
         return [numpy.array(v) for v in values]
 
+    @staticmethod
+    def is_huge(*operands):
+        """Whether a transposed array and a row give a result that says no more and takes seconds."""
+        try:
+            return math.prod(numpy.broadcast_shapes(*(x.shape for x in operands))) > 1_000_000
+        except ValueError:
+            return False
+
     def apply(self, module, values, kind, *args):
         if kind == "unary":
             return getattr(module, args[0])(values[args[1]])
         if kind == "binary":
+            if self.is_huge(values[args[1]], values[args[2]]):
+                return values[-1]
             return getattr(module, args[0])(values[args[1]], values[args[2]])
         if kind == "scalar":
             return getattr(module, args[0])(values[args[1]], args[2])
@@ -133,7 +144,8 @@ class Expressions:
             name, i, axis, keepdims = args
             return module.asarray(getattr(module, name)(values[i], axis=axis, keepdims=keepdims))
         if kind == "where":
-            return module.where(*(values[i] for i in args))
+            operands = [values[i] for i in args]
+            return values[-1] if self.is_huge(*operands) else module.where(*operands)
         if kind == "astype":
             return module.asarray(values[args[0]]).astype(args[1])
         if kind == "inplace":

@@ -306,3 +306,14 @@ def test_large_selections():
         ours[key] = -1.5
         theirs[key] = -1.5
         assert_same_value(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i2", "f4", "f8", "D"])
+@pytest.mark.parametrize("width", [1, 3, 15, 16, 17, 64, 131])
+def test_a_number_goes_to_rows_chosen_by_index(dtype, width):
+    rows = np.array([4, 0, 4, -2])
+    for key in (rows, (slice(None), rows % width), (rows, slice(1, None, 2)), (rows, slice(None, None, -1))):
+        want = np.zeros((6, width), dtype)
+        ours = mnp.array(want)
+        want[key] = ours[key] = 3
+        np.testing.assert_array_equal(np.asarray(ours), want)

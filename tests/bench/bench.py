@@ -52,6 +52,9 @@ class MemoryLimit:
     def ask(self, do, seconds):
         return {"done": [self.bytes / self.bandwidth.measure(seconds) * 1e9]}
 
+    def settle(self):
+        """Its threads end with each measurement."""
+
 
 def run_case(index, size, targets, options):
     case = groups.CASES[index]

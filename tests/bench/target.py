@@ -52,7 +52,7 @@ class Target:
         """Wait until its threads have gone to sleep: OpenBLAS's look for more work for 0.1 s after a product."""
         clock = ~self.process.pid << 3 | 2  # the processor time of that process, see clock_getcpuclockid(3)
         end = time.monotonic() + LONGEST_SETTLE
-        while time.monotonic() < end:
+        while time.monotonic() < end and self.process.poll() is None:
             before = time.clock_gettime(clock)
             time.sleep(SETTLED_SLEEP)
             if time.clock_gettime(clock) - before < SETTLED_PART * SETTLED_SLEEP:

@@ -301,24 +301,6 @@ def test_without_the_switch_blocks_take_ndarrays():
     assert type(net(nd.ones((1, 3)))) is nd.NDArray is type(net.weight.data())
 
 
-@pytest.mark.parametrize(
-    ("shape", "codes", "reverse", "expected"),
-    [
-        ((2, 3, 8), (-2, -2, 2, -1), False, (2, 3, 2, 4)),
-        ((8, 3, 3, 3, 4, 4), (-6, 2, -1, -4), False, (2, 4, 3, 3, 3, 4, 4)),
-        ((8, 3, 3, 3, 4, 4), (-5, -4), False, (24, 3, 3, 4, 4)),
-        ((8, 1, 1, 1, 3), (-2, -3, -3, -3, -2), False, (8, 3)),
-        ((8, 3, 3, 3, 3, 8), (-4, -5), True, (8, 3, 3, 3, 24)),
-        ((8, 3, 2, 4, 8), (-4, -1, 2, -6), True, (8, 3, 2, 4, 4, 2)),
-        ((2, 3), -1, False, (6,)),
-    ],
-)
-def test_npx_reshape(shape, codes, reverse, expected):
-    x = np.arange(numpy.prod(shape)).reshape(shape)
-    made = npx.reshape(x, codes, reverse=reverse)
-    assert made.shape == expected and made.ravel().tolist() == x.ravel().tolist()
-
-
 @pytest.mark.parametrize("codes", [(-3, -1), (-2, -2, -2), (-6, 4, 2, -2), (-7, 1), (-6, 2)])
 def test_npx_reshape_refuses(codes):
     with pytest.raises(ValueError, match="axis|axes|code"):

@@ -57,6 +57,7 @@ def test_random_shapes():
         ((8, 1, 1, 1, 3), (-2, -3, -3, -3, -2), False, (8, 3)),
         ((8, 3, 3, 3, 3, 8), (-4, -5), True, (8, 3, 3, 3, 24)),
         ((8, 3, 2, 4, 8), (-4, -1, 2, -6), True, (8, 3, 2, 4, 4, 2)),
+        ((2, 3), -1, False, (6,)),
         ((2, 3), (-2, -2, -2), False, None),
         ((30, 7), (-6, 2, -1, -1), False, (2, 15, 7)),
     ],
@@ -67,7 +68,8 @@ def test_reshape_codes(shape, codes, reverse, expected):
         with pytest.raises((ValueError, IndexError)):
             npx.reshape(a, codes, reverse=reverse)
     else:
-        assert npx.reshape(a, codes, reverse=reverse).shape == expected
+        made = npx.reshape(a, codes, reverse=reverse)
+        assert made.shape == expected and made.ravel().tolist() == a.ravel().tolist()
 
 
 def test_places_and_slices():

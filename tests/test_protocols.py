@@ -261,18 +261,15 @@ def test_a_third_argument_of_maximum_warns_where_numpy_does():
     assert warned(np) == warned(numpy)
 
 
-@pytest.mark.parametrize("name", ["copy", "astype", "dot", "resize", "setflags", "sum", "sort", "__array__"])
-def test_array_methods_show_numpys_signatures(name):
-    ours, numpys = getattr(np.ndarray, name), getattr(numpy.ndarray, name)
-    if numpys.__text_signature__ is None:
-        pytest.skip("this NumPy has no signatures of compiled methods")
-    assert inspect.signature(ours).parameters.keys() == inspect.signature(numpys).parameters.keys()
-    assert ours.__doc__ == numpys.__doc__
-
-
-@pytest.mark.parametrize("name", ["reduce", "accumulate", "reduceat", "outer", "at"])
-def test_ufunc_methods_show_numpys_signatures(name):
-    ours, numpys = getattr(np.ufunc, name), getattr(numpy.ufunc, name)
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        *(("ndarray", name) for name in "copy astype dot resize setflags sum sort __array__".split()),
+        *(("ufunc", name) for name in "reduce accumulate reduceat outer at".split()),
+    ],
+)
+def test_methods_show_numpys_signatures(owner, name):
+    ours, numpys = getattr(getattr(np, owner), name), getattr(getattr(numpy, owner), name)
     if numpys.__text_signature__ is None:
         pytest.skip("this NumPy has no signatures of compiled methods")
     assert inspect.signature(ours).parameters.keys() == inspect.signature(numpys).parameters.keys()

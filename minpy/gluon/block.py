@@ -11,27 +11,9 @@ from minpy.gluon.naming import BlockScope
 from minpy.gluon.parameter import DeferredInitializationError, Parameter
 from minpy.gluon.parameter_dict import ParameterDict, brief
 from minpy.gluon.summary import print_summary
+from minpy.gluon.utils import HookHandle
 
 __all__ = ["Block"]
-
-
-class HookHandle:
-    """Takes a hook off again: `detach`, or leaving a `with` block."""
-
-    def __init__(self, hooks, hook):
-        self._hooks, self._hook = hooks, hook
-        hooks.append(hook)
-
-    def detach(self):
-        """Take the hook off."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.detach()
 
 
 class Block:
@@ -67,8 +49,8 @@ class Block:
         self._scope = BlockScope(self)
         self._children = OrderedDict()
         self._reg_params = {}
-        self._forward_hooks = []
-        self._forward_pre_hooks = []
+        self._forward_hooks = OrderedDict()
+        self._forward_pre_hooks = OrderedDict()
 
     def _alias(self):
         return type(self).__name__.lower()
@@ -256,11 +238,11 @@ class Block:
 
     def register_forward_pre_hook(self, hook):
         """Call hook(block, inputs) before each forward call; returns a handle to take it off."""
-        return HookHandle(self._forward_pre_hooks, hook)
+        return HookHandle.of(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook):
         """Call hook(block, inputs, outputs) after each forward call; returns a handle to take it off."""
-        return HookHandle(self._forward_hooks, hook)
+        return HookHandle.of(self._forward_hooks, hook)
 
     def apply(self, fn):
         """Call fn on every block below, then on this one."""
@@ -298,14 +280,14 @@ class Block:
     # --- Running ---
 
     def __call__(self, *args):
-        for hook in self._forward_pre_hooks:
+        for hook in self._forward_pre_hooks.values():
             hook(self, args)
         try:
             out = self.forward(*args)
         except ERRORS as error:
             locate(error, self)
             raise
-        for hook in self._forward_hooks:
+        for hook in self._forward_hooks.values():
             hook(self, args, out)
         return out
 

@@ -99,7 +99,7 @@ class HybridBlock(Block):
             return super().__call__(*args)
         if self._seen_inputs is None:
             self._seen_inputs = replaced(args, lambda leaf: leaf is not None)
-        for hook in self._forward_pre_hooks:
+        for hook in self._forward_pre_hooks.values():
             hook(self, args)
         try:
             out = self._compiled(*args)
@@ -108,7 +108,7 @@ class HybridBlock(Block):
         except ERRORS as error:
             locate(error, self)
             raise
-        for hook in self._forward_hooks:
+        for hook in self._forward_hooks.values():
             hook(self, args, out)
         return out
 

@@ -251,6 +251,13 @@ class HookHandle:
         self._hooks = None
         self._id = None
 
+    @classmethod
+    def of(cls, hooks_dict, hook):
+        """The handle of a hook that is added to a dictionary."""
+        handle = cls()
+        handle.attach(hooks_dict, hook)
+        return handle
+
     def attach(self, hooks_dict, hook):
         """Add the hook to a dictionary of hooks, which must be an OrderedDict."""
         assert not self._hooks, "The same handle cannot be attached twice."

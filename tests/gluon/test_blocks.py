@@ -200,3 +200,24 @@ def test_activations_in_the_same_pass_are_the_same(kind):
                 handle.detach()
         for fused, apart in zip(*results):
             numpy.testing.assert_allclose(fused, apart, rtol=1e-5, atol=1e-5)
+
+
+def test_hooks_are_called_once_however_often_registered():
+    net, seen = nn.Dense(2), []
+    net.initialize()
+
+    def before(block, inputs):
+        seen.append("before")
+
+    def after(block, inputs, outputs):
+        seen.append("after")
+
+    with net.register_forward_pre_hook(before), net.register_forward_hook(after) as handle:
+        again = net.register_forward_hook(after)
+        net(nd.ones((1, 3)))
+        assert seen == ["before", "after"] and type(handle) is gluon.utils.HookHandle
+        again.detach()
+        net(nd.ones((1, 3)))
+        assert seen == ["before", "after", "before"]
+    net(nd.ones((1, 3)))
+    assert len(seen) == 3

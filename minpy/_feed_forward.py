@@ -10,7 +10,7 @@ from minpy import metric as _metric
 from minpy import nd
 from minpy._nested import as_list
 from minpy.callback import LogValidationMetricsCallback
-from minpy.context import Context, current_context
+from minpy.context import as_contexts
 from minpy.initializer import InitDesc, Uniform
 from minpy.io import DataIter, NDArrayIter
 from minpy.model import BatchEndParam, load_checkpoint, save_checkpoint
@@ -62,8 +62,7 @@ class FeedForward:
             stacklevel=2,
         )
         self.symbol = symbol
-        ctx = current_context() if ctx is None else ctx
-        self.ctx = [ctx] if isinstance(ctx, Context) else list(ctx)
+        self.ctx = as_contexts(ctx)
         self.num_epoch, self.begin_epoch, self.epoch_size = num_epoch, begin_epoch, epoch_size
         self.optimizer, self.kwargs = optimizer, kwargs
         self.initializer = initializer

@@ -122,6 +122,12 @@ def current_context():
     return Context._default_ctx.value
 
 
+def as_contexts(ctx):
+    """A list of contexts, from one, several, or None for the current one."""
+    ctx = current_context() if ctx is None else ctx
+    return [ctx] if isinstance(ctx, Context) else list(ctx)
+
+
 def set_context(ctx):
     """Make a device the one that is used where none is given, in this thread from now on.
 

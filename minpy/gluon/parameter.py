@@ -6,9 +6,10 @@ import numpy
 
 from minpy import _core, autograd, initializer, nd
 from minpy._compiled import untraced
+from minpy._nested import per_axis
 from minpy._operators.inference import complete
 from minpy.base import MXNetError
-from minpy.context import Context, cpu, current_context
+from minpy.context import as_contexts, cpu, current_context
 from minpy.util import is_np_array
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "tensor_types"]
@@ -35,6 +36,11 @@ def _row_context(row_id):
     if not isinstance(row_id, nd.NDArray):
         raise TypeError(f"row_id must have NDArray type, but {type(row_id)} is given")
     return row_id.context
+
+
+def fits(known, shape):
+    """Whether a shape agrees with one whose lengths may be unknown, 0 or -1, or which is unknown as a whole, None."""
+    return known is None or (len(known) == len(shape) and all(a in (0, -1, b) for a, b in zip(known, shape)))
 
 
 class Parameter:
@@ -81,7 +87,7 @@ class Parameter:
                 raise AssertionError(f"{what} for Parameter '{name}' must be one of 'default', 'row_sparse', or 'csr',"
                                      f" but got '{given}'")  # fmt: skip
         self.name = name
-        self._shape = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
+        self._shape = None if shape is None else per_axis(shape)
         self.dtype = dtype
         self.lr_mult, self.wd_mult = lr_mult, wd_mult
         self.init = init
@@ -107,14 +113,10 @@ class Parameter:
 
     @shape.setter
     def shape(self, shape):
-        if self._shape is not None:
-            same = len(self._shape) == len(shape) and all(
-                a in (0, -1) or a == b for a, b in zip(self._shape, shape)
+        if not fits(self._shape, shape):
+            raise AssertionError(
+                f"Expected shape {tuple(shape)} is incompatible with given shape {self._shape}."
             )
-            if not same:
-                raise AssertionError(
-                    f"Expected shape {tuple(shape)} is incompatible with given shape {self._shape}."
-                )
         self._shape = tuple(shape)
 
     @property
@@ -170,7 +172,7 @@ class Parameter:
                 stacklevel=2,
             )
             return
-        contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        contexts = as_contexts(ctx)
         init = init or self.init or default_init or initializer.Uniform()
         self._data, self._by_number = None, {}
         self._deferred_init = (init, contexts, None)
@@ -227,7 +229,7 @@ class Parameter:
         self._check_loaded(data)
         data = data.tostype("default") if isinstance(data, nd.sparse.BaseSparseNDArray) else data
         self._shape = tuple(data.shape)
-        contexts = None if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        contexts = None if ctx is None else as_contexts(ctx)
         if self._data is None:
             pending = self._deferred_init[1] if self._deferred_init else None
             if pending and contexts and set(pending) != set(contexts):
@@ -243,13 +245,10 @@ class Parameter:
                 self.reset_ctx(contexts)
 
     def _check_loaded(self, data):
-        shape = self._shape
-        if shape is not None and (
-            len(shape) != len(data.shape) or any(a not in (0, -1, b) for a, b in zip(shape, data.shape))
-        ):
+        if not fits(self._shape, data.shape):
             raise AssertionError(
-                f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected {shape} vs"
-                f" saved {tuple(data.shape)}"
+                f"Failed loading Parameter '{self.name}' from saved params: shape incompatible expected {self._shape}"
+                f" vs saved {tuple(data.shape)}"
             )
         if numpy.dtype(data.dtype) != numpy.dtype(self.dtype):
             raise AssertionError(
@@ -376,7 +375,7 @@ class Parameter:
 
     def reset_ctx(self, ctx):
         """Move the parameter to other devices."""
-        contexts = [current_context()] if ctx is None else [ctx] if isinstance(ctx, Context) else list(ctx)
+        contexts = as_contexts(ctx)
         if self._data is not None:
             with autograd.pause():
                 self._set_copies(self._reduced().tostype("default"), contexts)

@@ -7,8 +7,9 @@ from collections import OrderedDict
 import numpy
 
 from minpy import initializer, nd
+from minpy._nested import per_axis
 from minpy._operators.inference import merged
-from minpy.gluon.parameter import Constant, Parameter
+from minpy.gluon.parameter import Constant, Parameter, fits
 
 __all__ = ["ParameterDict"]
 
@@ -99,7 +100,7 @@ class ParameterDict:
                 setattr(parameter, "_shape" if key == "shape" else key, value)
             return
         if key == "shape":
-            value = (value,) if isinstance(value, int) else tuple(value)
+            value = per_axis(value)
             if len(value) == len(have):
                 try:
                     parameter._shape = merged(tuple(max(n, 0) for n in have), tuple(max(n, 0) for n in value))
@@ -268,13 +269,8 @@ def _by_order(own, loaded):
         ours = [name for name in own if _is_statistic(name) == statistic]
         theirs = [name for name in loaded if _is_statistic(name) == statistic]
         for mine, other in zip(ours, theirs):
-            shape = own[mine].shape
             kind = mine.rpartition("_")[2]
-            fits = shape is None or (
-                len(shape) == loaded[other].ndim
-                and all(a in (0, -1, b) for a, b in zip(shape, loaded[other].shape))
-            )
-            if not fits or other.rpartition("_")[2] != kind:
+            if not fits(own[mine].shape, loaded[other].shape) or other.rpartition("_")[2] != kind:
                 return None
             renamed[mine] = loaded[other]
     return renamed if len(renamed) == len(own) else None

@@ -8,7 +8,7 @@ from minpy import model, nd
 from minpy import optimizer as _optimizer
 from minpy._files import write_atomically
 from minpy.base import MXNetError
-from minpy.context import Context, cpu
+from minpy.context import as_contexts, cpu
 from minpy.initializer import InitDesc
 from minpy.io import DataDesc
 from minpy.module.base import DEFAULT_INITIALIZER, BaseModule
@@ -73,8 +73,7 @@ class Module(BaseModule):
                  work_load_list=None, fixed_param_names=None, state_names=None, group2ctxs=None,
                  compression_params=None):  # fmt: skip
         super().__init__(logger)
-        context = cpu() if context is None else context
-        self._context = [context] if isinstance(context, Context) else list(context)
+        self._context = as_contexts(cpu() if context is None else context)
         self._loads = list(work_load_list) if work_load_list else [1] * len(self._context)
         assert len(self._loads) == len(self._context)
         self._symbol = symbol

@@ -19,6 +19,7 @@ import os as _os
 import time as _time
 
 from minpy._core import engine as _engine
+from minpy._files import write_atomically as _write_atomically
 
 __all__ = [
     "Counter",
@@ -185,8 +186,7 @@ def dump(finished=True, profile_process="worker"):
     trace = {"traceEvents": list(_trace_entries(events, _os.getpid())), "displayTimeUnit": "ms"}
     if lost:
         trace["otherData"] = {"lost events": lost}
-    with open(_State.filename, "w") as file:
-        _json.dump(trace, file)
+    _write_atomically(_os.fspath(_State.filename), _json.dumps(trace).encode())
 
 
 def dump_profile():

@@ -27,9 +27,8 @@ __all__ = [
 
 _MAGIC = struct.pack("<I", 0xCED7230A)
 _LENGTH_BITS = 29
-_UNCHECKED_LENGTH = (
-    1 << 20
-)  # beyond it a record's length is compared with the file's before room is made for it
+# Beyond it a record's length is compared with the file's before room is made for it.
+_UNCHECKED_LENGTH = 1 << 20
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 
 
@@ -176,7 +175,8 @@ class MXRecordIO:
             if flag in (_WHOLE, _LAST):
                 return _MAGIC.join(parts) if len(parts) > 1 else part
 
-    def _read_part(self, earlier):
+    def _read_head(self, earlier):
+        """The flag and length of the next part, which follows `earlier` ones of its record; Nones behind the last."""
         start = self._file.tell()
         head = self._file.read(8)
         if not head and not earlier:
@@ -189,6 +189,13 @@ class MXRecordIO:
         flag, length = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
         if flag not in ((_MIDDLE, _LAST) if earlier else (_WHOLE, _FIRST)):
             self._fail(start, f"a part of a record with flag {flag} is out of order")
+        return flag, length
+
+    def _read_part(self, earlier):
+        start = self._file.tell()
+        flag, length = self._read_head(earlier)
+        if flag is None:
+            return None, None
         padded = length + -length % 4
         if padded > _UNCHECKED_LENGTH and padded > self._remaining():
             self._fail(start, f"the file ends inside a record of {length} bytes")
@@ -196,6 +203,19 @@ class MXRecordIO:
         if len(data) < padded:
             self._fail(start, f"the file ends inside a record of {length} bytes")
         return flag, data[:length]
+
+    def offsets(self):
+        """Where the records begin, from here to the end of the file; only their heads are read."""
+        found, inside = [], False
+        while True:
+            start = self._file.tell()
+            flag, length = self._read_head(inside)
+            if flag is None:
+                return found
+            if not inside:
+                found.append(start)
+            inside = flag in (_FIRST, _MIDDLE)
+            self._file.seek(length + -length % 4, os.SEEK_CUR)
 
     def _remaining(self):
         at = self._file.tell()

@@ -6,6 +6,7 @@ import math
 import os
 import re
 
+from minpy._files import write_atomically
 from minpy.symbol import Symbol
 
 __all__ = ["plot_network", "print_summary"]
@@ -262,8 +263,7 @@ class Drawing:
         """
         path = os.path.join(directory or "", filename or f"{self.name}.dot")
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.source)
+        write_atomically(path, self.source.encode())
         return path
 
     def render(self, filename=None, directory=None, **kwargs):

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import random
-import struct
 
 import numpy
 
@@ -34,22 +33,6 @@ _EIGENVECTORS = numpy.float32(
     [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
 )
 _GREY = numpy.float32([0.299, 0.587, 0.114])
-
-
-def _offsets(path):
-    """Where the records of a file begin, by their headers alone."""
-    found = []
-    with recordio.MXRecordIO(path, "r") as reader:
-        file = reader._file
-        while head := file.read(8):
-            if len(head) < 8 or head[:4] != recordio._MAGIC:
-                raise MXNetError(f"Invalid RecordIO File {path} at byte {file.tell() - len(head)}")
-            word = struct.unpack_from("<I", head, 4)[0]
-            flag, length = word >> 29, word & (1 << 29) - 1
-            if flag in (0, 1):
-                found.append(file.tell() - 8)
-            file.seek(length + -length % 4, 1)
-    return found
 
 
 def _read_list(path, label_width):
@@ -296,7 +279,8 @@ class ImageRecordIter(MXDataIter):
         if path_imgidx:
             reader = recordio.MXIndexedRecordIO(path_imgidx, path_imgrec, "r")
             return reader, [reader.idx[key] for key in reader.keys]
-        return recordio.MXRecordIO(path_imgrec, "r"), _offsets(path_imgrec)
+        reader = recordio.MXRecordIO(path_imgrec, "r")
+        return reader, reader.offsets()
 
     def _record(self, offset):
         """The number of an image, its bytes, and its labels."""

@@ -9,7 +9,7 @@ from minpy._compiled import untraced
 from minpy._nested import per_axis
 from minpy._operators.inference import complete
 from minpy.base import MXNetError
-from minpy.context import as_contexts, cpu, current_context
+from minpy.context import Context, as_contexts, cpu, current_context  # noqa: F401  (mx.gluon.parameter.Context)
 from minpy.util import is_np_array
 
 __all__ = ["Constant", "DeferredInitializationError", "Parameter", "tensor_types"]

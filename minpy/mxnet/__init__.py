@@ -5,7 +5,7 @@
     pytest -p minpy.mxnet.pytest_plugin             # tests
 
 This module is then `mxnet` itself. Its names are those of `minpy`, besides `mx.np`, whose functions make float32
-arrays where no dtype is given (minpy/mxnet/numpy.py).
+arrays where no dtype is given (minpy/mxnet/numpy).
 """
 
 import importlib

@@ -1,3 +1,5 @@
+"""Contexts: names, equality, and the one that is used where none is given."""
+
 import pickle
 import threading
 

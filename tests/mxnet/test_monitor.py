@@ -1,3 +1,5 @@
+"""Monitors: which arrays they show, when, and with which statistics."""
+
 import logging
 
 import pytest

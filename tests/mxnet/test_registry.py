@@ -1,3 +1,5 @@
+"""mx.registry: classes by name or description; and the classes of errors."""
+
 import pickle
 
 import pytest

@@ -1,3 +1,5 @@
+"""mx.util: the switches of semantics and the small helpers; mx.log and mx.libinfo."""
+
 import logging
 import os
 import threading

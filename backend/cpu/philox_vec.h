@@ -53,24 +53,22 @@ MP_INLINE void interleave(Words a, Words b, Words* out) {
 constexpr int kRounds = 10;
 constexpr int64_t kChunk = 256;  // blocks that are made at a time: 4 KiB
 
-// sink(i, x0, x1, x2, x3) for the words of blocks i ... i + kLanes - 1, up to at least `blocks`
-// and at most the next multiple of kGroups * kLanes: so many rounds are under way at a time, since
-// each waits for the one before.
+// sink(i, x0, x1, x2, x3) for the words of the blocks of numbers index(i) ... (a vector of kLanes),
+// for every i in steps of kLanes up to at least `blocks` and at most the next multiple of kGroups *
+// kLanes: so many rounds are under way at a time, since each waits for the one before.
 constexpr int kGroups = 2;
-template <class Sink>
-MP_INLINE void philox(const Philox& at, int64_t blocks, Sink sink) {
+template <class Index, class Sink>
+MP_INLINE void philox_of(const Philox& at, int64_t blocks, Index index, Sink sink) {
   Words key[kRounds][2];
   for (int r = 0; r < kRounds; ++r) {
     key[r][0] = Words{} + uint64_t{uint32_t(at.key[0] + r * 0x9e3779b9u)};
     key[r][1] = Words{} + uint64_t{uint32_t(at.key[1] + r * 0xbb67ae85u)};
   }
   const Words first = Words{} + 0xd2511f53u, second = Words{} + 0xcd9e8d57u;
-  Words index;
-  for (int lane = 0; lane < kLanes; ++lane) index[lane] = at.block + lane;
   for (int64_t i = 0; i < blocks; i += kGroups * kLanes) {
     Words x[kGroups][4];
-    for (int g = 0; g < kGroups; ++g, index += kLanes) {
-      x[g][0] = index, x[g][1] = index >> 32;
+    for (int g = 0; g < kGroups; ++g) {
+      x[g][0] = index(i + g * kLanes), x[g][1] = x[g][0] >> 32;
       x[g][2] = Words{} + at.stream, x[g][3] = Words{} + (at.stream >> 32);
     }
 #pragma GCC unroll 10
@@ -86,7 +84,22 @@ MP_INLINE void philox(const Philox& at, int64_t blocks, Sink sink) {
   }
 }
 
+// The same for consecutive blocks from that of `at` on.
+template <class Sink>
+MP_INLINE void philox(const Philox& at, int64_t blocks, Sink sink) {
+  Words start;
+  for (int lane = 0; lane < kLanes; ++lane) start[lane] = at.block + lane;
+  philox_of(
+      at, blocks, [start](int64_t i) __attribute__((always_inline)) { return start + uint64_t(i); },
+      sink);
+}
+
 MP_INLINE Words joined(Words low, Words high) { return (low & 0xffffffff) | (high << 32); }
+MP_INLINE Words words_at(const uint64_t* from) {
+  Words words;
+  __builtin_memcpy(&words, from, sizeof words);
+  return words;
+}
 MP_INLINE void put(uint64_t* to, Words words) { __builtin_memcpy(to, &words, sizeof words); }
 
 }  // namespace

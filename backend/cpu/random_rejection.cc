@@ -8,7 +8,7 @@ namespace {
 const RejectionLoops& loops = MP_BEST_ISA(rejection_loops);
 
 constexpr int64_t kGrain = 256;
-constexpr int64_t kNs[kRejections] = {12, 15, 70, 70};  // an element's time, for the thread pool
+constexpr int64_t kNs[kRejections] = {12, 14, 40, 40};  // an element's time, for the thread pool
 
 template <class T>
 void fill(Rejection kind, T* out, int64_t n, Philox at, ElementParams params) {

@@ -7,7 +7,6 @@
 namespace mp::cpu::MP_ISA {
 namespace {
 
-constexpr int64_t kLeast = kGroups * kLanes;  // blocks that are made at a time at least
 constexpr uint64_t kOneAttempt = uint64_t{1} << 32;
 constexpr uint64_t kCounts = uint64_t{1} << 63;  // attempts of a count whose mean was drawn
 
@@ -16,122 +15,167 @@ MP_FN Philox moved(Philox at, int64_t blocks, uint64_t attempts = 0) {
   return at;
 }
 
-// The halves of blocks: words 0 and 1, words 2 and 3.
-void halves(uint64_t* first, uint64_t* second, Philox at, int64_t blocks) {
-  philox(at, blocks,
-         [=](int64_t i, Words x0, Words x1, Words x2, Words x3) __attribute__((always_inline)) {
-           put(first + i, joined(x0, x1));
-           put(second + i, joined(x2, x3));
-         });
-}
+// Elements of a chunk that are still to be drawn: their places, their parameter, their blocks.
+struct Pending {
+  int64_t count;
+  int32_t place[kChunk];
+  double param[kChunk];
+  alignas(64) uint64_t block[kChunk];
 
-// The words of an attempt for some elements, each in the low bits: for floats from one block, for
-// doubles from two.
-template <class T, int64_t kRoom>
-struct GammaWords {
-  alignas(64) uint64_t radius[kRoom], angle[kRoom], accept[kRoom], boost[kRoom];
-
-  void make(const Philox& at, int64_t n, uint64_t attempt) {
-    if constexpr (sizeof(T) == 8) {
-      halves(radius, angle, moved(at, 0, 2 * attempt * kOneAttempt), n);
-      halves(accept, boost, moved(at, 0, (2 * attempt + 1) * kOneAttempt), n);
-    } else {
-      philox(moved(at, 0, attempt * kOneAttempt), n,
-             [this](int64_t i, Words x0, Words x1, Words x2, Words x3)
-                 __attribute__((always_inline)) {
-                   put(radius + i, x0), put(angle + i, x1), put(accept + i, x2), put(boost + i, x3);
-                 });
+  Pending(const double* params, int64_t n, const Philox& at) : count(n) {
+    for (int64_t i = 0; i < n; ++i) place[i] = int32_t(i), param[i] = params[i];
+    number(at);
+  }
+  // Leaves those whose values are negative.
+  void keep_undecided(const double* values, const Philox& at) {
+    int64_t left = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      place[left] = place[j], param[left] = param[j];
+      left += values[j] < 0 ? 1 : 0;
     }
+    count = left;
+    number(at);
+  }
+
+ private:
+  void number(const Philox& at) {
+    for (int64_t j = 0; j < count; ++j) block[j] = at.block + uint64_t(place[j]);
+    for (int64_t j = count; j % (kGroups * kLanes); ++j) block[j] = 0;
   }
 };
 
-// Marsaglia and Tsang's method ("A simple method for generating gamma variables", 2000). A shape
-// below 1 is raised by 1, and the result multiplied by a uniform number to the power 1 / shape.
-struct Gamma {
-  double d, c;
+// The words 0 and 1 of blocks, and their words 2 and 3.
+struct Halves {
+  alignas(64) uint64_t first[kChunk], second[kChunk];
 
-  MP_INLINE explicit Gamma(double shape)
-      : d(shape < 1 ? shape + 2.0 / 3 : shape - 1.0 / 3), c(1 / mp_sqrt(9 * d)) {}
-  bool varies() const { return d < kInfinity<double>; }
-};
-
-template <class T>
-struct GammaTrial {
-  double z, x, u;  // normal, 1 + c z, uniform in (0, 1]
-
-  MP_INLINE GammaTrial(const Gamma& g, uint64_t radius, uint64_t angle, uint64_t accept) {
-    using Word = UInt<sizeof(T)>;
-    T pair[2];
-    normal_pair(Word(radius), Word(angle), pair);
-    z = pair[0], x = 1 + g.c * z, u = positive_unit(Word(accept));
-  }
-  // What needs no logarithm, for most attempts; else -1.
-  MP_INLINE double at_once(const Gamma& g) const {
-    const double square = z * z;
-    return (x > 0) & (u < 1 - 0.0331 * (square * square)) ? g.d * (x * x * x) : -1;
-  }
-  double at_last(const Gamma& g) const {
-    const double value = at_once(g);
-    if (value >= 0 || x <= 0) return value;
-    const double v = x * x * x;
-    return mp_log_normal(u) < 0.5 * (z * z) + g.d * (1 - v + mp_log_normal(v)) ? g.d * v : -1;
+  void make(const Philox& at, const Pending& of, uint64_t attempt) {
+    const uint64_t* block = of.block;
+    philox_of(
+        moved(at, 0, attempt * kOneAttempt), of.count,
+        [block](int64_t i) __attribute__((always_inline)) { return words_at(block + i); },
+        [this](int64_t i, Words x0, Words x1, Words x2, Words x3) __attribute__((always_inline)) {
+          put(first + i, joined(x0, x1));
+          put(second + i, joined(x2, x3));
+        });
   }
 };
 
-template <class T>
-double gamma_by_attempts(const Gamma& g, const Philox& at, double value) {
-  if (!g.varies()) return g.d;
-  GammaWords<T, kLeast> words;
-  for (uint64_t attempt = 1; value < 0; ++attempt) {
-    words.make(at, 1, attempt);
-    value = GammaTrial<T>(g, words.radius[0], words.angle[0], words.accept[0]).at_last(g);
+// Draws a chunk, the first element at the place `at`, with one parameter for each element. A Law's
+// at_once and at_last make a value of a parameter and the words of an attempt, or -1 to reject
+// them; at_once also for want of a quick proof. Both select one condition at a time: the compiler
+// does not make vectors of conditions that are used in several ways.
+template <class Law>
+void by_attempts(const double* params, int64_t n, const Philox& at, double* out) {
+  typename Law::Words words;
+  Pending pending(params, n, at);
+  uint64_t attempt = 0;
+  words.make(at, pending, attempt);
+  for (int64_t i = 0; i < n; ++i) out[i] = Law::at_once(params[i], words, i);
+  pending.keep_undecided(out, at);
+  while (pending.count > 0) {
+    words.make(at, pending, attempt++);
+    alignas(64) double values[kChunk];
+    const int64_t count = pending.count;
+    for (int64_t j = 0; j < count; ++j) values[j] = Law::at_last(pending.param[j], words, j);
+    for (int64_t j = 0; j < count; ++j) out[pending.place[j]] = values[j];
+    pending.keep_undecided(values, at);
   }
-  return value;
 }
 
-// A chunk of elements, the first of them at the place `at`, of scale 1.
+// Words for gamma numbers: for floats those of one block, for doubles the halves of two.
 template <class T>
-void gamma_chunk(const double* shape, int64_t n, const Philox& at, double* out) {
-  using Word = UInt<sizeof(T)>;
-  GammaWords<T, kChunk> words;
-  words.make(at, n, 0);
-  const auto trial = [&words](const Gamma& g, int64_t i) __attribute__((always_inline)) {
-    return GammaTrial<T>(g, words.radius[i], words.angle[i], words.accept[i]);
-  };
-  int64_t low = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const Gamma g(shape[i]);
-    out[i] = trial(g, i).at_once(g);
-    low += shape[i] < 1 ? 1 : 0;
+struct GammaWords {
+  Halves of[sizeof(T) / 4];
+
+  void make(const Philox& at, const Pending& pending, uint64_t attempt) {
+    for (uint64_t i = 0; i < sizeof(T) / 4; ++i)
+      of[i].make(at, pending, attempt * (sizeof(T) / 4) + i);
   }
-  for (int64_t i = 0; i < n; ++i) {
-    if (out[i] >= 0) [[likely]]
-      continue;
-    const Gamma g(shape[i]);
-    out[i] = gamma_by_attempts<T>(g, moved(at, i), trial(g, i).at_last(g));
+  MP_INLINE UInt<sizeof(T)> radius(int64_t i) const { return UInt<sizeof(T)>(of[0].first[i]); }
+  MP_INLINE UInt<sizeof(T)> angle(int64_t i) const {
+    return second_of(of[0].first, of[0].second, i);
   }
-  if (!low) return;
+  MP_INLINE UInt<sizeof(T)> accept(int64_t i) const {
+    return UInt<sizeof(T)>(sizeof(T) == 4 ? of[0].second[i] : of[sizeof(T) / 8].first[i]);
+  }
+  MP_INLINE UInt<sizeof(T)> boost(int64_t i) const {
+    return second_of(of[sizeof(T) / 8].second, of[sizeof(T) / 8].second, i);
+  }
+
+ private:
+  // A float's second word is the high half of the pair, a double's has a pair to itself.
+  MP_INLINE static UInt<sizeof(T)> second_of(const uint64_t* pair, const uint64_t* next,
+                                             int64_t i) {
+    return UInt<sizeof(T)>(sizeof(T) == 4 ? pair[i] >> 32 : next[i]);
+  }
+};
+
+// Marsaglia and Tsang's method ("A simple method for generating gamma variables", 2000), of scale
+// 1. A shape below 1 is raised by 1, for which raise_power makes up.
+template <class T>
+struct GammaLaw {
+  using Words = GammaWords<T>;
+  double d, c, z, x, u;  // z is normal, x = 1 + c z, u uniform in (0, 1]
+
+  MP_INLINE GammaLaw(double shape, const Words& words, int64_t i)
+      : d(shape < 1 ? shape + 2.0 / 3 : shape - 1.0 / 3), c(1 / mp_sqrt(9 * d)) {
+    T pair[2];
+    normal_pair(words.radius(i), words.angle(i), pair);
+    z = pair[0], x = 1 + c * z, u = positive_unit(words.accept(i));
+  }
+  MP_INLINE double quick() const {
+    const double square = z * z;
+    const double proved = u < 1 - 0.0331 * (square * square) ? d * (x * x * x) : -1;
+    const double value = x > 0 ? proved : -1;
+    return d < kInfinity<double> ? value : d;
+  }
+  MP_INLINE static double at_once(double shape, const Words& words, int64_t i) {
+    return GammaLaw(shape, words, i).quick();
+  }
+  MP_INLINE static double at_last(double shape, const Words& words, int64_t i) {
+    const GammaLaw g(shape, words, i);
+    const double v = g.x * g.x * g.x, value = g.quick();
+    const double proof = 0.5 * (g.z * g.z) + g.d * (1 - v + mp_log_normal(v));
+    const double proved = mp_log_normal(g.u) < proof ? g.d * v : -1;
+    const double possible = g.x > 0 ? proved : -1;
+    return value < 0 ? possible : value;
+  }
+};
+
+// Multiplies by a uniform number to the power 1 / shape where a shape is below 1.
+template <class T>
+void raise_power(const double* shape, int64_t n, const Philox& at, double* out) {
+  GammaWords<T> words;
+  words.make(at, Pending(shape, n, at), 0);
   for (int64_t i = 0; i < n; ++i) {
     const double power = mp_fmin(1 / shape[i], 1e300);
-    const double factor =
-        Exp::f(power * mp_log_normal(double(positive_unit(Word(words.boost[i])))));
+    const double factor = Exp::f(power * mp_log_normal(double(positive_unit(words.boost(i)))));
     out[i] *= shape[i] < 1 ? factor : 1;
   }
 }
 
-// log k! - ((k + 1/2) log k - k + log(2 pi) / 2), for k above 0.
-double stirling_rest(double k) {
-  static constexpr double kRest[] = {
-      0x1.4c071bcda0a5bp-4, 0x1.52a9b923ea649p-5, 0x1.c579a268d80b3p-6, 0x1.54a2662fd78a9p-6,
-      0x1.10b4e513fcbedp-6, 0x1.c6b167bebdf36p-7, 0x1.85d4d612e4a86p-7, 0x1.552805e7b3076p-7};
-  if (k <= 8) return kRest[int(k) - 1];
-  const double r = 1 / k, s = r * r;
-  return r * (1.0 / 12 - s * (1.0 / 360 - s * (1.0 / 1260 - s * (1.0 / 1680))));
+template <class T>
+void gamma_chunk(const double* shape, int64_t n, const Philox& at, double* out) {
+  by_attempts<GammaLaw<T>>(shape, n, at, out);
+  int64_t low = 0;
+  for (int64_t i = 0; i < n; ++i) low += shape[i] < 1 ? 1 : 0;
+  if (low) raise_power<T>(shape, n, at, out);
+}
+
+// log k! - ((k + 1/2) log k - k + log(2 pi) / 2) for k above 0: five terms of Stieltjes' continued
+// fraction. Wrong by 2e-5 for 1, which no mean that asks for it makes likely, and 1e-7 or less
+// above.
+MP_FN double stirling_rest(double k) {
+  const double inverse = 1 / k, r = inverse * inverse;
+  const double above = 1 + r * (0x1.ca1d5c044be7ap+0 + r * 0x1.056a8533f6282p-2);
+  const double below = 1 + r * (0x1.d2a5e48cd4703p+0 + r * 0x1.39e229c585128p-2);
+  return inverse * (1.0 / 12) * (above / below);
 }
 
 // Counts of means below kFew: how many of the sums of probabilities are at most a uniform number.
-constexpr double kFew = 10, kLeastMass = 0x1p-60;
-constexpr int kMostSums = 64;  // of masses of such a mean that are larger than that
+// That is kept so far below 1 that the rounded sums get above it, which cuts off 1.4e-14 of a tail.
+constexpr double kFew = 10, kBelowOne = 1 - 0x1p-46;
+constexpr int kMostSums = 64;  // of such a mean
 
 struct Reciprocals {
   double of[kMostSums + 1] = {};
@@ -141,112 +185,109 @@ struct Reciprocals {
 };
 constexpr Reciprocals kReciprocals;
 
-// The sums of the probabilities of 0 ... k, one after the other.
-struct FewSums {
-  double mean, mass, sum;
-  int k = 0;
+constexpr int kWide = 4, kVectors = 4;  // vectors of counts that are found together
+using Numbers = Vec<double, kWide>;
+using Counts = Vec<int64_t, kWide>;
 
-  FewSums(double of, double none) : mean(of), mass(none), sum(none) {}
-  bool more() const { return k < mean || mass > kLeastMass; }
-  void next() {
-    mass *= mean * kReciprocals.of[++k];
-    sum += mass;
+struct FewGroup {
+  Numbers mean[kVectors], mass[kVectors], u[kVectors];
+
+  MP_INLINE void find(Counts* count) const {
+    Numbers masses[kVectors], sum[kVectors];
+    for (int g = 0; g < kVectors; ++g) masses[g] = sum[g] = mass[g], count[g] = Counts{};
+    Counts any = ~Counts{};
+    for (int k = 0; k < kMostSums && (any[0] | any[1] | any[2] | any[3]); ++k) {
+      any = Counts{};
+      for (int g = 0; g < kVectors; ++g) {
+        const Counts beyond = u[g] >= sum[g];
+        count[g] -= beyond;
+        any |= beyond;
+        masses[g] *= mean[g] * kReciprocals.of[k + 1];
+        sum[g] += masses[g];
+      }
+    }
   }
 };
 
-int few(double mean, double none, uint64_t word) {
-  const double u = unit(word);
-  FewSums at(mean, none);
-  while (at.more() && u >= at.sum) at.next();
-  return at.k;
-}
-
-void few_of_one_mean(double mean, const uint64_t* words, int64_t n, double* out) {
-  alignas(64) double u[kChunk];
-  for (int64_t i = 0; i < n; ++i) u[i] = unit(words[i]), out[i] = 0;
-  for (FewSums at(mean, Exp::f(-mean)); at.more(); at.next())
-    for (int64_t i = 0; i < n; ++i) out[i] += u[i] >= at.sum ? 1.0 : 0.0;
+// Leaves the elements of larger means as they are.
+void few_chunk(const double* mean, const uint64_t* words, int64_t n, double* out) {
+  constexpr int64_t kGroup = kWide * kVectors;
+  alignas(64) double means[kChunk], none[kChunk], u[kChunk];
+  alignas(64) int64_t found[kChunk];
+  for (int64_t i = 0; i < n; ++i) {
+    means[i] = mean[i] < kFew ? mean[i] : 0;
+    none[i] = Exp::f(-means[i]);
+    u[i] = unit(words[i]) * kBelowOne;
+  }
+  for (int64_t i = n; i % kGroup; ++i) means[i] = none[i] = u[i] = 0;
+  for (int64_t i = 0; i < n; i += kGroup) {
+    FewGroup group;
+    __builtin_memcpy(group.mean, means + i, sizeof group.mean);
+    __builtin_memcpy(group.mass, none + i, sizeof group.mass);
+    __builtin_memcpy(group.u, u + i, sizeof group.u);
+    Counts count[kVectors];
+    group.find(count);
+    __builtin_memcpy(found + i, count, sizeof count);
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = mean[i] < kFew ? double(int32_t(found[i])) : out[i];
 }
 
 // Larger means by Hoermann's PTRS ("The transformed rejection method for generating Poisson random
-// variables", 1993).
-struct Many {
-  double mean, a, b;
+// variables", 1993); smaller ones give 0.
+struct ManyLaw {
+  using Words = Halves;
+  double mean, a, b, room, v, k;
 
-  MP_INLINE explicit Many(double of)
-      : mean(of),
-        a(0.02483 * (0.931 + 2.53 * mp_sqrt(of)) - 0.059),
-        b(0.931 + 2.53 * mp_sqrt(of)) {}
-};
-
-struct ManyTrial {
-  double room, v, k;
-
-  MP_INLINE ManyTrial(const Many& m, uint64_t first, uint64_t second) {
-    const double u = unit(first) - 0.5, left = 0.5 - mp_abs(u);
+  MP_INLINE ManyLaw(double of, const Words& words, int64_t i)
+      : mean(of), b(0.931 + 2.53 * mp_sqrt(of)) {
+    a = 0.02483 * b - 0.059;
+    const double u = unit(words.first[i]) - 0.5, left = 0.5 - mp_abs(u);
     room = left > 0x1p-60 ? left : 0x1p-60;
-    v = positive_unit(second);
-    k = mp_floor((2 * m.a / room + m.b) * u + m.mean + 0.43);
+    v = positive_unit(words.second[i]);
+    k = mp_floor((2 * a / room + b) * u + mean + 0.43);
   }
-  // The count that needs no logarithm, for most attempts; else -1.
-  MP_INLINE double at_once(const Many& m) const {
-    const double count = (room >= 0.07) & (v <= 0.9277 - 3.6224 / (m.b - 2)) ? k : -1;
-    return m.mean < kInfinity<double> ? count : m.mean;
+  MP_INLINE double quick() const {
+    const double proved = v <= 0.9277 - 3.6224 / (b - 2) ? k : -1;
+    const double count = room >= 0.07 ? proved : -1;
+    const double value = mean < kFew ? 0 : count;
+    return mean < kInfinity<double> ? value : mean;
   }
-  double at_last(const Many& m) const {
-    const double value = at_once(m);
-    if (value >= 0 || k < 0 || (room < 0.013 && v > room)) return value;
+  MP_INLINE static double at_once(double mean, const Words& words, int64_t i) {
+    return ManyLaw(mean, words, i).quick();
+  }
+  MP_INLINE static double at_last(double mean, const Words& words, int64_t i) {
+    const ManyLaw m(mean, words, i);
+    const double count = m.k < 1 ? 1 : m.k, value = m.quick();
+    const double weight = m.v * (1.1239 + 1.1328 / (m.b - 3.4)) / (m.a / (m.room * m.room) + m.b);
+    // The logarithm of the mass, but for what the count's factorial adds to it, which is 1 for 0.
+    const double most = count * mp_log_normal(mean / count) + (count - mean);
+    const double bound = m.k < 1 ? 1 - mean : most;
     constexpr double kHalfLog2Pi = 0x1.d67f1c864beb5p-1;
-    const double weight = v * (1.1239 + 1.1328 / (m.b - 3.4)) / (m.a / (room * room) + m.b);
-    if (k == 0) return mp_log_normal(weight) <= -m.mean ? k : -1;
-    const double bound = k * mp_log_normal(m.mean / k) + (k - m.mean);
-    const double rest = kHalfLog2Pi + stirling_rest(k);
-    return mp_log_normal(weight * mp_sqrt(k)) + rest <= bound ? k : -1;
+    const double factorial =
+        mp_log_normal(weight * mp_sqrt(count)) + kHalfLog2Pi + stirling_rest(count);
+    const double proved = factorial <= bound ? m.k : -1;
+    const double outside = m.v > m.room ? -1 : proved;
+    const double possible = m.room < 0.013 ? outside : proved;
+    return value < 0 ? possible : value;  // where k is negative, so is what this returns
   }
 };
 
-double many_by_attempts(const Many& m, const Philox& at, double value) {
-  uint64_t first[kLeast], second[kLeast];
-  for (uint64_t attempt = 1; value < 0; ++attempt) {
-    halves(first, second, moved(at, 0, attempt * kOneAttempt), 1);
-    value = ManyTrial(m, first[0], second[0]).at_last(m);
-  }
-  return value;
-}
-
-// A chunk of elements, the first of them at the place `at`; whether all means are the same one.
-void poisson_chunk(const double* mean, bool same, int64_t n, const Philox& at, double* out) {
-  alignas(64) uint64_t first[kChunk], second[kChunk];
-  halves(first, second, at, n);
-  if (same && mean[0] < kFew) return few_of_one_mean(mean[0], first, n, out);
-  alignas(64) double none[kChunk];
+void poisson_chunk(const double* mean, int64_t n, const Philox& at, double* out) {
   int64_t low = 0;
   for (int64_t i = 0; i < n; ++i) low += mean[i] < kFew ? 1 : 0;
-  if (low)
-    for (int64_t i = 0; i < n; ++i) none[i] = Exp::f(-mean[i]);
-  if (low < n)
-    for (int64_t i = 0; i < n; ++i) {
-      const Many m(mean[i]);
-      out[i] = ManyTrial(m, first[i], second[i]).at_once(m);
-    }
-  for (int64_t i = 0; i < n; ++i) {
-    if (mean[i] < kFew) {
-      out[i] = few(mean[i], none[i], first[i]);
-    } else if (out[i] < 0) {
-      const Many m(mean[i]);
-      out[i] = many_by_attempts(m, moved(at, i), ManyTrial(m, first[i], second[i]).at_last(m));
-    }
-  }
+  if (low < n) by_attempts<ManyLaw>(mean, n, at, out);
+  if (low == 0) return;
+  Halves words;
+  words.make(at, Pending(mean, n, at), 0);
+  few_chunk(mean, words.first, n, out);
 }
 
 // The parameters of a chunk's elements.
 struct ChunkParams {
   alignas(64) double a[kChunk], b[kChunk];
-  bool same;
 
   ChunkParams(const ElementParams& of, int64_t begin, int64_t n) {
     int64_t index = begin / of.repeat, next = (index + 1) * of.repeat - begin;
-    same = next >= n;
     for (int64_t i = 0; i < n; ++i) {
       if (i == next) ++index, next += of.repeat;
       a[i] = of.a[index], b[i] = of.b[index];
@@ -264,7 +305,7 @@ struct GammaDraw {
 
 struct PoissonDraw {
   static void chunk(ChunkParams& p, int64_t n, const Philox& at, double* out) {
-    poisson_chunk(p.a, p.same, n, at, out);
+    poisson_chunk(p.a, n, at, out);
   }
 };
 
@@ -280,7 +321,7 @@ struct MixedDraw {
     gamma_chunk<double>(kGeneralized ? p.b : p.a, n, at, mean);
     for (int64_t i = 0; i < n; ++i)
       mean[i] = kGeneralized && !(p.b[i] < kInfinity<double>) ? p.a[i] : mean[i] * scale[i];
-    poisson_chunk(mean, false, n, moved(at, 0, kCounts), out);
+    poisson_chunk(mean, n, moved(at, 0, kCounts), out);
   }
 };
 

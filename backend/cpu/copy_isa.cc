@@ -11,18 +11,17 @@ MP_INLINE void pack_row(char* d, const char* s, int64_t n) {
   for (int64_t j = 0; j < n; ++j) store<U>(d + j * S, load<U>(s + j * S * kStep));
 }
 
-// The same at any distance.
+// The same at any distances.
 template <class U>
-MP_INLINE void pack_row(char* d, const char* s, int64_t s1, int64_t n) {
-  constexpr int64_t S = sizeof(U);
+MP_INLINE void move_row(char* d, int64_t d1, const char* s, int64_t s1, int64_t n) {
   int64_t j = 0;
   for (; j + 4 <= n; j += 4) {
     const char* q = s + j * s1;
     const U a = load<U>(q), b = load<U>(q + s1), c = load<U>(q + 2 * s1), e = load<U>(q + 3 * s1);
-    char* t = d + j * S;
-    store<U>(t, a), store<U>(t + S, b), store<U>(t + 2 * S, c), store<U>(t + 3 * S, e);
+    char* t = d + j * d1;
+    store<U>(t, a), store<U>(t + d1, b), store<U>(t + 2 * d1, c), store<U>(t + 3 * d1, e);
   }
-  for (; j < n; ++j) store<U>(d + j * S, load<U>(s + j * s1));
+  for (; j < n; ++j) store<U>(d + j * d1, load<U>(s + j * s1));
 }
 
 template <class U>
@@ -44,9 +43,11 @@ MP_INLINE void copy_row(char* d, int64_t d1, const char* s, int64_t s1, int64_t 
   } else if (d1 == S) {
     if (n >= 16 && s1 == 2 * S) return pack_row<U, 2>(d, s, n);
     if (n >= 16 && s1 == -S) return pack_row<U, -1>(d, s, n);
-    pack_row<U>(d, s, s1, n);
+    move_row<U>(d, S, s, s1, n);
+  } else if (s1 == S) {
+    move_row<U>(d, d1, s, S, n);
   } else {
-    for (int64_t j = 0; j < n; ++j) store<U>(d + j * d1, load<U>(s + j * s1));
+    move_row<U>(d, d1, s, s1, n);
   }
 }
 

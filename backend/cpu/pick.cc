@@ -173,6 +173,14 @@ namespace {
 template <class T>
 void gather_rows(char* dst, const char* src, int64_t src_stride, int64_t inner, const int64_t* idx,
                  int64_t n) {
+  if constexpr (!std::is_void_v<T>) {
+    constexpr int64_t kSize = sizeof(T);
+    if (src_stride == kSize) {
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * kSize, src + idx[r] * kSize, kSize);
+      return;
+    }
+  }
   for (int64_t r = 0; r < n; ++r) copy_one<T>(dst + r * inner, src + idx[r] * src_stride, inner);
 }
 template <class T>

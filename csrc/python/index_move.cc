@@ -45,6 +45,7 @@ void fill_run(char* dst, const char* src, int64_t n) {
 template <int N>
 void copy_run(char* dst, int64_t dst_step, const char* src, int64_t src_step, int64_t n) {
   if (src_step == 0 && dst_step == N) return fill_run<N>(dst, src, n);
+#pragma GCC unroll 4
   for (int64_t i = 0; i < n; ++i, dst += dst_step, src += src_step) std::memcpy(dst, src, N);
 }
 

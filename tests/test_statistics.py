@@ -1,6 +1,7 @@
 """mean, var, std, running sums, counting, clipping, sorting and searching against NumPy, in every spelling."""
 
 import itertools
+import warnings
 
 import numpy
 import pytest
@@ -159,3 +160,22 @@ def test_searchsorted(dtype):
         lambda: np.searchsorted(np.asarray(a[::-1]), np.asarray(v), sorter=order),
         lambda: numpy.searchsorted(a[::-1], v, sorter=order),
     )
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "F", "i4", "u1", "?"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_searchsorted_with_ties_zeros_and_nans(dtype, side):
+    rng = numpy.random.default_rng(5)
+    special = numpy.array([0.0, -0.0, 1, 2, -3, 0.5, numpy.nan, numpy.inf, -numpy.inf])
+    values = special if dtype in ("f4", "f8", "f2", "F") else numpy.array([0, 1, 5])
+    for n, m in itertools.product((0, 1, 2, 3, 7, 8, 9, 100, 1000), (1, 8, 37)):
+        keys, sought = (rng.choice(values, k).astype(dtype) for k in (n, m))
+        if dtype == "F":
+            keys, sought = (x + 1j * rng.choice(special[[0, 2, 6]], x.shape) for x in (keys, sought))
+        keys = numpy.sort(keys.astype(dtype))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            got = np.searchsorted(np.array(keys), np.array(sought.astype(dtype)), side)
+        numpy.testing.assert_array_equal(
+            numpy.asarray(got), numpy.searchsorted(keys, sought.astype(dtype), side)
+        )

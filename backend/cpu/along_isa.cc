@@ -311,15 +311,44 @@ MP_INLINE bool before(V x, V y) {
     return x < y;
 }
 
+// Whether a number that is no NaN belongs behind a key. One comparison, without a branch: NaNs are
+// the last keys, and nothing compares with them.
+template <bool kRight, class V>
+MP_INLINE bool goes_behind(V x, V key) {
+  if constexpr (!Kind<V>::is_complex)
+    return kRight ? key <= x : key < x;
+  else
+    return kRight ? !before(x, key) : before(key, x);
+}
+
+// Where a float that is a NaN belongs: before the first NaN, or behind them all.
+template <class S, bool kRight>
+int64_t place_of_nan(const char* sorted, int64_t n) {
+  if (kRight) return n;
+  int64_t base = 0;
+  for (int64_t length = n; length > 0;) {
+    const int64_t half = (length + 1) / 2;
+    if (is_nan(value(load<S>(sorted + (base + half - 1) * int64_t{sizeof(S)})))) {
+      length = half - 1;
+    } else {
+      base += half;
+      length -= half;
+    }
+  }
+  return base;
+}
+
 // Eight searches side by side, branch-free, so that their cache misses overlap.
 template <class S, bool kRight>
 void search_side(const char* sorted, int64_t n, const char* values, int64_t m, int64_t* out) {
   constexpr int64_t kSize = sizeof(S), kGroup = 8;
-  auto at = [&](int64_t i) { return value(load<S>(sorted + i * kSize)); };
-  auto goes_right = [](auto key, auto x) { return kRight ? !before(x, key) : before(key, x); };
+  using V = decltype(value(S{}));
+  auto step = [&](V x, int64_t i) {
+    return static_cast<int64_t>(goes_behind<kRight>(x, value(load<S>(sorted + i * kSize))));
+  };
   for (int64_t g = 0; g < m; g += kGroup) {
     const int64_t k = smaller(kGroup, m - g);
-    decltype(value(S{})) x[kGroup];
+    V x[kGroup];
     int64_t base[kGroup];
     for (int64_t j = 0; j < kGroup; ++j) {
       x[j] = value(load<S>(values + (g + smaller(j, k - 1)) * kSize));
@@ -328,17 +357,22 @@ void search_side(const char* sorted, int64_t n, const char* values, int64_t m, i
     int64_t length = n;
     for (; length > 1; length -= length / 2)
       for (int64_t j = 0; j < kGroup; ++j)
-        base[j] += goes_right(at(base[j] + length / 2 - 1), x[j]) ? length / 2 : 0;
-    for (int64_t j = 0; j < k; ++j) out[g + j] = base[j] + (n > 0 && goes_right(at(base[j]), x[j]));
+        base[j] += -step(x[j], base[j] + length / 2 - 1) & (length / 2);
+    for (int64_t j = 0; j < k; ++j) out[g + j] = base[j] + (n > 0 && step(x[j], base[j]));
+    if constexpr (Kind<V>::is_float)
+      for (int64_t j = 0; j < k; ++j)
+        if (is_nan(x[j])) out[g + j] = place_of_nan<S, kRight>(sorted, n);
   }
 }
 template <class S>
 void search(const char* sorted, int64_t n, const char* values, int64_t m, bool right,
             int64_t* out) {
+  const FpFlags flags = fp_flags();  // comparing NaNs raises one
   if (right)
     search_side<S, true>(sorted, n, values, m, out);
   else
     search_side<S, false>(sorted, n, values, m, out);
+  restore_fp_flags(flags);
 }
 
 template <class S>

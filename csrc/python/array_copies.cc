@@ -1,4 +1,4 @@
-// copy() and astype() of ndarray.
+// copy(), astype() and fill() of ndarray.
 #include "core/error.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
@@ -89,9 +89,20 @@ PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, 
   return recorded_copy(reinterpret_cast<Array*>(self), "astype", args, nargs, kwnames);
 }
 
+constexpr Signature kFill{"fill", {"value"}, 1, 1, 0, 1};
+
+// v: self, value. Numbers; NumPy has its own ways with anything else.
+PyObject* fill(PyObject* const* v) {
+  Array* a = reinterpret_cast<Array*>(v[0]);
+  if (!a->writeable() || !(PyFloat_Check(v[1]) || PyLong_Check(v[1]))) return nullptr;
+  return assign_value(a, v[1]) == 0 ? Py_NewRef(Py_None) : nullptr;
+}
+
 }  // namespace
 
-PyMethodDef copying_methods[] = {
-    method_def("copy", array_copy_method), method_def("astype", array_astype), {}};
+PyMethodDef copying_methods[] = {method_def("copy", array_copy_method),
+                                 method_def("astype", array_astype),
+                                 method_def<kFill, fill>(),
+                                 {}};
 
 }  // namespace mp

@@ -1,4 +1,4 @@
-"""astype: values, warnings, layout, identity and gradients are NumPy's, at once and deferred."""
+"""astype and fill: values, warnings, layout, identity and gradients are NumPy's, at once and deferred."""
 
 import itertools
 import warnings
@@ -145,3 +145,45 @@ def test_large_integers_are_rounded_once(mode, dtype):
         random >> rng.integers(0, 63, 10_000).astype(dtype),
     ):
         numpy.testing.assert_array_equal(numpy.asarray(np.array(x).astype("f8")), [float(int(v)) for v in x])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u1", "?", "F", "f2"])
+@pytest.mark.filterwarnings("ignore")
+def test_fill_takes_what_numpy_takes(dtype):
+    values = (
+        3,
+        2.5,
+        True,
+        1e300,
+        -1,
+        numpy.nan,
+        1 + 2j,
+        "4",
+        None,
+        numpy.float32(2),
+        numpy.array(3),
+        [1],
+        2**70,
+    )
+    for value in values:
+        outcomes = []
+        for module in (numpy, np):
+            array = module.zeros((3, 4), dtype)[::2, 1:]
+            try:
+                array.fill(value)
+                outcomes.append(str(numpy.asarray(array).tolist()))
+            except (TypeError, ValueError, OverflowError) as error:
+                outcomes.append((type(error), str(error)))
+        assert outcomes[0] == outcomes[1], value
+
+
+def test_fill_leaves_earlier_values_to_the_gradient():
+    x = np.ones(3)
+    x.attach_grad()
+    with autograd.record():
+        y = x * 2
+        z = y * 1
+        y.fill(5.0)
+        total = (y * x + z).sum()
+    total.backward()
+    numpy.testing.assert_array_equal(numpy.asarray(x.grad), [7, 7, 7])

@@ -309,6 +309,20 @@ def randint(low, high, shape=_Null, dtype=_Null, ctx=None, out=None, **kwargs):
     return _fill(target, (_np.int32, _np.int64), lambda array: _sources.source().integers(array, low, high))
 
 
+def _bounds_below(bounds, places):
+    """How many of a row's bounds (rows, classes) are at most each of its places (rows, draws)."""
+    (rows, classes), draws = bounds.shape, places.shape[1]
+    sorted_rows = bool((bounds[:, 1:] >= bounds[:, :-1]).all())
+    # In ns: a comparison of all places with a class, or a search in each row.
+    if not sorted_rows or classes * (2000 + rows * draws) > rows * (2000 + 20 * draws):
+        found = [_np.searchsorted(bound, place, side="right") for bound, place in zip(bounds, places)]
+        return _np.array(found).reshape(rows, draws)
+    count = _np.zeros((rows, draws), dtype=_np.intp)
+    for bound in bounds.T:
+        count += places >= bound[:, None]
+    return count
+
+
 def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kwargs):
     """Indices drawn with given probabilities.
 
@@ -337,10 +351,7 @@ def multinomial(data, shape=_Null, get_prob=False, out=None, dtype="int32", **kw
     places = _mnp.empty((len(rows), _math.prod(draws)), dtype="float32")
     _sources.source().uniform(places)
     bounds = _np.cumsum(rows, axis=1, dtype=rows.dtype)
-    found = [
-        _np.searchsorted(bound, place, side="right") for bound, place in zip(bounds, _np.asarray(places))
-    ]
-    index = _np.minimum(_np.array(found), rows.shape[1] - 1)
+    index = _np.minimum(_bounds_below(bounds, _np.asarray(places)), rows.shape[1] - 1)
     result_shape = (lead + draws) or (1,)
     chosen = _result(result_shape, dtype, getattr(data, "context", None), out)
     chosen[...] = index.reshape(result_shape).astype(chosen.dtype)

@@ -15,7 +15,7 @@ import numpy
 import pytest
 
 import minpy as mx
-from minpy import engine, random
+from minpy import _core, engine, random
 from minpy import numpy as np
 
 DATA = numpy.load(pathlib.Path(__file__).parent / "data" / "streams.npz")
@@ -293,3 +293,22 @@ def test_writing_while_recording_is_refused():
     random.uniform(out=x)
     engine.waitall()
     assert (numpy.asarray(x) < 1).all()
+
+
+@pytest.mark.parametrize(
+    "rows, classes, draws", [(1, 3, 5000), (4000, 5, 1), (3, 700, 40), (200, 30, 30), (2, 4, 0)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_multinomial_is_a_search_among_sums(rows, classes, draws, dtype):
+    """However many rows, classes and draws there are: the class whose sum of probabilities is the first above."""
+    weights = numpy.random.default_rng(1).random((rows, classes))
+    weights[:, 1] = 0
+    chances = (weights / weights.sum(1, keepdims=True)).astype(dtype)
+    random.seed(4)
+    places = np.empty((rows, draws), dtype="float32")
+    _core.serial_uniform(places)
+    random.seed(4)
+    got = numpy.asarray(random.multinomial(np.array(chances), shape=(draws,)))
+    assert got.shape == (rows, draws) and not (got == 1).any()
+    for sums, place, row in zip(numpy.cumsum(chances, 1, dtype=dtype), numpy.asarray(places), got):
+        assert (row == numpy.minimum(numpy.searchsorted(sums, place, side="right"), classes - 1)).all()

@@ -19,6 +19,17 @@ __all__ = [
 ]
 
 
+def _every(period, save):
+    """A callback for the end of an epoch that saves after every so many, under their number from 1 on."""
+    period = int(max(1, period))
+
+    def callback(iter_no, sym=None, arg=None, aux=None):
+        if (iter_no + 1) % period == 0:
+            save(iter_no + 1, sym, arg, aux)
+
+    return callback
+
+
 def module_checkpoint(mod, prefix, period=1, save_optimizer_states=False):
     """A callback for the end of an epoch that saves a module, and its optimizer's states if asked for.
 
@@ -36,13 +47,7 @@ def module_checkpoint(mod, prefix, period=1, save_optimizer_states=False):
     -------
     callable
     """
-    period = int(max(1, period))
-
-    def save(iter_no, sym=None, arg=None, aux=None):
-        if (iter_no + 1) % period == 0:
-            mod.save_checkpoint(prefix, iter_no + 1, save_optimizer_states)
-
-    return save
+    return _every(period, lambda epoch, *_: mod.save_checkpoint(prefix, epoch, save_optimizer_states))
 
 
 def save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast=True):
@@ -68,13 +73,7 @@ def do_checkpoint(prefix, period=1):
     -------
     callable
     """
-    period = int(max(1, period))
-
-    def save(iter_no, sym, arg, aux):
-        if (iter_no + 1) % period == 0:
-            save_checkpoint(prefix, iter_no + 1, sym, arg, aux)
-
-    return save
+    return _every(period, lambda epoch, *values: save_checkpoint(prefix, epoch, *values))
 
 
 def log_train_metric(period, auto_reset=False):

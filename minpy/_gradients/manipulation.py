@@ -10,6 +10,7 @@ import numpy
 import minpy.numpy as np
 from minpy import _core
 from minpy._gradients.registry import composite, direct, is_differentiable, record_composite
+from minpy._nested import like_sequence
 
 
 class Leaves:
@@ -80,7 +81,7 @@ def gather_like(fallback, outputs, args, kwargs, data):
     codes = _core.to_numpy(fallback.call_numpy(*args, **kwargs))
     if not isinstance(outputs, (tuple, list)):
         return _one(leaves, outputs, codes)
-    return type(outputs)(_one(leaves, o, c) for o, c in zip(outputs, codes))
+    return like_sequence(outputs, [_one(leaves, o, c) for o, c in zip(outputs, codes)])
 
 
 def _one(leaves, output, codes):

@@ -4,7 +4,7 @@ The generators are subclasses of NumPy's, so they keep their state there and oth
 methods return our arrays and write into ours (shuffle, out=). CounterGenerator is ours alone.
 """
 
-import functools
+import functools as _functools
 import sys
 
 import numpy.random as _source
@@ -31,7 +31,7 @@ def _wrapped_method(original, name):
 def _quick_random(by_numpy):
     """Generator's method `random`, with our kernels for the bit generators that they know."""
 
-    @functools.wraps(by_numpy.__wrapped__)
+    @_functools.wraps(by_numpy.__wrapped__)
     def random(self, *args, **kwargs):
         drawn = _philox.random(self._bit_generator, args, kwargs)
         return by_numpy(self, *args, **kwargs) if drawn is None else drawn

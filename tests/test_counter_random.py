@@ -329,6 +329,25 @@ def test_shuffles(make):
     assert sorted(items) == list(range(50)) != items
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1023, 1026, 3000])
+@pytest.mark.parametrize("used", [0, 3])
+def test_permutations_by_words(n, used):
+    """Fisher and Yates' shuffle from the last place on, by Lemire's integers from one word each."""
+    key = 17
+    expected, raw = list(range(n)), words(key, 0, n + used)[used:]
+    for i in range(n - 1, 0, -1):
+        place, attempt = used + n - 1 - i, 0
+        word = raw[n - 1 - i]
+        while (word * (i + 1) & MASK32) < 2**32 % (i + 1):
+            attempt += 1
+            word = philox(key, (place // 4) | attempt << 96)[place % 4]
+        j = word * (i + 1) >> 32
+        expected[i], expected[j] = expected[j], expected[i]
+    rng = at(key, used=used)
+    assert rng.permutation(n).tolist() == expected
+    assert rng.state == at(key, (used + n) // 4, used=(used + n) % 4).state
+
+
 def test_shuffle_in_place_and_fair():
     a = np.arange(20)
     view = a[::2]

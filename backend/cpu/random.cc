@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 #include "engine/pool.h"
 
@@ -167,6 +169,18 @@ void random_integers(char* out, int size, int64_t n, Philox at, int skip, Intege
   pool::parallel_for(blocks, kChunk, blocks * kIntegersNs, [=](int64_t begin, int64_t end) {
     for (; begin < end; begin += kChunk) chunk(begin, std::min(begin + kChunk, end));
   });
+}
+
+void random_order(int64_t* order, int64_t n, Philox at, int skip) {
+  std::iota(order, order + n, int64_t{0});
+  alignas(64) uint32_t words[4 * kChunk];
+  for (int64_t from = skip, left = n; left > 1; from = 0, at.block += kChunk) {
+    const int64_t end = std::min(4 * kChunk, from + left - 1);
+    loops.fill[static_cast<int>(Draw::Word32)](reinterpret_cast<char*>(words), blocks_of(end, 4),
+                                               at, {});
+    for (int64_t k = from; k < end; ++k, --left)
+      std::swap(order[left - 1], order[scaled<4>(words[k], uint32_t(left), at, k)]);
+  }
 }
 
 }  // namespace mp::cpu

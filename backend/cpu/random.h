@@ -59,4 +59,8 @@ struct IntegerRange {
 };
 void random_integers(char* out, int size, int64_t n, Philox at, int skip, IntegerRange range);
 
+// The numbers below n, less than 2^32, in one of their orders, each equally likely (Fisher and
+// Yates, from the last place on; a 32-bit word for each).
+void random_order(int64_t* order, int64_t n, Philox at, int skip);
+
 }  // namespace mp::cpu

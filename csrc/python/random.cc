@@ -133,6 +133,27 @@ PyObject* integers(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return random_finished(a);
 }
 
+// args: out, key, stream, block, skip
+PyObject* order(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  cpu::Philox at;
+  int skip;
+  if (count != 5)
+    return PyErr_SetString(PyExc_TypeError, "random_order takes 5 arguments"), nullptr;
+  if (!read_place(args + 1, &at, &skip)) return nullptr;
+  Array* a = random_target(args[0]);
+  if (!a) return nullptr;
+  if (a->dtype != DType::I64 || a->size > 0xffffffff) {
+    PyErr_SetString(PyExc_TypeError, "the array must be of int64, with less than 2**32 elements");
+    return nullptr;
+  }
+  int64_t* out = reinterpret_cast<int64_t*>(a->bytes());
+  {
+    ReleaseGil gil(a->size);
+    cpu::random_order(out, a->size, at, skip);
+  }
+  return random_finished(a);
+}
+
 // args: kind, out, key, stream, block, skip (0), a, b
 PyObject* rejection(PyObject*, PyObject* const* args, Py_ssize_t count) {
   uint64_t number;
@@ -199,6 +220,8 @@ PyMethodDef random_functions[] = {
     {"random_rejection", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(rejection)),
      METH_FASTCALL,
      "Fills an array by a distribution that is drawn by attempts, a block for each."},
+    {"random_order", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(order)), METH_FASTCALL,
+     "Fills an array with the order of a shuffle from a place of a counter-based stream."},
     {"random_philox64", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(philox64)),
      METH_FASTCALL, "Fills an array with words of NumPy's Philox, or with floats made of them."},
     {}};

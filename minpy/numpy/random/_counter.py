@@ -427,8 +427,12 @@ class CounterGenerator:
             raise TypeError(f"cannot shuffle a {type(x).__name__}")
 
     def _order(self, n):
-        """The numbers below n in the order of as many 64-bit words."""
-        return np.argsort(self.random_raw(n), kind="stable")
+        """The numbers below n in random order."""
+        if n >= 2**32:
+            return np.argsort(self.random_raw(n), kind="stable")
+        order = np.empty(n, numpy.int64)
+        _core.random_order(order, *self._take("word32", n))
+        return order
 
     def jumped(self, jumps=1):
         """A generator further on by `jumps` streams of 2**64 blocks, for work of its own.

@@ -103,8 +103,12 @@ bool select(const View& out, const View& cond, const View& a, const View& b) {
 bool searchsorted(DType dtype, const char* sorted, int64_t n, const char* values, int64_t m,
                   bool right, int64_t* out) {
   const AlongLoops::Search fn = loops.search[index(dtype)];
-  if (fn) fn(sorted, n, values, m, right, out);
-  return fn;
+  if (!fn) return false;
+  const int64_t steps = std::bit_width(static_cast<uint64_t>(n)), item = itemsize(dtype);
+  pool::parallel_for(m, 1024, m * (4 + steps), [&](int64_t begin, int64_t end) {
+    fn(sorted, n, values + begin * item, end - begin, right, out + begin);
+  });
+  return true;
 }
 
 bool scatter_add(DType dtype, char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx,

@@ -69,10 +69,7 @@ void scatter(char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx, i
 bool scatter_add(DType dtype, char* dst, int64_t dst_stride, int64_t inner, const int64_t* idx,
                  int64_t n, const char* src, int64_t src_step);
 
-// In-place sort of contiguous keys (NaN last), argsort (stable when asked), and binary search.
-bool sort(DType dtype, char* keys, int64_t n);
-bool has_sort(DType dtype, int64_t n);  // whether sort() has an implementation for that many keys
-bool argsort(DType dtype, const char* keys, int64_t* idx, int64_t n, bool stable);
+// Places at which values would enter the sorted keys, before equal ones or after them.
 bool searchsorted(DType dtype, const char* sorted, int64_t n, const char* values, int64_t m,
                   bool right, int64_t* out);
 

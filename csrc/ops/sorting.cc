@@ -1,5 +1,4 @@
-// sort, argsort, partition, argpartition and searchsorted. Rows are sorted by a kernel of ours
-// where it is at least as fast as NumPy's, else by NumPy's.
+// sort, argsort, partition, argpartition and searchsorted. See Note [What sorts].
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -8,6 +7,7 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "cpu/kernels.h"
+#include "cpu/sort.h"
 #include "ops/manip.h"
 #include "ops/statistics.h"
 #include "python/convert.h"
@@ -61,12 +61,23 @@ ArrayRef read_sorted(PyObject* array, PyObject* axis_arg, int* axis) {
   return a;
 }
 
+// Bytes for a kernel to work in; null for none, null with an error set when there are none left.
+ArrayRef scratch_bytes(size_t bytes) {
+  const int64_t length = static_cast<int64_t>(bytes);
+  return bytes ? ArrayRef::steal(array_new(DType::U8, 1, &length)) : ArrayRef{};
+}
+
+bool is_aligned(const Array* a) {
+  const uintptr_t item = is_complex(a->dtype) ? itemsize(a->dtype) / 2 : itemsize(a->dtype);
+  return reinterpret_cast<uintptr_t>(a->bytes()) % item == 0;
+}
+
 // Writes the elements of `from`, sorted along the axis, to `to`, which has its shape and may be it.
 bool sort_into(Array* to, Array* from, int axis) {
   if (from->size == 0) return true;
   ArrayRef target = axis_last(to, axis), source = axis_last(from, axis);
   if (!target || !source) return false;
-  if (target->c_contiguous()) {
+  if (target->c_contiguous() && is_aligned(target.get())) {
     if (to != from) cpu::copy(cpu_view(target.get()), cpu_view(source.get()));
     return sort_rows(target.get());
   }
@@ -115,17 +126,7 @@ PyObject* sorted_positions(Array* a, int axis) {
   ArrayRef rows = turned;
   if (!turned->c_contiguous())
     rows = ArrayRef::steal(array_new(DType::I64, turned->ndim, turned->shape));
-  if (!rows) return nullptr;
-  const int64_t n = a->shape[axis], row = n * itemsize(a->dtype);
-  int64_t* positions = reinterpret_cast<int64_t*>(rows->bytes());
-  const char* bytes = keys->bytes();
-  bool done = true;
-  {
-    ReleaseGil gil(a->size);
-    for (int64_t i = 0; done && i < a->size / n; ++i)
-      done = cpu::argsort(a->dtype, bytes + i * row, positions + i * n, n, true);
-  }
-  if (!done) return nullptr;
+  if (!rows || !argsort_rows(keys.get(), rows.get())) return nullptr;
   if (rows.get() != turned.get()) cpu::copy(cpu_view(turned.get()), cpu_view(rows.get()));
   return out.release_object();
 }
@@ -156,8 +157,17 @@ PyObject* read_pivots(PyObject* kth, int64_t n) {
   return pivots;
 }
 
-// A sorted array is partitioned everywhere; where sorting is by far faster than selecting, that
-// is it. v: a, kth, axis, kind, order
+// A sorted array is partitioned everywhere; where sorting is faster than selecting, that is it.
+bool partitions_by_sorting(DType dtype, int64_t n) {
+  if (n <= 16 || itemsize(dtype) == 1) return true;
+  return itemsize(dtype) == 2 && (is_floating(dtype) || n >= 65536);
+}
+bool argpartitions_by_sorting(DType dtype, int64_t n) {
+  return n <= 16 || itemsize(dtype) == 1 ||
+         (itemsize(dtype) == 2 && is_floating(dtype) && n < 65536);
+}
+
+// v: a, kth, axis, kind, order
 PyObject* partition(PyObject* const* v) {
   int axis;
   ArrayRef a = read_sorted(v[0], v[2], &axis);
@@ -165,7 +175,7 @@ PyObject* partition(PyObject* const* v) {
   PyObject* pivots = read_pivots(v[1], a->shape[axis]);
   if (!pivots) return nullptr;
   PyObject* result = nullptr;
-  if (cpu::has_sort(a->dtype, a->shape[axis])) {
+  if (!is_complex(a->dtype) && partitions_by_sorting(a->dtype, a->shape[axis])) {
     result = sorted_copy(a.get(), axis);
   } else {
     ArrayRef out = ArrayRef::steal(array_copy(a.get(), 'K'));
@@ -188,7 +198,7 @@ PyObject* argpartition(PyObject* const* v) {
   PyObject* pivots = read_pivots(v[1], a->shape[axis]);
   if (!pivots) return nullptr;
   PyObject* result = nullptr;
-  if (cpu::has_sort(a->dtype, a->shape[axis])) {
+  if (!is_complex(a->dtype) && argpartitions_by_sorting(a->dtype, a->shape[axis])) {
     result = sorted_positions(a.get(), axis);
   } else if (PyObject* seen = to_numpy(a.get())) {
     PyObject* found =
@@ -230,11 +240,14 @@ constexpr Signature kSearchMethod = {"searchsorted", {"v", "side", "sorter"}, 3,
 }  // namespace
 
 bool sort_rows(Array* a) {
-  const int64_t n = a->shape[a->ndim - 1], row = n * itemsize(a->dtype);
-  if (cpu::has_sort(a->dtype, n)) {
-    char* keys = a->bytes();
+  const int64_t n = a->shape[a->ndim - 1];
+  if (cpu::can_sort(a->dtype, n)) {
+    const size_t bytes = cpu::sort_scratch(a->dtype, a->size / n, n);
+    ArrayRef scratch = scratch_bytes(bytes);
+    if (bytes && !scratch) return false;
+    char *keys = a->bytes(), *room = scratch ? scratch->bytes() : nullptr;
     ReleaseGil gil(a->size);
-    for (int64_t at = 0; at < a->nbytes(); at += row) cpu::sort(a->dtype, keys + at, n);
+    cpu::sort_rows(a->dtype, keys, a->size / n, n, room);
     return true;
   }
   PyObject* seen = to_numpy(a);
@@ -243,6 +256,26 @@ bool sort_rows(Array* a) {
       PyArray_Sort(reinterpret_cast<PyArrayObject*>(seen), a->ndim - 1, NPY_QUICKSORT);
   Py_DECREF(seen);
   return status == 0;
+}
+
+bool argsort_rows(Array* keys, Array* positions) {
+  const int64_t n = keys->shape[keys->ndim - 1], rows = keys->size / n;
+  const size_t bytes = cpu::argsort_scratch(keys->dtype, rows, n);
+  ArrayRef scratch = scratch_bytes(bytes);
+  if (bytes && !scratch) return false;
+  char *room = scratch ? scratch->bytes() : nullptr, *to = positions->bytes();
+  const char* from = keys->bytes();
+  ReleaseGil gil(keys->size);
+  return cpu::argsort_rows(keys->dtype, from, reinterpret_cast<int64_t*>(to), rows, n, room);
+}
+
+void borrow_sort_kernels() {
+  for (DType dtype : {DType::I32, DType::U32, DType::I64, DType::U64, DType::F32, DType::F64}) {
+    PyArray_Descr* descr = descr_of(dtype);
+    cpu::set_sort_kernel(dtype, reinterpret_cast<cpu::SortKernel>(
+                                    PyDataType_GetArrFuncs(descr)->sort[NPY_QUICKSORT]));
+    Py_DECREF(descr);
+  }
 }
 
 PyObject* search_sorted(Array* a, Array* v, bool right) {

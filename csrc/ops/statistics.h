@@ -22,6 +22,11 @@ PyObject* cumprod_body(PyObject* const* v);
 
 // Sorts the rows of a C-order array in place; false with an error set.
 bool sort_rows(Array* a);
+// Positions of the keys of C-order rows in stable order; false, perhaps without an error set, when
+// NumPy must do it.
+bool argsort_rows(Array* keys, Array* positions);
+// Lets the kernels of cpu/sort.h use NumPy's sorts, which need neither Python nor the GIL.
+void borrow_sort_kernels();
 // numpy.searchsorted of a 1-d array; null without an error set when NumPy must do it.
 PyObject* search_sorted(Array* a, Array* values, bool right);
 }  // namespace mp

@@ -1,5 +1,6 @@
 // unique of all elements, by sorting: with the positions of first occurrences, the inverse and the
 // counts.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -25,29 +26,48 @@ struct Same {
   static constexpr U kSign = static_cast<U>(U{1} << (sizeof(U) * 8 - 1));
   static bool is_nan(U u) { return kInfinity && static_cast<U>(u & ~kSign) > kInfinity; }
   static U plain(U u) { return kInfinity && u == kSign ? U{0} : u; }
-  static bool same(U a, U b, bool equal_nan) {
-    if (is_nan(a) || is_nan(b)) return equal_nan && is_nan(a) && is_nan(b);
-    return plain(a) == plain(b);
+  // Of sorted elements, the numbers; NaNs follow them.
+  static int64_t numbers(const U* sorted, int64_t n) {
+    if (!kInfinity || !is_nan(sorted[n - 1])) return n;
+    return std::partition_point(sorted, sorted + n, [](U u) { return !is_nan(u); }) - sorted;
   }
 };
 
 template <class S, class U>
 int64_t count_runs(const U* sorted, int64_t n, bool equal_nan) {
-  int64_t count = 1;
-  for (int64_t i = 1; i < n; ++i) count += !S::same(sorted[i], sorted[i - 1], equal_nan);
+  const int64_t numbers = S::numbers(sorted, n), nans = n - numbers;
+  int64_t count = (numbers > 0) + (equal_nan ? nans > 0 : nans);
+  U last = S::plain(sorted[0]);
+  for (int64_t i = 1; i < numbers; ++i) {
+    const U element = S::plain(sorted[i]);
+    count += element != last;
+    last = element;
+  }
   return count;
 }
 
-// The first element of each of `count` runs of equal ones, and where it stands. Without branches:
-// what is written for an element that starts no run is overwritten.
-template <class S, class U>
-void find_runs(const U* sorted, int64_t count, bool equal_nan, U* values, int64_t* starts) {
-  values[0] = sorted[0];
-  starts[0] = 0;
-  for (int64_t i = 1, k = 1; k < count; ++i) {
+// The first element of each of `count` runs of equal ones, and where it stands if kPlaces. Without
+// branches: what is written for an element that starts no run is overwritten.
+template <class S, bool kPlaces, class U>
+void find_runs(const U* sorted, int64_t n, int64_t count, bool equal_nan, U* values,
+               int64_t* starts) {
+  const int64_t first_nan = S::numbers(sorted, n);
+  int64_t k = count - (equal_nan ? first_nan < n : n - first_nan);
+  for (int64_t i = first_nan; k < count; ++i, ++k) {
     values[k] = sorted[i];
-    starts[k] = i;
-    k += !S::same(sorted[i], sorted[i - 1], equal_nan);
+    if (kPlaces) starts[k] = i;
+  }
+  if (first_nan == 0) return;
+  values[0] = sorted[0];
+  if (kPlaces) starts[0] = 0;
+  const int64_t runs = count - (equal_nan ? first_nan < n : n - first_nan);
+  U last = S::plain(sorted[0]);
+  for (int64_t i = k = 1; k < runs; ++i) {
+    const U element = S::plain(sorted[i]);
+    values[k] = sorted[i];
+    if (kPlaces) starts[k] = i;
+    k += element != last;
+    last = element;
   }
 }
 
@@ -57,11 +77,11 @@ ArrayRef positions_array(std::span<const int64_t> shape) {
 int64_t* numbers_of(const ArrayRef& a) { return reinterpret_cast<int64_t*>(a->bytes()); }
 
 struct Runs {
-  ArrayRef values, starts;
+  ArrayRef values, starts;  // the latter only where it was wanted
 };
 
 template <class U, U kInfinity = 0>
-Runs typed_runs(const Array* sorted, bool equal_nan) {
+Runs typed_runs(const Array* sorted, bool equal_nan, bool places) {
   using S = Same<U, kInfinity>;
   const U* elements = reinterpret_cast<const U*>(sorted->bytes());
   int64_t count;
@@ -69,38 +89,42 @@ Runs typed_runs(const Array* sorted, bool equal_nan) {
     ReleaseGil gil(sorted->size);
     count = count_runs<S>(elements, sorted->size, equal_nan);
   }
-  Runs runs{ArrayRef::steal(array_new(sorted->dtype, 1, &count)), positions_array({&count, 1})};
-  if (!runs.values || !runs.starts) return {};
+  Runs runs{ArrayRef::steal(array_new(sorted->dtype, 1, &count)),
+            places ? positions_array({&count, 1}) : ArrayRef{}};
+  if (!runs.values || (places && !runs.starts)) return {};
   U* values = reinterpret_cast<U*>(runs.values->bytes());
-  int64_t* starts = numbers_of(runs.starts);
+  int64_t* starts = places ? numbers_of(runs.starts) : nullptr;
   ReleaseGil gil(sorted->size);
-  find_runs<S>(elements, count, equal_nan, values, starts);
+  if (places)
+    find_runs<S, true>(elements, sorted->size, count, equal_nan, values, starts);
+  else
+    find_runs<S, false>(elements, sorted->size, count, equal_nan, values, starts);
   return runs;
 }
 
 // Empty with an error set.
-Runs runs_of(const Array* sorted, bool equal_nan) {
+Runs runs_of(const Array* sorted, bool equal_nan, bool places) {
   switch (sorted->dtype) {
     case DType::F16:
-      return typed_runs<uint16_t, 0x7c00>(sorted, equal_nan);
+      return typed_runs<uint16_t, 0x7c00>(sorted, equal_nan, places);
     case DType::BF16:
-      return typed_runs<uint16_t, 0x7f80>(sorted, equal_nan);
+      return typed_runs<uint16_t, 0x7f80>(sorted, equal_nan, places);
     case DType::F32:
-      return typed_runs<uint32_t, 0x7f800000>(sorted, equal_nan);
+      return typed_runs<uint32_t, 0x7f800000>(sorted, equal_nan, places);
     case DType::F64:
-      return typed_runs<uint64_t, 0x7ff0000000000000>(sorted, equal_nan);
+      return typed_runs<uint64_t, 0x7ff0000000000000>(sorted, equal_nan, places);
     default:
       break;
   }
   switch (itemsize(sorted->dtype)) {
     case 1:
-      return typed_runs<uint8_t>(sorted, equal_nan);
+      return typed_runs<uint8_t>(sorted, equal_nan, places);
     case 2:
-      return typed_runs<uint16_t>(sorted, equal_nan);
+      return typed_runs<uint16_t>(sorted, equal_nan, places);
     case 4:
-      return typed_runs<uint32_t>(sorted, equal_nan);
+      return typed_runs<uint32_t>(sorted, equal_nan, places);
     default:
-      return typed_runs<uint64_t>(sorted, equal_nan);
+      return typed_runs<uint64_t>(sorted, equal_nan, places);
   }
 }
 
@@ -158,12 +182,11 @@ ArrayRef sorted_elements(Array* a, ArrayRef* order) {
   *order = positions_array({&a->size, 1});
   ArrayRef sorted = ArrayRef::steal(array_new(a->dtype, 1, &a->size));
   if (!*order || !sorted) return {};
+  if (!argsort_rows(flat.get(), order->get())) return {};
   const char* keys = flat->bytes();
   char* to = sorted->bytes();
-  int64_t* positions = numbers_of(*order);
-  const int64_t item = itemsize(a->dtype);
+  const int64_t *positions = numbers_of(*order), item = itemsize(a->dtype);
   ReleaseGil gil(a->size);
-  if (!cpu::argsort(a->dtype, keys, positions, a->size, true)) return {};
   cpu::gather(to, keys, item, item, positions, a->size);
   return sorted;
 }
@@ -171,7 +194,8 @@ ArrayRef sorted_elements(Array* a, ArrayRef* order) {
 PyObject* unique_elements(Array* a, const Request& request) {
   ArrayRef order;
   ArrayRef sorted = sorted_elements(a, request.index || request.inverse ? &order : nullptr);
-  const Runs runs = sorted ? runs_of(sorted.get(), request.equal_nan) : Runs{};
+  const bool places = request.index || request.inverse || request.counts;
+  const Runs runs = sorted ? runs_of(sorted.get(), request.equal_nan, places) : Runs{};
   if (!runs.values) return nullptr;
   const int64_t n = a->size, *positions = order ? numbers_of(order) : nullptr;
   std::vector<ArrayRef> parts{runs.values};

@@ -73,6 +73,7 @@ PYBIND11_MODULE(_core, m) {
       !tape_init(m.ptr()) || !engine_init(m.ptr()) || !kernel_functions_init(m.ptr()) ||
       !nd_array_init(m.ptr()) || !calls::init(m.ptr()))
     throw py::error_already_set();
+  borrow_sort_kernels();
   py::dict functions;
   for (PyMethodDef* table :
        {creation_functions, manip_functions, reduce_functions, linalg_functions,

@@ -1,85 +1,17 @@
-"""The elementwise inner loops: accuracy, special values, floating-point flags and layouts, through
-the public functions, against NumPy and against longdouble."""
+"""The elementwise inner loops: special values, floating-point flags and layouts, through the public functions, against
+NumPy."""
 
 import numpy
 import pytest
 
 import minpy.numpy as np
 
-# Largest error in units in the last place: (float32, float64).
-MAX_ULP = {
-    "exp": (1.0, 1.0), "exp2": (1.2, 1.0), "expm1": (1.4, 1.6), "log": (1.0, 1.0),
-    "log2": (0.6, 1.0), "log10": (0.6, 1.0), "log1p": (0.6, 1.0), "sin": (1.7, 1.0),
-    "cos": (1.7, 1.0), "tan": (0.6, 1.2), "arcsin": (0.6, 0.8), "arccos": (0.6, 0.8),
-    "arctan": (0.6, 1.7), "sinh": (1.7, 1.8), "cosh": (1.6, 1.6), "tanh": (2.0, 2.0),
-    "arcsinh": (0.6, 2.0), "arccosh": (0.6, 2.5), "arctanh": (0.6, 2.2), "cbrt": (0.6, 0.8),
-    "arctan2": (0.6, 1.6), "hypot": (1.0, 0.7), "power": (0.6, 1.2),
-}  # fmt: skip
-BINARY = {"arctan2", "hypot", "power"}
+FUNCTIONS = """exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh
+    arctanh cbrt arctan2 hypot power""".split()
 SPECIAL = [
     0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 10, -10, 100,
     -100, 1000, -1000, 1e-30, -1e-30, 1e30, -1e30, 1e-42, -1e-42, 88.8, -88, 709.9, -745.2, 1e22,
 ]  # fmt: skip
-
-
-def samples(name, dtype, n=20000):
-    """Operands that spread over the domain of `name`, small, large and near one."""
-    rng = numpy.random.default_rng(7)
-    finfo = numpy.finfo(dtype)
-    unit = rng.uniform(-1, 1, n)
-    wide = numpy.exp(rng.uniform(numpy.log(finfo.tiny) + 1, numpy.log(finfo.max) - 1, n))
-    normal = rng.standard_normal(n) * 10 ** rng.uniform(-6, 2, n)
-    limit = numpy.log(finfo.max) * 0.999
-    if name in ("log", "log2", "log10"):
-        parts = [wide, numpy.abs(normal), 1 + unit * 0.3]
-    elif name == "log1p":
-        parts = [wide, numpy.abs(normal), unit * 0.99]
-    elif name in ("arcsin", "arccos", "arctanh"):
-        parts = [unit, unit**3, unit * 1e-3]
-    elif name == "arccosh":
-        parts = [wide[wide >= 1], 1 + numpy.abs(normal), 1 + numpy.abs(unit) * 1e-3]
-    elif name == "exp2":
-        parts = [unit * limit / numpy.log(2), normal, unit]
-    elif name in ("exp", "expm1", "sinh", "cosh"):
-        parts = [unit * limit, normal[numpy.abs(normal) < limit], unit]
-    elif name in ("sin", "cos", "tan"):
-        parts = [unit * 1e4, normal, unit]
-    else:
-        parts = [wide * numpy.sign(unit), normal, unit]
-    return numpy.concatenate(parts).astype(dtype)
-
-
-def operands(name, dtype):
-    if name not in BINARY:
-        return [samples(name, dtype)]
-    rng = numpy.random.default_rng(3)
-    if name == "power":
-        x = numpy.exp(rng.uniform(-20, 20, 60000))
-        top = numpy.log(numpy.finfo(dtype).max) * 0.98
-        y = rng.uniform(-1, 1, 60000) * top / numpy.maximum(numpy.abs(numpy.log(x)), 1e-2)
-        return [x.astype(dtype), y.astype(dtype)]
-    s = samples(name, dtype)
-    return [s, rng.permutation(s)]
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", MAX_ULP)
-def test_accuracy(name, dtype):
-    """At most the stated error against extended precision."""
-    if dtype == "float64" and numpy.finfo(numpy.longdouble).nmant < 60:
-        pytest.skip("longdouble is no wider than double here")
-    ins = operands(name, dtype)
-    wide = numpy.float64 if dtype == "float32" else numpy.longdouble
-    with numpy.errstate(all="ignore"):
-        exact = getattr(numpy, name)(*[x.astype(wide) for x in ins]).astype(numpy.longdouble)
-        got = numpy.asarray(getattr(np, name)(*[np.array(x) for x in ins]))
-    finfo = numpy.finfo(dtype)
-    inside = numpy.abs(exact) <= finfo.max
-    exponent = numpy.maximum(numpy.frexp(numpy.abs(exact))[1] - 1, finfo.minexp)
-    ulp = numpy.ldexp(numpy.longdouble(1), exponent - finfo.nmant)
-    error = numpy.abs(got.astype(numpy.longdouble) - exact)[inside] / ulp[inside]
-    assert got.dtype == dtype and inside.sum() > 10000
-    assert error.max() <= MAX_ULP[name][dtype == "float64"]
 
 
 def run(function, args):
@@ -91,7 +23,7 @@ def run(function, args):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("name", [*MAX_ULP, "add", "multiply", "divide", "sqrt", "maximum", "fmin",
+@pytest.mark.parametrize("name", [*FUNCTIONS, "add", "multiply", "divide", "sqrt", "maximum", "fmin",
                                   "rint", "sign", "less", "isnan", "logaddexp"])  # fmt: skip
 def test_special_values(name, dtype):
     """Value, sign of zero and reported errors equal NumPy's, one element at a time and padded."""

@@ -1,3 +1,5 @@
+#include <span>
+
 #include "engine/jit/lower_math.h"
 
 #define MP_ISA emitter
@@ -27,7 +29,7 @@ Value with_sign(Value magnitude, Value sign) {
 
 Value log1p_unit(Value t) {
   const Value d = 2 + t, s = t / d, z = s * s, product = s * d;
-  const Value lost = (t - product) - product_error(s, d, product);
+  const Value lost = ((t - product) - product_error(s, d, product)) - s * (t - (d - 2));
   const Value sum = series_of_type(z, math::kArtanh<float>, math::kArtanh<double>);
   return (s + s) + fma(s * z, sum, 2 * lost / d);
 }
@@ -73,16 +75,52 @@ Value erf_large(Value x) {
   const Value scale = (e.k + (math::kRoundF + 127)).shifted_left(23);
   return minus_product(scale, e.r + e.tail, 1 - scale);
 }
+Value erf_small(Value x) {
+  const Value sum =
+      series_of_type(x * x, math::ErrorSeries<float>::kSmall, math::ErrorSeries<double>::kSmall);
+  return fma(x, sum, x);
+}
 Value erf(Value x) {
   const Value a = x.magnitude(), inside = smaller(x.number(1), larger(x.number(-1), x));
   const Value far = with_sign(erf_large(a), x);
-  const Value small = series_of_type(inside * inside, math::ErrorSeries<float>::kSmall,
-                                     math::ErrorSeries<double>::kSmall);
-  return select(a.compare(kLT, 1), fma(inside, small, inside), far);
+  return select(a.compare(kLT, 1), erf_small(inside), far);
+}
+// erfc(z) / 2 = (half + rest) e^r 2^k, without the exponential.
+Pair gelu_tail(Value b, Value z, Value z_lost, Value e_to_r, Value square_lost) {
+  using Single = math::ErrorSeries<float>;
+  using Double = math::ErrorSeries<double>;
+  const double k = z.size == 4 ? double(Single::kPole) : Double::kPole;
+  const double first = z.size == 4 ? double(Single::kLarge[0]) : Double::kLarge[0];
+  const Pair line = two_sum(z.number(1), z + z);
+  const Value inverse = 1 / ((z + k) * line.hi), v = (z + k) * inverse, product = v * line.hi;
+  const Value v_lost = ((1 - product) - product_error(v, line.hi, product)) - v * line.lo;
+  const Value u = (z - k) * line.hi * inverse;
+  const Value slope = series_of_type(u, std::span(Single::kLarge).subspan<1>(),
+                                     std::span(Double::kLarge).subspan<1>());
+  const Value change = slope * u;
+  const Pair sum = fast_two_sum(z.number(first), change);
+  const Value series_lost = sum.lo + product_error(slope, u, change);
+  const Value factor = 0.5 * sum.hi, half = factor * v;
+  const Value half_lost = fma(series_lost, 0.5 * v, product_error(factor, v, half));
+  const Value rest = half_lost + fma(half, v_lost - square_lost, -0.56418958354775629 * z_lost);
+  return fast_two_sum(half, fma(e_to_r, half + rest, rest));
 }
 Value gelu(Value x) {
-  const Value tail = 0.5 * erfc_positive(x.magnitude() * 0.70710678118654752);
-  return but_zero_at_minus_infinity(x, x * select(x.compare(kLT, 0), tail, 1 - tail));
+  const bool wide = x.size == 8;
+  const double root = 0.70710678118654752, end = wide ? 38.9 : 14.6;
+  const Value b = smaller(x.number(end), x.magnitude()), z = b * root;
+  const Value rest = product_error(b, x.number(root), z);
+  const Value z_lost = fma(b, wide ? -0x1.bdd3413b26456p-55 : 0x1.9fcef4p-27, rest);
+  const Value square = z * z, square_lost = product_error(z, z, square);
+  const ExpParts e = lower_exp_parts(minus(square));
+  const Pair tail = gelu_tail(b, z, z_lost, e.r + e.tail, square_lost);
+  const Value product = b * tail.hi, lost = product_error(b, tail.hi, product);
+  const Value negative = x.compare(kLT, 0);
+  const Value y = lower_scale(select(negative, product + fma(b, tail.lo, lost), tail.hi), e.k);
+  const Value far = but_zero_at_minus_infinity(x, select(negative, minus(y), x * (1 - y)));
+  const Value inside = smaller(x.number(1), larger(x.number(-1), x)) * root;
+  const Value near = x * fma(x.number(0.5), erf_small(inside), x.number(0.5));
+  return select(x.magnitude().compare(kLT, 0.7), near, far);
 }
 Value gelu_tanh(Value x) {
   const Value c = smaller(x.number(100), larger(x.number(-100), x));

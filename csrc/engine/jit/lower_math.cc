@@ -57,7 +57,10 @@ Value lower_exp_below(Value x) {
   return lower_scale(1 + (p.r + p.tail), p.k);
 }
 Value lower_sigmoid(Value x) {
-  const Value t = lower_exp_below(x.emit(Op::Or, x.with(x.to->sign_bit(x.size))));
+  const Value a = x.emit(Op::Or, x.with(x.to->sign_bit(x.size)));
+  const ExpParts p = lower_exp_parts(larger(a.number(of(a).zero), a));
+  const Pair sum = fast_two_sum(a.number(1), p.r);
+  const Value t = lower_scale(sum.hi + (sum.lo + p.tail), p.k);
   return select(x.compare(kLT, 0), t, x.number(1)) / (1 + t);
 }
 

@@ -33,7 +33,7 @@ def erf(x):
 
 
 def erfc(x):
-    """1 - erf for x < 1, beyond by the continued fraction, from its end."""
+    """1 - erf for -3.5 < x < 1, beyond by the continued fraction, from its end."""
     x = numpy.asarray(x, WIDE)
     far = numpy.maximum(x, 1)
     rest = far

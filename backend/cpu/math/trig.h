@@ -50,8 +50,8 @@ MP_FN double mp_sin_or_cos(const Octant& a, int64_t n) {
   return mp_flip((n & 1) != 0 ? c.hi + c.lo : s, n);
 }
 
-// float: a short reduction in double and short polynomials.
-inline constexpr float kLargestAngleF = 0x1p24f;
+// float: a short reduction in double and short polynomials. Beyond, the first product is not exact.
+inline constexpr float kLargestAngleF = 0x1p20f;
 struct OctantF {
   float r;
   int32_t n;

@@ -94,18 +94,12 @@ struct Extreme : Vectors<S, kMax> {
   }
 };
 
-template <class Op>
-void extreme_inner(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
+// reduce_inner or reduce_outer, which compare with NaNs, without the flags of that.
+template <ReduceFn kReduce>
+void without_flags(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
                    int64_t n1, bool first) {
   const FpFlags before = fp_flags();
-  reduce_inner<Op>(out, os, in, s0, s1, n0, n1, first);
-  restore_fp_flags(before);
-}
-template <class Op>
-void extreme_outer(char* out, int64_t os, const char* in, int64_t s0, int64_t s1, int64_t n0,
-                   int64_t n1, bool first) {
-  const FpFlags before = fp_flags();
-  reduce_outer<Op>(out, os, in, s0, s1, n0, n1, first);
+  kReduce(out, os, in, s0, s1, n0, n1, first);
   restore_fp_flags(before);
 }
 
@@ -114,7 +108,8 @@ constexpr ReduceEntry entry(DType t) {
   if constexpr (Kind<S>::is_complex)
     return {nullptr, nullptr, t};
   else if constexpr (Kind<S>::is_float || kSame<S, Half> || kSame<S, BHalf>)
-    return {extreme_inner<Extreme<S, kMax>>, extreme_outer<Extreme<S, kMax>>, t};
+    return {without_flags<reduce_inner<Extreme<S, kMax>>>,
+            without_flags<reduce_outer<Extreme<S, kMax>>>, t};
   else
     return {reduce_inner<Extreme<S, kMax>>, reduce_outer<Extreme<S, kMax>>, t};
 }

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/conv/scratch.h"
+#include "cpu/scratch.h"
 #include "engine/pool.h"
 
 namespace mp::cpu {
 namespace {
-
-using conv::Scratch;
 
 constexpr int64_t kDepth = 256;                      // of a part of the sum
 constexpr int64_t kFewRows = 192;                    // a strip of columns goes down all of them

@@ -23,7 +23,6 @@ struct DeviationEntry {
   DeviationFn inner, outer;
 };
 
-inline constexpr int kReduceOps = 7;
 struct SumLoops {
   ReduceEntry table[2][kDTypeCount];  // Sum, Prod
   DeviationEntry deviation[2];        // F32, F64

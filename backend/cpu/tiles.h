@@ -5,7 +5,7 @@
 // - The columns that fill the last panel repeat the last real one: a zero there would make a NaN of
 //   an infinity, and raise a flag that no element of the result raises.
 #pragma once
-#include "cpu/vec.h"
+#include "cpu/vector_access.h"
 
 namespace mp::cpu::MP_ISA {
 
@@ -23,23 +23,6 @@ template <class T>
 inline constexpr int kPanel = 2 * kLanesOf<T>;
 template <class T>
 using Wide = Vec<T, kLanesOf<T>>;
-
-template <class V, class T>
-MP_INLINE V load_wide(const T* p) {
-  V v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class V, class T>
-MP_INLINE void store_wide(T* p, V v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-
-// x - 0 is x for every x, so nothing is computed; x + 0 would turn -0 into 0.
-template <class V, class T>
-MP_INLINE V splat(T x) {
-  return x - V{};
-}
 
 MP_INLINE Wide<float> multiply_add(Wide<float> a, Wide<float> b, Wide<float> c) {
 #if defined(__AVX512F__)

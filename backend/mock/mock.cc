@@ -42,7 +42,8 @@ struct mp_stream {
 namespace mp::mock {
 namespace {
 
-std::atomic<int> devices{2}, latency_us{0};
+constexpr int kDevices = 2;
+std::atomic<int> latency_us{0}, streams{0};
 thread_local std::string error;
 
 struct Registry {
@@ -60,7 +61,7 @@ int fail(std::string message) {
   return 1;
 }
 
-bool valid(int device) { return device >= 0 && device < devices; }
+bool valid(int device) { return device >= 0 && device < kDevices; }
 
 std::string planned_failure() {
   Registry& r = registry();
@@ -104,7 +105,7 @@ void enqueue_timed(mp_stream* s, std::function<void()> work) {
   });
 }
 
-int device_count() { return devices; }
+int device_count() { return kDevices; }
 
 int alloc(int device, size_t bytes, void** out) {
   if (!valid(device)) return fail("mock: no device " + std::to_string(device));
@@ -122,6 +123,7 @@ int stream_new(int device, mp_stream** out) {
   if (!valid(device)) return fail("mock: no device " + std::to_string(device));
   *out = new mp_stream;
   (*out)->thread = std::thread(stream_loop, *out);
+  ++streams;
   return 0;
 }
 
@@ -133,6 +135,7 @@ int stream_free(mp_stream* s) {
   }
   s->thread.join();
   delete s;
+  --streams;
   return 0;
 }
 
@@ -237,9 +240,9 @@ constexpr mp_backend kBackend = {
 
 const mp_backend* backend() { return &kBackend; }
 
-void set_device_count(int n) { devices = n < kMostDevices ? n : kMostDevices; }
-
 void set_latency_us(int us) { latency_us = us; }
+
+int live_streams() { return streams; }
 
 size_t live_bytes(int device) { return valid(device) ? memory_live(device) : 0; }
 

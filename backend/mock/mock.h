@@ -9,9 +9,9 @@ namespace mp::mock {
 
 const mp_backend* backend();
 
-void set_device_count(int n);         // 2 unless set
 void set_latency_us(int us);          // of every copy and launch; 0 unless set
 size_t live_bytes(int device);        // allocated and not freed
+int live_streams();                   // made and not freed
 bool owns(const void* p);             // whether p is a device pointer
 void fail_next(const char* message);  // the next copy or launch fails when its stream gets there
 

@@ -1,6 +1,6 @@
 // How C++ code reports errors. Functions that return a pointer or an int set a Python error and
 // return null or -1. Code that composes array operations (gradient rules) uses exceptions instead:
-// `check` turns the first convention into PythonError, and MP_CATCH turns it back at the boundary.
+// `check` turns the first convention into PythonError; python/guarded.h turns it back at the end.
 #pragma once
 #include <Python.h>
 

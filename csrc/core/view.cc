@@ -11,24 +11,14 @@ void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strid
   // do not decide.
   int perm[kMaxDims];
   for (int i = 0; i < ndim; ++i) perm[i] = ndim - 1 - i;
-  for (int i = 1; i < ndim; ++i) {
-    int axis = perm[i], to = i;
-    for (int k = i - 1; k >= 0; --k) {
-      int other = perm[k];
-      bool ambiguous = true, swap = false;
-      for (int op = 0; op < count; ++op) {
-        int64_t s = std::abs(strides[op][axis]), t = std::abs(strides[op][other]);
-        if (!s || !t || shape[axis] == 1 || shape[other] == 1) continue;
-        swap = t > s && (ambiguous || swap);
-        ambiguous = false;
-      }
-      if (ambiguous) continue;
-      if (!swap) break;
-      to = k;
+  sort_axes(ndim, perm, [&](int axis, int other) {
+    AxisVotes votes;
+    for (int op = 0; op < count; ++op) {
+      int64_t s = std::abs(strides[op][axis]), t = std::abs(strides[op][other]);
+      if (s && t && shape[axis] != 1 && shape[other] != 1) votes.add(t > s);
     }
-    std::copy_backward(perm + to, perm + i, perm + i + 1);
-    perm[to] = axis;
-  }
+    return votes;
+  });
   for (int i = 0; i < ndim; ++i) order[i] = perm[ndim - 1 - i];
 }
 

@@ -35,6 +35,29 @@ inline bool broadcast_strides(const Array* a, int to_ndim, const int64_t* to, in
   return broadcast_strides(a->ndim, a->shape, a->strides, to_ndim, to, out);
 }
 
+// Whether an axis goes before another: so many arrays as have a say must all agree.
+struct AxisVotes {
+  bool any = false, all = false;
+  void add(bool before) { all = before && (!any || all), any = true; }
+};
+// NumPy's insertion sort of axes: votes(axis, other) are for the axis to go before the other one,
+// which stands before it. Where nobody has a say, the next axis decides.
+template <class Votes>
+void sort_axes(int ndim, int* order, Votes&& votes) {
+  for (int i = 1; i < ndim; ++i) {
+    const int axis = order[i];
+    int to = i;
+    for (int k = i - 1; k >= 0; --k) {
+      const AxisVotes v = votes(axis, order[k]);
+      if (!v.any) continue;
+      if (!v.all) break;
+      to = k;
+    }
+    std::copy_backward(order + to, order + i, order + i + 1);
+    order[to] = axis;
+  }
+}
+
 // Axes in the order in which NumPy's iterator would lay them out, slowest first, for `count`
 // operands.
 void iteration_order(int ndim, const int64_t* shape, const int64_t* const* strides, int count,

@@ -28,10 +28,17 @@ void check(int code) {
   if (code) throw std::runtime_error(backend.last_error());
 }
 
-// One stream per device, for the device's worker alone.
+// One stream per device, for the device's worker alone, and as long as that lives.
 mp_stream* stream_of(int device) {
-  thread_local std::map<int, mp_stream*> streams;
-  mp_stream*& s = streams[device];
+  struct Streams {
+    std::map<int, mp_stream*> by_device;
+    ~Streams() {
+      for (auto [number, s] : by_device)
+        if (s) backend.stream_free(s);
+    }
+  };
+  thread_local Streams streams;
+  mp_stream*& s = streams.by_device[device];
   if (!s) check(backend.stream_new(device, &s));
   return s;
 }
@@ -73,8 +80,9 @@ struct Part {
   std::vector<Memory> memory;  // per slot; null: not in memory
   std::vector<int> raised;
   size_t segment = 0;  // the next to run
+  deps::Var done = deps::new_variable();
 };
-// Those that may have flags to report.
+// Those whose flags and failures nobody has asked for.
 std::vector<std::shared_ptr<Part>>& pushed() {
   static auto* p = new std::vector<std::shared_ptr<Part>>;
   return *p;
@@ -90,10 +98,12 @@ void run_part(const mp_launch&, void* const* args) {
               part.ignored);
 }
 
+void put_on_stream(const Upload& u, mp_stream* stream) {
+  check(backend.copy(stream, u.to->pointer, u.bytes.data(), u.bytes.size(), kHostToDevice));
+}
+
 void put_on_stream(Part& part, mp_stream* stream) {
-  for (Upload& u : part.uploads)
-    check(backend.copy(stream, u.to->pointer, u.bytes.data(), u.bytes.size(), kHostToDevice));
-  part.uploads.clear();
+  for (const Upload& u : part.uploads) put_on_stream(u, stream);
   static const bool registered = (mock::register_kernel("program", run_part), true);
   (void)registered;
   mp_kernel* kernel;
@@ -117,6 +127,7 @@ void run_on_device(Part& part) {
     throw;
   }
   check(backend.stream_sync(stream));
+  part.uploads.clear();
   part.memory.clear();
 }
 
@@ -157,14 +168,22 @@ bool bring_home(Storage* s, const Away& away) {
   return true;
 }
 
-// Warns of the flags of parts that are done.
+// Waits for all parts and warns of their flags. The failure of one whose storages are gone is
+// raised here; that of the others was, and will be again.
 void report() {
-  std::vector<std::shared_ptr<Part>> done;
-  done.swap(pushed());
-  for (const auto& part : done)
+  std::vector<std::shared_ptr<Part>> all;
+  all.swap(pushed());
+  for (const auto& part : all) {
+    try {
+      deps::wait_to_read(part->done);
+    } catch (const std::exception& e) {
+      if (!PyErr_Occurred()) PyErr_SetString(tape::mxnet_error(), e.what());
+      continue;
+    }
     for (size_t i = 0; i < part->raised.size(); ++i)
       if (part->raised[i] && !PyErr_Occurred())
         warn_fp(part->program.code[i].name, part->raised[i]);
+  }
 }
 
 // The device of each instruction and slot, which follow each other; false when two devices depend
@@ -218,6 +237,16 @@ class Partition {
   bool clear_ = true;
 };
 
+// A write of its own: the part may but read the storage, and so may others before the part runs.
+void push_upload(Upload&& upload, const deps::Var& var) {
+  const int device = upload.to->device;
+  auto copy = [held = std::make_shared<const Upload>(std::move(upload)), device] {
+    put_on_stream(*held, stream_of(device));
+    check(backend.stream_sync(stream_of(device)));
+  };
+  deps::push(copy, {}, {&var, 1}, kFirstWorker + device, "copy to the device");
+}
+
 // The device memory of a slot: of its storage, which leaves with it, or for this part alone.
 Memory memory_of(const Slot& slot, bool written, Part& part, deps::Var* var) {
   Storage* s = slot.storage;
@@ -228,11 +257,13 @@ Memory memory_of(const Slot& slot, bool written, Part& part, deps::Var* var) {
     return found->second.memory;
   }
   auto memory = std::make_shared<DeviceMemory>(part.device, bytes);
-  if (s->data) part.uploads.push_back({memory, {s->data, s->data + bytes}});
+  Upload upload{memory, {}};
+  if (s->data) upload.bytes.assign(s->data, s->data + bytes);
   if (slot.live && (written || slot.device)) {
-    Away away{memory};
-    *var = away.var;
-    table().emplace(incref(s), std::move(away));
+    *var = table().emplace(incref(s), Away{memory}).first->second.var;
+    if (s->data) push_upload(std::move(upload), *var);
+  } else if (s->data) {
+    part.uploads.push_back(std::move(upload));
   }
   return memory;
 }
@@ -250,7 +281,7 @@ void push_part(Program&& program, int device, int ignored) {
   std::vector<bool> written(part->program.slots.size(), false);
   for (const Instruction& op : part->program.code)
     for (int k = op.nin; k < op.nargs(); ++k) written[op.args[k].slot] = true;
-  std::vector<deps::Var> reads, writes;
+  std::vector<deps::Var> reads, writes{part->done};
   for (size_t i = 0; i < part->program.slots.size(); ++i) {
     deps::Var var;
     Memory memory;

@@ -4,6 +4,7 @@
 
 #include "core/storage.h"
 #include "engine/fp_state.h"
+#include "python/import.h"
 
 namespace mp {
 namespace {
@@ -20,10 +21,8 @@ struct Known {
 };
 Known known;
 
-PyObject* from_module(const char* module, const char* name) {
-  PyObject* m = PyImport_ImportModule(module);
-  PyObject* o = m ? PyObject_GetAttrString(m, name) : nullptr;
-  Py_XDECREF(m);
+PyObject* imported_if_there(const char* module, const char* name) {
+  PyObject* o = imported(module, name);
   PyErr_Clear();
   return o;
 }
@@ -31,12 +30,12 @@ PyObject* from_module(const char* module, const char* name) {
 void look_up() {
   known.looked = true;
   known.key = PyUnicode_InternFromString("UFUNC_PYVALS");
-  known.variable = from_module("numpy._core.umath", "_extobj_contextvar");
-  known.warn = from_module("minpy._fp_errors", "warn");
+  known.variable = imported_if_there("numpy._core.umath", "_extobj_contextvar");
+  known.warn = imported_if_there("minpy._fp_errors", "warn");
 }
 
 void read_modes() {
-  PyObject* modes = from_module("minpy._fp_errors", "deferral_modes");
+  PyObject* modes = imported_if_there("minpy._fp_errors", "deferral_modes");
   PyObject* answer = modes ? PyObject_CallNoArgs(modes) : nullptr;
   int plain = 0;
   if (answer && PyArg_ParseTuple(answer, "pi", &plain, &known.ignored))

@@ -43,7 +43,6 @@ void assign(const ArrayRef& dst, const ArrayRef& src);                     // ds
 ArrayRef slice(const ArrayRef& a, int axis, int64_t start, int64_t stop);  // a view
 ArrayRef flip(const ArrayRef& a, int axis);                                // a view
 ArrayRef cumsum(const ArrayRef& a, int axis);
-ArrayRef cumprod(const ArrayRef& a, int axis);
 // Positions are int64, in range, and count elements of the C-order flattened array.
 ArrayRef gather(const ArrayRef& a, const ArrayRef& index);  // a.ravel()[index]
 ArrayRef scatter_add(const ArrayRef& values, const ArrayRef& index, std::span<const int64_t> shape);

@@ -94,16 +94,6 @@ ArrayRef in_numpy(const char* name, std::initializer_list<PyObject*> args) {
   return out;
 }
 
-ArrayRef scan(const OpDef& op, bool product, const ArrayRef& a, int axis) {
-  Array* ins[] = {a.get()};
-  NodeRef node = tape::begin(op, ins, {{"axis", int64_t{axis}}});
-  ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
-  if (!cpu::scan(product, axis, cpu_view(out.get()), cpu_view(a.get())))
-    out =
-        in_numpy(product ? "cumprod" : "cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
-  return finish(node, out);
-}
-
 }  // namespace
 
 ArrayRef view_like(const ArrayRef& a) { return view(a, a->shape_span(), a->strides, a->offset); }
@@ -229,8 +219,14 @@ ArrayRef matmul(const ArrayRef& a, const ArrayRef& b) {
   return out;
 }
 
-ArrayRef cumsum(const ArrayRef& a, int axis) { return scan(op_cumsum, false, a, axis); }
-ArrayRef cumprod(const ArrayRef& a, int axis) { return scan(op_cumprod, true, a, axis); }
+ArrayRef cumsum(const ArrayRef& a, int axis) {
+  Array* ins[] = {a.get()};
+  NodeRef node = tape::begin(op_cumsum, ins, {{"axis", int64_t{axis}}});
+  ArrayRef out = check(array_new(a->dtype, a->ndim, a->shape));
+  if (!cpu::scan(false, axis, cpu_view(out.get()), cpu_view(a.get())))
+    out = in_numpy("cumsum", {a.object(), PyRef(PyLong_FromLong(axis)).get()});
+  return finish(node, out);
+}
 
 ArrayRef gather(const ArrayRef& a, const ArrayRef& index) {
   Array* ins[] = {a.get()};

@@ -222,17 +222,23 @@ bool dot_typed(int64_t n, const char* a, int64_t a_step, const char* b, int64_t 
   return true;
 }
 
-bool gemm_serial(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
+// f(T{}) for the C++ type T of one of the four dtypes that BLAS knows.
+template <class F>
+bool with_type(DType dtype, F&& f) {
   switch (dtype) {
     case DType::F32:
-      return gemm_typed<float>(m, n, k, a, b, c);
+      return f(float{});
     case DType::F64:
-      return gemm_typed<double>(m, n, k, a, b, c);
+      return f(double{});
     case DType::C64:
-      return gemm_typed<complex64>(m, n, k, a, b, c);
+      return f(complex64{});
     default:
-      return gemm_typed<complex128>(m, n, k, a, b, c);
+      return f(complex128{});
   }
+}
+
+bool gemm_serial(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c) {
+  return with_type(dtype, [&](auto of) { return gemm_typed<decltype(of)>(m, n, k, a, b, c); });
 }
 
 // Nanoseconds of one product on one thread: a fused multiply-add unit's rate for matrices, memory's
@@ -391,16 +397,8 @@ bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps 
 
 bool dot(DType dtype, int64_t n, const char* a, int64_t a_step, const char* b, int64_t b_step,
          char* out) {
-  switch (dtype) {
-    case DType::F32:
-      return dot_typed<float>(n, a, a_step, b, b_step, out);
-    case DType::F64:
-      return dot_typed<double>(n, a, a_step, b, b_step, out);
-    case DType::C64:
-      return dot_typed<complex64>(n, a, a_step, b, b_step, out);
-    default:
-      return dot_typed<complex128>(n, a, a_step, b, b_step, out);
-  }
+  return with_type(dtype,
+                   [&](auto of) { return dot_typed<decltype(of)>(n, a, a_step, b, b_step, out); });
 }
 
 }  // namespace mp::blas

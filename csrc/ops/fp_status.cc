@@ -6,6 +6,7 @@
 
 #include "engine/fp_state.h"
 #include "ops/ufunc.h"
+#include "python/import.h"
 
 namespace mp {
 namespace {
@@ -25,9 +26,7 @@ int fp_report(const char* ufunc_name) {
   std::feclearexcept(FE_ALL_EXCEPT);
   static PyObject* handler = nullptr;
   if (!handler) {
-    PyObject* module = PyImport_ImportModule("minpy._fp_errors");
-    handler = module ? PyObject_GetAttrString(module, "report") : nullptr;
-    Py_XDECREF(module);
+    handler = imported("minpy._fp_errors", "report");
     if (!handler) return -1;
   }
   PyObject* done = PyObject_CallFunction(handler, "si", ufunc_name, numpy_fp_bits(raised));

@@ -14,15 +14,12 @@ namespace mp {
 //   "where"    ArrayRef         optional mask, broadcastable to the input (sum, mean, prod, max,
 //   min)
 extern const OpDef op_sum, op_mean, op_prod;
-extern const OpDef op_max, op_min;    // ties share the gradient equally
-extern const OpDef op_fmax, op_fmin;  // the same without NaN
-extern const OpDef op_logaddexp_reduce;
+extern const OpDef op_max, op_min;  // ties share the gradient equally
 // Scans along "axis" (int64_t), same shape as the input.
 extern const OpDef op_cumsum, op_cumprod;
 
-// --- Products (ops/linalg_grad.cc). Inputs: a, b; shapes as numpy.matmul, numpy.dot and
-// numpy.vecdot take them.
-extern const OpDef op_matmul, op_dot, op_vecdot;
+// --- Products (ops/linalg_grad.cc). Inputs: a, b; shapes as numpy.matmul and numpy.dot take them.
+extern const OpDef op_matmul, op_dot;
 
 // --- Moving elements (ops/manip_grad.cc).
 extern const OpDef

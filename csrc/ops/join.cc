@@ -20,23 +20,13 @@ using Arrays = std::vector<ArrayRef>;
 // fast in which an axis moves outwards only where all arrays agree; on a conflict C order wins.
 void joined_order(std::span<Array* const> arrays, int ndim, int* order) {
   for (int i = 0; i < ndim; ++i) order[i] = i;
-  for (int i = 1; i < ndim; ++i) {
-    int axis = order[i], to = i;
-    for (int k = i - 1; k >= 0; --k) {
-      int other = order[k];
-      bool ambiguous = true, swap = false;
-      for (Array* a : arrays) {
-        if (a->shape[axis] == 1 || a->shape[other] == 1) continue;
-        swap = std::abs(a->strides[axis]) > std::abs(a->strides[other]) && (ambiguous || swap);
-        ambiguous = false;
-      }
-      if (ambiguous) continue;
-      if (!swap) break;
-      to = k;
-    }
-    std::copy_backward(order + to, order + i, order + i + 1);
-    order[to] = axis;
-  }
+  sort_axes(ndim, order, [&](int axis, int other) {
+    AxisVotes votes;
+    for (Array* a : arrays)
+      if (a->shape[axis] != 1 && a->shape[other] != 1)
+        votes.add(std::abs(a->strides[axis]) > std::abs(a->strides[other]));
+    return votes;
+  });
 }
 
 bool all_c_contiguous(std::span<Array* const> arrays) {
@@ -140,6 +130,21 @@ bool plain_options(PyObject* out, PyObject* dtype, PyObject* casting) {
   return absent(out) && absent(dtype) &&
          (!casting || (PyUnicode_Check(casting) &&
                        PyUnicode_CompareWithASCIIString(casting, "same_kind") == 0));
+}
+
+// Joins arrays of one ndim along axis; null without an error when the shapes do not fit.
+ArrayRef concatenated(std::span<Array* const> arrays, int axis) {
+  int64_t shape[kMaxDims];
+  if (axis >= arrays[0]->ndim || !joined_shape(arrays, axis, shape)) return {};
+  const DType dtype = joined_dtype(arrays);
+  if (dtype == DType::Invalid) return {};
+  NodeRef node = begin_joined(arrays, axis);
+  ArrayRef out = new_joined(dtype, arrays, arrays[0]->ndim, shape);
+  if (!out) return {};
+  fill_joined(out.get(), arrays, axis);
+  Array* outs[] = {out.get()};
+  if (tape::finish(node, outs) < 0) return {};
+  return out;
 }
 
 PyObject* join(const Arrays& arrays, int axis) {
@@ -265,20 +270,6 @@ DType promoted(std::span<const ArrayRef> arrays) {
   Py_XDECREF(reinterpret_cast<PyObject*>(common));
   for (PyArray_Descr* d : descrs) Py_XDECREF(reinterpret_cast<PyObject*>(d));
   return dtype;
-}
-
-ArrayRef concatenated(std::span<Array* const> arrays, int axis) {
-  int64_t shape[kMaxDims];
-  if (axis >= arrays[0]->ndim || !joined_shape(arrays, axis, shape)) return {};
-  const DType dtype = joined_dtype(arrays);
-  if (dtype == DType::Invalid) return {};
-  NodeRef node = begin_joined(arrays, axis);
-  ArrayRef out = new_joined(dtype, arrays, arrays[0]->ndim, shape);
-  if (!out) return {};
-  fill_joined(out.get(), arrays, axis);
-  Array* outs[] = {out.get()};
-  if (tape::finish(node, outs) < 0) return {};
-  return out;
 }
 
 std::span<const PyMethodDef> join_functions() {

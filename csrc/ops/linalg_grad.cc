@@ -78,19 +78,11 @@ void dot_rule(Vjp& v) {
   }
 }
 
-// sum(conj(a) * b) over the last axis
-void vecdot_rule(Vjp& v) {
-  ArrayRef a = v.in(0), b = v.in(1), g = with_axis(v.g(), v.g()->ndim);
-  if (v.needs(0)) v.grad(0, conj(g * b));
-  if (v.needs(1)) v.grad(1, g * conj(a));
-}
-
 constexpr uint8_t kBoth = kSaveIn0 | kSaveIn1;
 
 }  // namespace
 
 const OpDef op_matmul{.name = "matmul", .vjp = matmul_rule, .saves = kBoth};
 const OpDef op_dot{.name = "dot", .vjp = dot_rule, .saves = kBoth};
-const OpDef op_vecdot{.name = "vecdot", .vjp = vecdot_rule, .saves = kBoth};
 
 }  // namespace mp

@@ -27,10 +27,6 @@ ArrayRef at_least(Array* a,
 // of the result: C order. Null without an error set when there is no kernel for the dtype.
 ArrayRef chosen(std::span<Array* const> arrays, const int64_t* const* strides, int ndim,
                 const int64_t* shape, const int64_t* out_strides);
-// Rows of `a` along axis at `count` positions (checked, non-negative) that fill `index_shape`.
-ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape);
-// Joins arrays of one ndim along axis; null without an error when the shapes do not fit.
-ArrayRef concatenated(std::span<Array* const> arrays, int axis);
 
 // The dtype of numpy.result_type for two arrays; Invalid when NumPy has none among ours.
 DType promoted(DType a, DType b);

@@ -180,14 +180,21 @@ const OpDef op_mean{.name = "mean", .vjp = mean_rule};
 const OpDef op_prod{.name = "prod", .vjp = prod_rule, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_max{.name = "max", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_min{.name = "min", .vjp = extremum_rule<true>, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_fmax{
-    .name = "fmax.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
+const OpDef op_cumsum{.name = "cumsum", .vjp = cumsum_rule};
+const OpDef op_cumprod{.name = "cumprod", .vjp = cumprod_rule, .saves = kSaveIn0 | kSaveOut0};
+
+namespace {
+
+const OpDef op_fmax{// without NaN
+                    .name = "fmax.reduce",
+                    .vjp = extremum_rule<false>,
+                    .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_fmin{
     .name = "fmin.reduce", .vjp = extremum_rule<false>, .saves = kSaveIn0 | kSaveOut0};
 const OpDef op_logaddexp_reduce{
     .name = "logaddexp.reduce", .vjp = logaddexp_reduce_rule, .saves = kSaveIn0 | kSaveOut0};
-const OpDef op_cumsum{.name = "cumsum", .vjp = cumsum_rule};
-const OpDef op_cumprod{.name = "cumprod", .vjp = cumprod_rule, .saves = kSaveIn0 | kSaveOut0};
+
+}  // namespace
 
 const OpDef* reduction_op(const char* ufunc_name) {
   constexpr std::pair<std::string_view, const OpDef*> kRows[] = {

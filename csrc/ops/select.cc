@@ -103,6 +103,11 @@ const int64_t* positions_of(const Array* index, int64_t length, Mode mode,
   return owned.get();
 }
 
+// Rows of `a` along axis at `positions` (checked, non-negative) that fill `index_shape`.
+ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape) {
+  return gathered(a, [&](Array* x) { return take_unrecorded(x, axis, positions, index_shape); });
+}
+
 PyObject* take_body(PyObject* const* v) {
   ArrayRef a = operand(v[0]), index = integer_indices(v[1]);
   Mode mode;
@@ -308,10 +313,6 @@ ArrayRef chosen(std::span<Array* const> arrays, const int64_t* const* strides, i
     return cpu::View{arrays[i]->dtype, ndim, shape, strides[i], arrays[i]->bytes()};
   };
   return cpu::select(cpu_view(out.get()), view(0), view(1), view(2)) ? out : ArrayRef{};
-}
-
-ArrayRef taken(Array* a, int axis, const int64_t* positions, std::span<const int64_t> index_shape) {
-  return gathered(a, [&](Array* x) { return take_unrecorded(x, axis, positions, index_shape); });
 }
 
 std::span<const PyMethodDef> select_functions() {

@@ -24,7 +24,6 @@ struct Operand {
   Array* array = nullptr;  // null for a weak Python scalar
   ArrayRef hold;
   uint8_t code = 0;
-  bool integer_fits = true;
   alignas(16) char bytes[16];  // weak scalar as int64, double or complex128
 };
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/view.h"
 #include "cpu/program_loops.h"
 #include "engine/window.h"
 #include "ops/ufunc.h"
@@ -39,46 +40,92 @@ std::optional<double> identity_of(const char* name, DType t) {
   return std::nullopt;
 }
 
+// What a reduction needs to know of its axes.
+struct Axes {
+  int64_t full[kMaxDims], kept[kMaxDims];  // the result's shape with reduced axes of length 1, and
+  int nkept = 0, reduced = 0;              // as it is
+
+  Axes(const Array* a, const Reduction& r) {
+    for (int i = 0; i < a->ndim; ++i) {
+      const bool gone = r.axes >> i & 1;
+      full[i] = gone ? 1 : a->shape[i];
+      reduced += gone;
+      if (!gone || r.keepdims) kept[nkept++] = full[i];
+    }
+  }
+};
+
+// Whether the result does not depend on the order of several axes.
+bool reorderable(const char* name) {
+  for (const char* known : {"minimum", "maximum", "fmin", "fmax"})
+    if (std::strcmp(name, known) == 0) return true;
+  return false;
+}
+
+bool fits_out(const Array* out, const Array* a, DType dtype, const Axes& axes) {
+  return out->dtype == dtype && out->ndim == axes.nkept &&
+         std::equal(axes.kept, axes.kept + axes.nkept, out->shape) && out->writeable() &&
+         !array_may_overlap(out, a) && !array_may_repeat(out);
+}
+
+// The reduction by the operator's inner loop, without a kernel of our own; false with an error set.
+bool reduce_by_loop(const Loop& loop, Array* a, const Reduction& r, const Axes& axes,
+                    std::optional<double> identity, const cpu::View& out) {
+  ArrayRef cast;
+  if (a->dtype != loop.types[1]) {
+    cast = ArrayRef::steal(array_cast(a, loop.types[1]));
+    if (!cast) return false;
+    a = cast.get();
+  }
+  int64_t shape[kMaxDims];
+  std::copy(a->shape, a->shape + a->ndim, shape);
+  char* in = a->bytes();
+  if (identity) {
+    alignas(16) char one[16];
+    double value = a->size ? *identity : *identity + 0.0;  // an empty sum is +0
+    cpu::copy({out.dtype, 0, nullptr, nullptr, one},
+              {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
+    cpu::fill(out, one);
+  } else {
+    // Start from the first item of each reduced axis; only one axis, or an idempotent operator,
+    // comes here.
+    cpu::copy(out, {a->dtype, a->ndim, axes.full, a->strides, in});
+    for (int i = 0; i < a->ndim && axes.reduced == 1; ++i)
+      if (r.axes >> i & 1) {
+        --shape[i];
+        in += a->strides[i];
+      }
+  }
+  char* data[3] = {out.data, in, out.data};
+  const int64_t* strides[3] = {out.strides, a->strides, out.strides};
+  ReleaseGil gil(a->size);
+  run_loop(loop, 3, a->ndim, shape, data, strides);
+  return true;
+}
+
 }  // namespace
 
 Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
   if (f->nin != 2 || f->nout != 1) return nullptr;
   const Loop* loop = resolve_reduction(f, a->dtype, r.dtype);
   if (!loop || loop->types[0] != loop->types[2]) return nullptr;
-  DType acc = loop->types[2];
-  int64_t shape[kMaxDims], kept[kMaxDims];
-  int nkept = 0, long_axes = 0;
-  for (int i = 0; i < a->ndim; ++i) {
-    bool gone = r.axes >> i & 1;
-    shape[i] = gone ? 1 : a->shape[i];
-    long_axes += gone;
-    if (!gone || r.keepdims) kept[nkept++] = shape[i];
-  }
-  std::optional<double> identity = identity_of(f->name, acc);
-  if (!identity &&
-      (long_axes != 1 && std::strcmp(f->name, "minimum") && std::strcmp(f->name, "maximum") &&
-       std::strcmp(f->name, "fmin") && std::strcmp(f->name, "fmax")))
-    return nullptr;  // not reorderable: NumPy says so
-  if (!identity && a->size == 0) return nullptr;
-  std::optional<cpu::Reduce> kernel = kernel_of(f->name);
+  const DType acc = loop->types[2];
+  const Axes axes(a, r);
+  const std::optional<double> identity = identity_of(f->name, acc);
+  // What neither has an identity nor is reorderable, and empty arrays: NumPy says so.
+  if (!identity && ((axes.reduced != 1 && !reorderable(f->name)) || a->size == 0)) return nullptr;
+  const std::optional<cpu::Reduce> kernel = kernel_of(f->name);
   const bool deferred = a->size && kernel && cpu::reduce_loops(*kernel, a->dtype, acc) &&
                         a->flags & kAligned && window::fits(a->ndim, a->shape) &&
                         window::defers(a->size, std::array<const Array*, 2>{a, r.out});
-  ArrayRef out;
-  if (r.out) {
-    if (r.out->dtype != acc || r.out->ndim != nkept ||
-        !std::equal(kept, kept + nkept, r.out->shape) || !r.out->writeable() ||
-        array_may_overlap(r.out, a) || array_may_repeat(r.out))
-      return nullptr;
-    out = ArrayRef::borrow(r.out);
-  } else {
-    out = ArrayRef::steal(deferred ? window::new_array(acc, nkept, kept)
-                                   : array_new(acc, nkept, kept));
-    if (!out) return nullptr;
-  }
+  if (r.out && !fits_out(r.out, a, acc, axes)) return nullptr;
+  ArrayRef out = r.out      ? ArrayRef::borrow(r.out)
+                 : deferred ? ArrayRef::steal(window::new_array(acc, axes.nkept, axes.kept))
+                            : ArrayRef::steal(array_new(acc, axes.nkept, axes.kept));
+  if (!out) return nullptr;
   int64_t out_strides[kMaxDims];
   for (int i = 0, k = 0; i < a->ndim; ++i) {
-    bool gone = r.axes >> i & 1;
+    const bool gone = r.axes >> i & 1;
     out_strides[i] = gone ? 0 : out->strides[k];
     if (!gone || r.keepdims) ++k;
   }
@@ -87,45 +134,14 @@ Array* ufunc_reduce(Ufunc* f, Array* a, const Reduction& r) {
     return out.release();
   }
   fp_clear();
-  cpu::View out_view{acc, a->ndim, shape, out_strides, out->bytes()},
-      in_view{a->dtype, a->ndim, a->shape, a->strides, a->bytes()};
+  const cpu::View out_view{acc, a->ndim, axes.full, out_strides, out->bytes()};
   bool reduced = false;
   if (a->size && kernel) {
+    const cpu::View in_view = cpu_view(a);
     ReleaseGil gil(a->size);
     reduced = cpu::reduce(*kernel, out_view, in_view);
   }
-  if (!reduced) {
-    ArrayRef cast;
-    if (a->dtype != loop->types[1]) {
-      cast = ArrayRef::steal(array_cast(a, loop->types[1]));
-      if (!cast) return nullptr;
-      a = cast.get();
-    }
-    int64_t in_shape[kMaxDims];
-    std::copy(a->shape, a->shape + a->ndim, in_shape);
-    char* in_data = a->bytes();
-    if (identity) {
-      alignas(16) char one[16];
-      double value = a->size ? *identity : *identity + 0.0;  // an empty sum is +0
-      cpu::copy({acc, 0, nullptr, nullptr, one},
-                {DType::F64, 0, nullptr, nullptr, reinterpret_cast<char*>(&value)});
-      cpu::fill(out_view, one);
-    } else {
-      // Start from the first item of each reduced axis; only one axis, or an idempotent operator,
-      // comes here.
-      cpu::copy(out_view, {a->dtype, a->ndim, shape, a->strides, a->bytes()});
-      if (long_axes == 1)
-        for (int i = 0; i < a->ndim; ++i)
-          if (r.axes >> i & 1) {
-            --in_shape[i];
-            in_data += a->strides[i];
-          }
-    }
-    char* data[3] = {out->bytes(), in_data, out->bytes()};
-    const int64_t* strides[3] = {out_strides, a->strides, out_strides};
-    ReleaseGil gil(a->size);
-    run_loop(*loop, 3, a->ndim, in_shape, data, strides);
-  }
+  if (!reduced && !reduce_by_loop(*loop, a, r, axes, identity, out_view)) return nullptr;
   if (loop_status(*loop, "reduce") < 0) return nullptr;
   return out.release();
 }

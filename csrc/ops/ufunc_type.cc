@@ -10,6 +10,7 @@
 #include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/native_function.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
@@ -179,9 +180,7 @@ PyObject* ufunc_own_types(PyObject* self, void*) {
 }
 PyObject* ufunc_calls(PyObject* self, void*) { return PyLong_FromLongLong(as_ufunc(self)->calls); }
 PyObject* ufunc_pickle(PyObject* self, PyObject*) {
-  PyObject* core = PyImport_ImportModule("minpy._core");
-  PyObject* find = core ? PyObject_GetAttrString(core, "_find_ufunc") : nullptr;
-  Py_XDECREF(core);
+  PyObject* find = imported("minpy._core", "_find_ufunc");
   return find ? Py_BuildValue("N(s)", find, as_ufunc(self)->name) : nullptr;
 }
 

@@ -14,6 +14,7 @@
 #include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/linalg.h"
 #include "python/native_function.h"
 #include "python/numpy_api.h"
@@ -214,9 +215,7 @@ PyObject* array_sizeof(PyObject* self, PyObject*) {
 // The zero-copy numpy.ndarray stands in the pickle: NumPy writes its bytes, out of band where
 // protocol 5 may.
 PyObject* array_reduce_pickle(PyObject* self, PyObject*) {
-  PyObject* module = PyImport_ImportModule("minpy._core");
-  PyObject* rebuild = module ? PyObject_GetAttrString(module, "_from_numpy") : nullptr;
-  Py_XDECREF(module);
+  PyObject* rebuild = imported("minpy._core", "_from_numpy");
   PyObject* np = rebuild ? to_numpy(as_self(self)) : nullptr;
   if (np) return Py_BuildValue("N(N)", rebuild, np);
   Py_XDECREF(rebuild);

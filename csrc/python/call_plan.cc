@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "python/guarded.h"
 #include "python/nd_array.h"
 #include "python/scalar.h"
 #include "tape/tape.h"
@@ -93,10 +94,8 @@ bool run_call(const Plan& plan, const Call& c, Values& values) {
   }
   tape::state.recording = c.recording;
   tape::state.training = c.training;
-  const size_t keywords =
-      c.kwnames.get() ? static_cast<size_t>(PyTuple_GET_SIZE(c.kwnames.get())) : 0;
   PyRef result(
-      PyObject_Vectorcall(c.callable.get(), args, c.args.size() - keywords, c.kwnames.get()));
+      PyObject_Vectorcall(c.callable.get(), args, c.args.size() - c.keywords(), c.kwnames.get()));
   if (!store(plan, c.results, result.get(), values)) return false;
   for (int slot : c.done) values.set(slot, nullptr);
   return true;
@@ -148,11 +147,7 @@ PyObject* plan_run(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
       PyList_GET_SIZE(args[1]) != static_cast<Py_ssize_t>(plan.captured.size()))
     return PyErr_Format(PyExc_TypeError, "run takes lists of %zu inputs and %zu captured arrays",
                         plan.inputs, plan.captured.size());
-  try {
-    return run(reinterpret_cast<PlanObject*>(self), args[0], args[1]);
-  } catch (PythonError&) {
-    return nullptr;
-  }
+  return guarded([&] { return run(reinterpret_cast<PlanObject*>(self), args[0], args[1]); });
 }
 
 PyObject* plan_captured(PyObject* self, void*) {

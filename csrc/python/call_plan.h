@@ -37,7 +37,14 @@ struct Call {
   std::string label;         // whose call it is: the node of a symbol
   std::vector<int> done;     // slots that nobody reads after it
   bool in_place = false;  // writes to the memory of its first operand, which nobody needs any more
+
+  size_t keywords() const {
+    return kwnames.get() ? static_cast<size_t>(PyTuple_GET_SIZE(kwnames.get())) : 0;
+  }
 };
+
+// The callable's __name__, or that of its type.
+std::string name_of(PyObject* callable);
 
 // What a slot held when it was traced.
 struct SlotMeta {

@@ -59,11 +59,9 @@ std::vector<int> count_readers(const Plan& plan) {
 }
 
 Operand* keyword(Call& call, const char* name) {
-  PyObject* names = call.kwnames.get();
-  if (!names) return nullptr;
-  const auto count = static_cast<size_t>(PyTuple_GET_SIZE(names));
+  const size_t count = call.keywords();
   for (size_t i = 0; i < count; ++i)
-    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(call.kwnames.get(), i), name) == 0)
       return &call.args[call.args.size() - count + i];
   return nullptr;
 }

@@ -36,14 +36,8 @@ std::string call_text(const Plan& plan, const Call& c, int number) {
   std::string text;
   for (int s : c.results.slots) text += (text.empty() ? "%" : ", %") + std::to_string(s);
   if (!text.empty()) text += " = ";
-  PyObject* name = PyObject_GetAttrString(c.callable.get(), "__name__");
-  text += name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : "call";
-  PyErr_Clear();
-  Py_XDECREF(name);
-  text += "(";
-  const size_t keywords =
-      c.kwnames.get() ? static_cast<size_t>(PyTuple_GET_SIZE(c.kwnames.get())) : 0;
-  const size_t plain = c.args.size() - keywords;
+  text += name_of(c.callable.get()) + "(";
+  const size_t plain = c.args.size() - c.keywords();
   for (size_t i = 0; i < c.args.size(); ++i) {
     if (i) text += ", ";
     if (i >= plain)
@@ -67,6 +61,15 @@ std::string call_text(const Plan& plan, const Call& c, int number) {
 }
 
 }  // namespace
+
+std::string name_of(PyObject* callable) {
+  PyObject* name = PyObject_GetAttrString(callable, "__name__");
+  const char* text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
+  std::string result = text ? text : Py_TYPE(callable)->tp_name;
+  PyErr_Clear();
+  Py_XDECREF(name);
+  return result;
+}
 
 std::string Plan::text() const {
   std::string text;

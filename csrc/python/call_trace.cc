@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "python/call_recorder.h"
+#include "python/import.h"
 #include "python/user_frame.h"
 #include "tape/errors.h"
 #include "tape/tape.h"
@@ -152,15 +153,6 @@ bool holds_values(PyObject* o, int depth = 0) {
     return false;
   }
   return true;
-}
-
-std::string name_of(PyObject* callable) {
-  PyObject* name = PyObject_GetAttrString(callable, "__name__");
-  const char* text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : nullptr;
-  std::string result = text ? text : Py_TYPE(callable)->tp_name;
-  PyErr_Clear();
-  Py_XDECREF(name);
-  return result;
 }
 
 bool depends_on_layout_only(PyObject* callable) {
@@ -373,9 +365,7 @@ PyObject* operator_function(const char* name) {
   PyObject*& f = known[name];
   if (f) return f;
   for (const char* module_name : {"operator", "builtins", "minpy._core"}) {
-    PyObject* module = PyImport_ImportModule(module_name);
-    f = module ? PyObject_GetAttrString(module, name) : nullptr;
-    Py_XDECREF(module);
+    f = imported(module_name, name);
     if (f) break;
     PyErr_Clear();
   }

@@ -3,6 +3,7 @@
 #include "python/call_recorder.h"
 #include "python/call_trace.h"
 #include "python/convert.h"
+#include "python/guarded.h"
 #include "python/scalar.h"
 
 namespace mp::calls {
@@ -119,15 +120,6 @@ PyObject* peek(PyObject*, PyObject* o) {
   if (!array_check(o)) return PyErr_Format(PyExc_TypeError, "%R is not an array", o);
   Quiet quiet;
   return to_numpy(reinterpret_cast<Array*>(o));
-}
-
-template <class Body>
-PyObject* guarded(Body body) {
-  try {
-    return body();
-  } catch (PythonError&) {
-    return nullptr;
-  }
 }
 
 PyObject* end_trace_guarded(PyObject* m, PyObject* o) {

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "python/call_trace.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/numpy_api.h"
 #include "tape/tape.h"
 
@@ -25,13 +26,11 @@ bool module_is_loaded(const char* name) {
 
 bool import_bfloat16() {
   if (bfloat16_num >= 0) return true;
-  PyObject* module = PyImport_ImportModule("ml_dtypes");
-  PyObject* type = module ? PyObject_GetAttrString(module, "bfloat16") : nullptr;
+  PyObject* type = imported("ml_dtypes", "bfloat16");
   PyArray_Descr* descr = nullptr;
   if (type && PyArray_DescrConverter(type, &descr)) bfloat16_num = descr->type_num;
   Py_XDECREF(reinterpret_cast<PyObject*>(descr));
   Py_XDECREF(type);
-  Py_XDECREF(module);
   return bfloat16_num >= 0;
 }
 
@@ -245,17 +244,15 @@ ArrayRef as_array(PyObject* o) {
 
 bool raise_no_memory(const Array* a) {
   PyErr_Clear();
-  PyObject* module = PyImport_ImportModule("numpy._core._exceptions");
-  if (!module) {
+  PyObject* type = imported("numpy._core._exceptions", "_ArrayMemoryError");
+  if (!type) {
     PyErr_Clear();
-    module = PyImport_ImportModule("numpy.core._exceptions");  // numpy 1
+    type = imported("numpy.core._exceptions", "_ArrayMemoryError");  // numpy 1
   }
-  PyObject* type = module ? PyObject_GetAttrString(module, "_ArrayMemoryError") : nullptr;
   PyObject* details = Py_BuildValue("NN", shape_tuple(a->shape, a->ndim), descr_of(a->dtype));
   if (type && details) PyErr_SetObject(type, details);
   Py_XDECREF(details);
   Py_XDECREF(type);
-  Py_XDECREF(module);
   return false;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/allocator.h"
 #include "cpu/conv/packed.h"
+#include "cpu/scratch.h"
 #include "engine/jit/jit.h"
 #include "engine/pool.h"
 #include "python/engine_parts.h"
@@ -39,17 +40,16 @@ void define_memory(py::module_& m) {
     return d;
   });
   m.def("reset_peak_memory", &reset_peak_memory);
-  m.def("empty_cache", [] {
-    return cpu::conv::forget_all_packed() + cpu::conv::drop_work_memory() + empty_cache();
-  });
+  m.def("empty_cache",
+        [] { return cpu::conv::forget_all_packed() + cpu::drop_work_memory() + empty_cache(); });
   m.def("convolution_memory", [] {
-    const cpu::conv::WorkMemory s = cpu::conv::work_memory();
+    const cpu::WorkMemory s = cpu::work_memory();
     py::dict d;
     d["live"] = s.live;
     d["peak"] = s.peak;
     return d;
   });
-  m.def("reset_convolution_memory", &cpu::conv::reset_work_memory_peak);
+  m.def("reset_convolution_memory", &cpu::reset_work_memory_peak);
   m.def("packed_weights", [] {
     const cpu::conv::PackedStatistics s = cpu::conv::packed_statistics();
     py::dict d;

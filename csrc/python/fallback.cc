@@ -11,7 +11,9 @@
 #include "ops/ufunc.h"
 #include "python/call_trace.h"
 #include "python/convert.h"
+#include "python/error_text.h"
 #include "python/fallback_state.h"
+#include "python/import.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/scalar.h"
@@ -117,10 +119,7 @@ PyObject* unwrap_nested(PyObject* o, int depth) {
 // fallback.
 PyObject* gradient_hook() {
   static PyObject* hook = nullptr;
-  if (hook) return hook;
-  PyObject* module = PyImport_ImportModule("minpy._gradients");
-  hook = module ? PyObject_GetAttrString(module, "hook") : nullptr;
-  Py_XDECREF(module);
+  if (!hook) hook = imported("minpy._gradients", "hook");
   return hook;
 }
 
@@ -185,21 +184,8 @@ PyObject* read_array_likes(PyObject* o, int depth) {
 // NumPy refuses objects whose __array__ gives our array. With that error set, puts arrays in their
 // places; false when the error is another one or a new one (it stays set).
 bool replace_array_likes(PyObject** args, Py_ssize_t n) {
-  if (!PyErr_ExceptionMatches(PyExc_ValueError)) return false;
-  PyObject *type, *error, *trace;
-  PyErr_Fetch(&type, &error, &trace);
-  PyErr_NormalizeException(&type, &error, &trace);
-  PyObject* text = error ? PyObject_Str(error) : nullptr;
-  bool refused = text && PyUnicode_CompareWithASCIIString(
-                             text, "object __array__ method not producing an array") == 0;
-  Py_XDECREF(text);
-  if (!refused) {
-    PyErr_Restore(type, error, trace);
-    return false;
-  }
-  Py_XDECREF(type);
-  Py_XDECREF(error);
-  Py_XDECREF(trace);
+  constexpr std::string_view kRefused = "object __array__ method not producing an array";
+  if (!clear_error(PyExc_ValueError, [&](auto text) { return text == kRefused; })) return false;
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* readable = read_array_likes(args[i], 0);
     if (!readable) return false;

@@ -10,6 +10,7 @@
 #include "ops/ufunc.h"
 #include "python/call_trace.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/trace.h"
@@ -169,12 +170,10 @@ bool native_builtin_init() {
 }
 
 bool numpys_binds(const char* name) {
-  PyObject* numpy = PyImport_ImportModule("numpy");
-  PyObject* f = numpy ? PyObject_GetAttrString(numpy, name) : nullptr;
+  PyObject* f = imported("numpy", name);
   bool binds = !f || Py_TYPE(f)->tp_descr_get;
   PyErr_Clear();
   Py_XDECREF(f);
-  Py_XDECREF(numpy);
   return binds;
 }
 

@@ -9,6 +9,7 @@
 #include "python/call_trace.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/guarded.h"
 #include "python/index.h"
 #include "python/numpy_api.h"
 #include "python/scalar.h"
@@ -67,15 +68,6 @@ PyRef prepare(PyObject* o, PyObject* other) {
 
 uint32_t context_of(PyObject* a, PyObject* b) {
   return as_array_struct(is_nd_array(a) ? a : b)->context;
-}
-
-template <class F>
-PyObject* guarded(F&& f) {
-  try {
-    return f();
-  } catch (PythonError&) {
-    return nullptr;
-  }
 }
 
 // --- Operators ---

@@ -8,7 +8,9 @@
 
 #include "ops/ufunc.h"
 #include "python/convert.h"
+#include "python/error_text.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/nd_array.h"
 #include "python/numpy_api.h"
 #include "python/signature.h"
@@ -20,12 +22,7 @@ namespace {
 Array* as_self(PyObject* o) { return reinterpret_cast<Array*>(o); }
 
 // A function of minpy.numpy._dispatch, imported on first use.
-PyObject* dispatch_function(const char* name) {
-  PyObject* module = PyImport_ImportModule("minpy.numpy._dispatch");
-  PyObject* f = module ? PyObject_GetAttrString(module, name) : nullptr;
-  Py_XDECREF(module);
-  return f;
-}
+PyObject* dispatch_function(const char* name) { return imported("minpy.numpy._dispatch", name); }
 
 // Our operator for NumPy's ufunc; null when we have none.
 PyObject* own_ufunc(PyObject* numpy) {
@@ -38,22 +35,9 @@ PyObject* own_ufunc(PyObject* numpy) {
 // With NumPy's error set that no operand's override takes the call: clears it and gives
 // NotImplemented, which is this operand's answer.
 PyObject* answer_refusal() {
-  if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
-  PyObject *type, *error, *trace;
-  PyErr_Fetch(&type, &error, &trace);
-  PyErr_NormalizeException(&type, &error, &trace);
-  PyObject* text = error ? PyObject_Str(error) : nullptr;
-  const char* bytes = text ? PyUnicode_AsUTF8(text) : nullptr;
   constexpr std::string_view kRefused = "operand type(s) all returned NotImplemented";
-  bool refused = bytes && std::string_view(bytes).substr(0, kRefused.size()) == kRefused;
-  Py_XDECREF(text);
-  if (!refused) {
-    PyErr_Restore(type, error, trace);
+  if (!clear_error(PyExc_TypeError, [&](auto text) { return text.starts_with(kRefused); }))
     return nullptr;
-  }
-  Py_XDECREF(type);
-  Py_XDECREF(error);
-  Py_XDECREF(trace);
   Py_RETURN_NOTIMPLEMENTED;
 }
 

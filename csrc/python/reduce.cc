@@ -9,6 +9,7 @@
 #include "ops/gradients.h"
 #include "python/convert.h"
 #include "python/fallback.h"
+#include "python/import.h"
 #include "python/numpy_api.h"
 #include "python/scalar.h"
 #include "tape/tape.h"
@@ -89,9 +90,7 @@ constexpr PyMethodDef entry(const char* name) {
 
 bool is_no_value(PyObject* o) {
   static PyObject* no_value = [] {
-    PyObject* m = PyImport_ImportModule("numpy");
-    PyObject* v = m ? PyObject_GetAttrString(m, "_NoValue") : nullptr;
-    Py_XDECREF(m);
+    PyObject* v = imported("numpy", "_NoValue");
     PyErr_Clear();
     return v;
   }();

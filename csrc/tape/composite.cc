@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "ops/api.h"
 #include "python/convert.h"
+#include "python/guarded.h"
 #include "tape/backward.h"
 #include "tape/tape.h"
 
@@ -79,11 +80,7 @@ PyObject* composite_vjp_function(PyObject*, PyObject* args) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arrays); ++i)
     if (!array_check(PyTuple_GET_ITEM(arrays, i)))
       return PyErr_Format(PyExc_TypeError, "composite_vjp: argument %zd is not an array", i);
-  try {
-    return composite_gradients(f, arrays, grads);
-  } catch (PythonError&) {
-    return nullptr;
-  }
+  return guarded([&] { return composite_gradients(f, arrays, grads); });
 }
 
 PyObject* is_taped(PyObject*, PyObject* o) {

@@ -8,6 +8,7 @@
 #include "core/pyref.h"
 #include "python/call_trace.h"
 #include "python/convert.h"
+#include "python/guarded.h"
 #include "python/nd_array.h"
 #include "tape/tape.h"
 #include "tape/vjp.h"
@@ -225,11 +226,7 @@ PyObject* record_custom(PyObject*, PyObject* args, PyObject* kwargs) {
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sOOO|O", const_cast<char**>(names), &name,
                                    &inputs, &outputs, &vjp, &saved))
     return nullptr;
-  try {
-    return record(name, inputs, outputs, vjp, saved);
-  } catch (PythonError&) {
-    return nullptr;
-  }
+  return guarded([&] { return record(name, inputs, outputs, vjp, saved); });
 }
 
 }  // namespace mp::tape

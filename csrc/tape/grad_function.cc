@@ -7,6 +7,7 @@
 #include "core/pyref.h"
 #include "ops/api.h"
 #include "python/convert.h"
+#include "python/guarded.h"
 #include "python/scalar.h"
 #include "tape/backward.h"
 #include "tape/tape.h"
@@ -250,11 +251,8 @@ PyObject* differentiate(GradFunction* self, PyObject* const* args, size_t nargsf
 
 PyObject* grad_function_call(PyObject* self, PyObject* const* args, size_t nargsf,
                              PyObject* kwnames) {
-  try {
-    return differentiate(reinterpret_cast<GradFunction*>(self), args, nargsf, kwnames);
-  } catch (PythonError&) {
-    return nullptr;
-  }
+  return guarded(
+      [&] { return differentiate(reinterpret_cast<GradFunction*>(self), args, nargsf, kwnames); });
 }
 
 // GradFunction(func, argnum, with_loss)

@@ -7,6 +7,8 @@
 #include "ops/api.h"
 #include "python/call_trace.h"
 #include "python/convert.h"
+#include "python/guarded.h"
+#include "python/import.h"
 #include "python/nd_array.h"
 #include "tape/backward.h"
 #include "tape/composite.h"
@@ -20,10 +22,7 @@ namespace tape {
 
 PyObject* mxnet_error() {
   static PyObject* type = nullptr;
-  if (type) return type;
-  PyObject* module = PyImport_ImportModule("minpy.base");
-  type = module ? PyObject_GetAttrString(module, "MXNetError") : nullptr;
-  Py_XDECREF(module);
+  if (!type) type = imported("minpy.base", "MXNetError");
   if (type) return type;
   PyErr_Clear();
   return PyExc_RuntimeError;
@@ -32,16 +31,6 @@ PyObject* mxnet_error() {
 namespace {
 
 Array* as_self(PyObject* o) { return reinterpret_cast<Array*>(o); }
-
-// Runs `body`, which may throw PythonError.
-template <class Body>
-PyObject* guarded(Body body) {
-  try {
-    return body();
-  } catch (PythonError&) {
-    return nullptr;
-  }
-}
 
 // --- Recording state ---
 

@@ -202,6 +202,18 @@ const ViewExtra& layout_of(Vjp& v) { return static_cast<const ViewExtra&>(*v.nod
 
 void view_rule(Vjp& v) { v.grad(0, view_scatter(v.g(), layout_of(v))); }
 
+// From the root's value to the view's; records itself while recording.
+ArrayRef view_gather(const ArrayRef& root_value, const ViewExtra& l) {
+  bool mixed = is_complex(l.root_dtype) != is_complex(l.dtype);
+  ArrayRef value = conjugate_if(mixed && is_complex(l.root_dtype), root_value);
+  if (!in_root_layout(value.get(), l)) {
+    ArrayRef copy = new_in_root_layout(l);
+    api::assign(copy, value);
+    value = copy;
+  }
+  return conjugate_if(mixed && is_complex(l.dtype), view_in(value, l));
+}
+
 void set_view_rule(Vjp& v) {
   const ViewExtra& l = layout_of(v);
   if (v.needs(1)) v.grad(1, view_gather(v.g(), l));
@@ -212,11 +224,12 @@ void set_view_rule(Vjp& v) {
   v.grad(0, kept);
 }
 
+const OpDef op_set_view{.name = "assignment", .vjp = set_view_rule};
+const OpDef op_opaque_view{.name = "view (other dtype, or outside its base)"};
+
 }  // namespace
 
 const OpDef op_view{.name = "view", .vjp = view_rule};
-const OpDef op_set_view{.name = "assignment", .vjp = set_view_rule};
-const OpDef op_opaque_view{.name = "view (other dtype, or outside its base)"};
 
 NodeRef make_view_node(const Edge& source, Array* root, Array* view) {
   auto layout = layout_of(root, view);
@@ -236,17 +249,6 @@ NodeRef make_set_view_node(const Edge& before, const Edge& value, Array* root, A
   node_set_out(node.get(), 0, root);
   node->extra = std::move(layout);
   return node;
-}
-
-ArrayRef view_gather(const ArrayRef& root_value, const ViewExtra& l) {
-  bool mixed = is_complex(l.root_dtype) != is_complex(l.dtype);
-  ArrayRef value = conjugate_if(mixed && is_complex(l.root_dtype), root_value);
-  if (!in_root_layout(value.get(), l)) {
-    ArrayRef copy = new_in_root_layout(l);
-    api::assign(copy, value);
-    value = copy;
-  }
-  return conjugate_if(mixed && is_complex(l.dtype), view_in(value, l));
 }
 
 ArrayRef view_scatter(const ArrayRef& view_value, const ViewExtra& layout) {

@@ -15,13 +15,12 @@ struct ViewExtra final : NodeExtra {
   int64_t offset;  // of the view's first element from the root's, in bytes
 };
 
-extern const OpDef op_view, op_set_view, op_opaque_view;
+extern const OpDef op_view;
 
 NodeRef make_view_node(const Edge& source, Array* root, Array* view);
 NodeRef make_set_view_node(const Edge& before, const Edge& value, Array* root, Array* view);
 
-// Both take and give values, and record themselves while recording.
-ArrayRef view_gather(const ArrayRef& root_value, const ViewExtra& layout);
+// From the view's value to the root's, zero elsewhere; records itself while recording.
 ArrayRef view_scatter(const ArrayRef& view_value, const ViewExtra& layout);
 // into += view_scatter(value), in place, not recorded. False: `into` does not have the root's
 // layout.

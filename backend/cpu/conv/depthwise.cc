@@ -7,7 +7,7 @@
 #include "cpu/conv/kernels.h"
 #include "cpu/conv/packed.h"
 #include "cpu/conv/row_tiles.h"
-#include "cpu/conv/scratch.h"
+#include "cpu/scratch.h"
 #include "engine/pool.h"
 
 namespace mp::cpu::conv {

@@ -1,19 +1,12 @@
 #include "cpu/conv/depthwise.h"
 #include "cpu/conv/lanes.h"
-#include "cpu/vec.h"
+#include "cpu/vector_access.h"
 
 namespace mp::cpu::MP_ISA {
 namespace {
 
 using conv::DepthwiseRow;
 using conv::DepthwiseSums;
-
-template <class V, class T>
-MP_INLINE V lanes_at(const T* p) {
-  V v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
 
 // kResults results of the channels from `channel` on.
 template <class V, int kResults, class T>
@@ -26,12 +19,12 @@ MP_INLINE void some_results(const DepthwiseRow<T>& job, int64_t x, int64_t chann
   const int32_t* offset = job.offset;
   for (const int32_t* end = offset + job.taps; offset != end; ++offset, w += channels) {
     const T* from = in + *offset;
-    const V weight = lanes_at<V>(w);
+    const V weight = load_wide<V>(w);
 #pragma GCC unroll 8
-    for (int i = 0; i < kResults; ++i) sum[i] += weight * lanes_at<V>(from + i * step);
+    for (int i = 0; i < kResults; ++i) sum[i] += weight * load_wide<V>(from + i * step);
   }
   T* out = job.out + x * job.out_step + channel;
-  const V bias = job.bias ? lanes_at<V>(job.bias + channel) : V{};
+  const V bias = job.bias ? load_wide<V>(job.bias + channel) : V{};
 #pragma GCC unroll 8
   for (int i = 0; i < kResults; ++i, out += job.out_step) {
     V value = job.bias ? sum[i] + bias : sum[i];
@@ -65,14 +58,14 @@ MP_INLINE void some_sums(const DepthwiseSums<T>& job, int64_t tap, int64_t chann
   const int64_t step = job.in_step, grad_step = job.grad_step;
   const T* grad = job.grad + channel;
   for (int64_t x = 0, at = 0; x < job.results; ++x, at += step, grad += grad_step) {
-    const V g = lanes_at<V>(grad);
+    const V g = load_wide<V>(grad);
 #pragma GCC unroll 8
-    for (int i = 0; i < kTaps; ++i) sum[i] += g * lanes_at<V>(in[i] + at);
+    for (int i = 0; i < kTaps; ++i) sum[i] += g * load_wide<V>(in[i] + at);
   }
   T* to = job.sums + tap * job.channels + channel;
 #pragma GCC unroll 8
   for (int i = 0; i < kTaps; ++i, to += job.channels) {
-    const V total = lanes_at<V>(to) + sum[i];
+    const V total = load_wide<V>(to) + sum[i];
     __builtin_memcpy(to, &total, sizeof total);
   }
 }

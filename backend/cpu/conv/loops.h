@@ -2,24 +2,12 @@
 // products and sums are fused where the instruction set can (the build contracts these files).
 #pragma once
 #include "cpu/conv/kernels.h"
-#include "cpu/vec.h"
+#include "cpu/vector_access.h"
 
 namespace mp::cpu::MP_ISA {
 
 using conv::DotJob;
 using conv::TileJob;
-
-template <class V, class T>
-MP_INLINE V load_lanes(const T* p) {
-  V v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
-template <class V, class T>
-MP_INLINE V splat(T x) {
-  return x - V{};  // which is x, zeros included
-}
 
 template <class T, int kLanes, int kRows, int kVectors>
 void tile(const TileJob<T>& job) {
@@ -38,7 +26,7 @@ void tile(const TileJob<T>& job) {
     const int64_t at = *offset;
     V x[kVectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) x[j] = load_lanes<V>(b[j] + at);
+    for (int j = 0; j < kVectors; ++j) x[j] = load_wide<V>(b[j] + at);
 #pragma GCC unroll 8
     for (int i = 0; i < kRows; ++i) {
       const V w = splat<V>(a[i]);
@@ -55,7 +43,7 @@ void tile(const TileJob<T>& job) {
     for (int i = 0; i < kRows; ++i, c += job.c_row) {
       V value = sum[i][j];
       if (!first)
-        value += load_lanes<V>(c);
+        value += load_wide<V>(c);
       else if (job.bias)
         value += splat<V>(job.bias[i]);
       if (relu) value = value < 0 ? V{} : value;
@@ -97,10 +85,10 @@ void dot(const DotJob<T>& job) {
     const int64_t at = job.vector[v];
     V x[kColumns];
 #pragma GCC unroll 16
-    for (int j = 0; j < kColumns; ++j) x[j] = load_lanes<V>(b[j] + at);
+    for (int j = 0; j < kColumns; ++j) x[j] = load_wide<V>(b[j] + at);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const V y = load_lanes<V>(a + i * a_row);
+      const V y = load_wide<V>(a + i * a_row);
 #pragma GCC unroll 16
       for (int j = 0; j < kColumns; ++j) sum[i][j] += y * x[j];
     }
@@ -124,7 +112,7 @@ void pack(const T* source, const int64_t* start, int64_t run, int64_t skip, int6
     const T* from = source + *start + skip;
     const int64_t n = smaller(run - skip, count);
     for (int64_t i = 0; i < n; i += kLanes) {
-      const V v = load_lanes<V>(from + i);
+      const V v = load_wide<V>(from + i);
       __builtin_memcpy(panel + i, &v, sizeof v);
     }
     panel += n;

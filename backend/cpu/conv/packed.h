@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "cpu/conv/gather.h"
-#include "cpu/conv/scratch.h"
+#include "cpu/scratch.h"
 
 namespace mp::cpu::conv {
 

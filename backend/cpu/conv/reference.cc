@@ -2,7 +2,7 @@
 
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/kernels.h"
-#include "cpu/conv/scratch.h"
+#include "cpu/scratch.h"
 #include "engine/pool.h"
 
 namespace mp::cpu::conv {

@@ -6,8 +6,8 @@
 #include "cpu/conv/algorithms.h"
 #include "cpu/conv/packed.h"
 #include "cpu/conv/row_tiles.h"
-#include "cpu/conv/scratch.h"
 #include "cpu/conv/window.h"
+#include "cpu/scratch.h"
 #include "engine/pool.h"
 
 namespace mp::cpu::conv {

@@ -1,4 +1,4 @@
-#include "cpu/math/exp.h"
+#include "cpu/math/exp_below.h"
 #include "cpu/nn/attention.h"
 #include "cpu/tiles.h"
 
@@ -7,15 +7,6 @@ namespace {
 
 template <class T>
 inline constexpr T kMinusInfinity = -kInfinity<T>;
-
-// e^x for x that is not above 0 by more than rounding; zero where the result would be subnormal.
-template <class T>
-MP_FN T decay(T x) {
-  const T c = x < Range<T>::kExpMin ? Range<T>::kExpMin : x;
-  const ExpParts<T> p = mp_exp_parts(c);
-  const T y = (T(1) + (p.r + p.tail)) * mp_pow2(p.k);
-  return x < Range<T>::kExpMin ? T(0) : y;
-}
 
 template <class T>
 T sum_of(const T* x, int64_t n) {
@@ -97,9 +88,9 @@ void exponentials(int64_t seen, int64_t keys, T* s, T* most, T* total, T* out, i
   const T before = *most, here = max_of(s, seen);
   const T now = here > before ? here : before;
   const T base = now == kMinusInfinity<T> ? T(0) : now;
-  for (int64_t j = 0; j < seen; ++j) s[j] = decay(s[j] - base);
+  for (int64_t j = 0; j < seen; ++j) s[j] = exp_below(s[j] - base);
   for (int64_t j = seen; j < keys; ++j) s[j] = 0;
-  const T shrink = decay(before - base);
+  const T shrink = exp_below(before - base);
   if (shrink != T(1))
     for (int64_t j = 0; j < width; ++j) out[j] *= shrink;
   *total = *total * shrink + sum_of(s, seen);
@@ -229,7 +220,7 @@ void row_gradient(const AttentionGrad& g, int64_t head, int64_t query, int64_t k
           rest = static_cast<T>(exact - static_cast<double>(log_weight));
   const bool nothing = exact == kMinusInfinity<double>;
   const int64_t seen = nothing ? 0 : finish_scores(p, head, query, key, keys, s);
-  for (int64_t j = 0; j < seen; ++j) s[j] = decay((s[j] - log_weight) - rest);
+  for (int64_t j = 0; j < seen; ++j) s[j] = exp_below((s[j] - log_weight) - rest);
   for (int64_t j = 0; j < seen; ++j) dp[j] = s[j] * (dp[j] - delta);
   for (int64_t j = seen; j < keys; ++j) s[j] = dp[j] = 0;
   if (g.dmask) {

@@ -34,21 +34,7 @@ void forward(const GroupNorm& s, const GroupNormForward& p, int64_t begin, int64
 template <class T>
 MP_INLINE void channel_sums(int64_t n, const T* x, const T* dy, T mean, double* sums) {
   RowSum<T> sum, products;
-  for_row<T>(
-      n,
-      [&](int64_t i, int k) MP_LAMBDA {
-        const RowVector<T> d = load_row(dy + i);
-        sum.add(k, d);
-        products.add(k, d * (load_row(x + i) - mean));
-      },
-      [&](int64_t i) MP_LAMBDA {
-        sum.add_one(dy[i]);
-        products.add_one(dy[i] * (x[i] - mean));
-      },
-      [&](int64_t count) MP_LAMBDA {
-        sum.pause(count);
-        products.pause(count);
-      });
+  add_centered(sum, products, n, x, dy, mean);
   sums[0] = sum.total();
   sums[1] = products.total();
 }

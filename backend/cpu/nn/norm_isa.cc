@@ -170,22 +170,7 @@ void planes_grad(const BatchNorm& s, const BatchNormBackward& p, int64_t begin, 
     RowSum<T> sum, products;
     for_planes<T>(s, c, [&](int64_t start) MP_LAMBDA {
       const T *x = row_at<T>(p.x, start), *dy = row_at<T>(p.dy, start);
-      const T mean = at.mean;
-      for_row<T>(
-          s.inner,
-          [&](int64_t i, int k) MP_LAMBDA {
-            const RowVector<T> d = load_row(dy + i);
-            sum.add(k, d);
-            products.add(k, d * (load_row(x + i) - mean));
-          },
-          [&](int64_t i) MP_LAMBDA {
-            sum.add_one(dy[i]);
-            products.add_one(dy[i] * (x[i] - mean));
-          },
-          [&](int64_t count) MP_LAMBDA {
-            sum.pause(count);
-            products.pause(count);
-          });
+      add_centered(sum, products, s.inner, x, dy, at.mean);
     });
     const ChannelGrad<T> g = finish_channel(s, p, c, at, sum.total(), products.total());
     for_planes<T>(s, c, [&](int64_t start) MP_LAMBDA {

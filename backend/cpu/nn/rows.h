@@ -1,9 +1,8 @@
-// Sums and extremes over contiguous rows and the exponential of numbers that are not positive, for
-// the kernels of csrc/ops/nn. Included by *_isa.cc files only. Lanes are 128 bytes wide whatever
-// the instruction set, so that all of them add in the same order; sums of more than a block go on
-// in double.
+// Sums and extremes over contiguous rows, for the kernels of csrc/ops/nn. Included by *_isa.cc
+// files only. Lanes are 128 bytes wide whatever the instruction set, so that all of them add in the
+// same order; sums of more than a block go on in double.
 #pragma once
-#include "cpu/math/exp.h"
+#include "cpu/math/exp_below.h"
 #include "cpu/vec.h"
 
 #define MP_LAMBDA __attribute__((always_inline))
@@ -11,17 +10,17 @@
 namespace mp::cpu::MP_ISA {
 
 #if defined(__AVX__)
-inline constexpr int kVectorBytes = 32;
+inline constexpr int kRowVectorBytes = 32;
 #else
-inline constexpr int kVectorBytes = 16;
+inline constexpr int kRowVectorBytes = 16;
 #endif
 template <class T>
-using RowVector = Vec<T, kVectorBytes / sizeof(T)>;
-inline constexpr int kRowVectors = 128 / kVectorBytes;
+using RowVector = Vec<T, kRowVectorBytes / sizeof(T)>;
+inline constexpr int kRowVectors = 128 / kRowVectorBytes;
 template <class T>
 inline constexpr int64_t kRowLanes = 128 / sizeof(T);
 template <class T>
-inline constexpr int64_t kPerVector = kVectorBytes / sizeof(T);
+inline constexpr int64_t kPerVector = kRowVectorBytes / sizeof(T);
 inline constexpr int64_t kRowBlock = 512;
 
 template <class T>
@@ -66,9 +65,9 @@ MP_INLINE T row_max(const T* x, int64_t n, T scale) {
 }
 
 // The two halves of a vector, added in double.
-using WideVector = Vec<double, kVectorBytes / 8>;
+using WideVector = Vec<double, kRowVectorBytes / 8>;
 MP_INLINE WideVector add_halves(RowVector<float> v) {
-  using Half = Vec<float, kVectorBytes / 8>;
+  using Half = Vec<float, kRowVectorBytes / 8>;
   Half half[2];
   __builtin_memcpy(half, &v, sizeof v);
   return __builtin_convertvector(half[0], WideVector) +
@@ -91,7 +90,7 @@ class RowSum {
   MP_INLINE double total() {
     flush();
     double sum = 0;
-    for (int k = 0; k < kVectorBytes / 8; ++k) sum += wide_[k];
+    for (int k = 0; k < kRowVectorBytes / 8; ++k) sum += wide_[k];
     return sum + rest_;
   }
 
@@ -167,13 +166,25 @@ MP_INLINE void sum_columns(int64_t n, int width, double* total, Term term) {
   }
 }
 
-// e^x for x <= 0; zero below the normal numbers.
+// Adds a row's dy to the one sum and dy * (x - mean) to the other.
 template <class T>
-MP_FN T exp_below(T x) {
-  const T c = x < Range<T>::kExpMin ? Range<T>::kExpMin : x;
-  const ExpParts<T> p = mp_exp_parts(c);
-  const T y = (T(1) + (p.r + p.tail)) * mp_pow2(p.k);
-  return x < Range<T>::kExpMin ? T(0) : y;
+MP_INLINE void add_centered(RowSum<T>& sum, RowSum<T>& products, int64_t n, const T* x, const T* dy,
+                            T mean) {
+  for_row<T>(
+      n,
+      [&](int64_t i, int k) MP_LAMBDA {
+        const RowVector<T> d = load_row(dy + i);
+        sum.add(k, d);
+        products.add(k, d * (load_row(x + i) - mean));
+      },
+      [&](int64_t i) MP_LAMBDA {
+        sum.add_one(dy[i]);
+        products.add_one(dy[i] * (x[i] - mean));
+      },
+      [&](int64_t count) MP_LAMBDA {
+        sum.pause(count);
+        products.pause(count);
+      });
 }
 
 }  // namespace mp::cpu::MP_ISA

@@ -268,18 +268,26 @@ class Lowering : Builder {
         return emit(
             Op::Mul, n, a,
             n == 4 ? number(4, 180.0f / 3.141592653589793f) : number(8, 180 / 3.141592653589793));
-      case Rule::Isinf:
-        return truth(n, compare(n, emit(Op::And, n, a, magnitude(n)), number(n, INFINITY), kEQ));
-      case Rule::Isfinite:
-        return truth(n, compare(n, emit(Op::And, n, a, magnitude(n)), number(n, INFINITY), kLT));
-      case Rule::Isnan:
-        return truth(n, compare(n, a, a, kUnordered));
       case Rule::Positive:
         return a;
       case Rule::Relu:
         return blend(n, compare(n, a, bits(n, 0), kNLE), a, bits(n, 0));
       default:
-        return truth(n, compare(n, a, b, predicate(rule)));
+        return truth(n, float_test(rule, n, a, b));
+    }
+  }
+
+  // A mask.
+  int float_test(Rule rule, int n, int a, int b) {
+    switch (rule) {
+      case Rule::Isinf:
+        return compare(n, emit(Op::And, n, a, magnitude(n)), number(n, INFINITY), kEQ);
+      case Rule::Isfinite:
+        return compare(n, emit(Op::And, n, a, magnitude(n)), number(n, INFINITY), kLT);
+      case Rule::Isnan:
+        return compare(n, a, a, kUnordered);
+      default:
+        return compare(n, a, b, predicate(rule));
     }
   }
 

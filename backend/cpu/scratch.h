@@ -1,9 +1,10 @@
-// Scratch: work memory of a convolution on one thread, 64-byte aligned, given back in reverse
-// order. The thread keeps a block as large as its calls needed so far, up to kKept bytes.
+// Scratch: work memory of a convolution or a matrix product on one thread, 64-byte aligned, given
+// back in reverse order. The thread keeps a block as large as its calls needed so far, up to kKept
+// bytes.
 #pragma once
 #include <cstddef>
 
-namespace mp::cpu::conv {
+namespace mp::cpu {
 
 // Bytes for as long as one likes, 64-byte aligned, in huge pages where they fill some.
 class AlignedBytes {
@@ -38,8 +39,7 @@ class Scratch {
   bool own_;
 };
 
-// Bytes taken from the system by convolutions: work memory, in use or kept by threads, and packed
-// weights.
+// Bytes taken from the system here: work memory, in use or kept by threads, and packed weights.
 struct WorkMemory {
   size_t live, peak;  // peak: since the start or the last reset
 };
@@ -48,4 +48,4 @@ void reset_work_memory_peak();
 // Gives back what this thread keeps (the bytes), and has the others do so when they next take some.
 size_t drop_work_memory();
 
-}  // namespace mp::cpu::conv
+}  // namespace mp::cpu

@@ -1,4 +1,4 @@
-#include "cpu/conv/scratch.h"
+#include "cpu/scratch.h"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #endif
 
-namespace mp::cpu::conv {
+namespace mp::cpu {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -103,4 +103,4 @@ Scratch::~Scratch() {
   }
 }
 
-}  // namespace mp::cpu::conv
+}  // namespace mp::cpu

@@ -167,8 +167,11 @@ void leave_callers_cpu() {
     return;
   cpu_set_t others = allowed;
   CPU_CLR(here, &others);
-  sched_setaffinity(0, sizeof others, &others);  // moves it at once
-  sched_setaffinity(0, sizeof allowed, &allowed);
+  cpu_set_t now;
+  if (sched_setaffinity(0, sizeof others, &others)) return;  // moves it at once
+  // Moving takes a while, in which somebody may have bound this thread: that holds.
+  if (!sched_getaffinity(0, sizeof now, &now) && CPU_EQUAL(&now, &others))
+    sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 void* worker(void*) {

@@ -1,11 +1,15 @@
 // The thread pool: every element once, aligned cuts, status flags, nesting, concurrent callers,
-// fork.
+// fork, processors that the process may not use. With the argument "one-cpu" all of it on one.
+#include <dirent.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cfenv>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <set>
 #include <thread>
 #include <vector>
@@ -164,6 +168,102 @@ void sleeping_and_waking() {
   uses_several_threads();
 }
 
+cpu_set_t cpus_of(pid_t thread) {
+  cpu_set_t cpus;
+  CHECK(!sched_getaffinity(thread, sizeof cpus, &cpus));
+  return cpus;
+}
+cpu_set_t one_of(const cpu_set_t& cpus, int which) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  which %= CPU_COUNT(&cpus);
+  for (int i = 0; i < CPU_SETSIZE; ++i)
+    if (CPU_ISSET(i, &cpus) && which-- == 0) CPU_SET(i, &one);
+  return one;
+}
+std::vector<pid_t> all_threads() {
+  std::vector<pid_t> threads;
+  DIR* folder = opendir("/proc/self/task");
+  CHECK(folder);
+  while (const dirent* entry = readdir(folder))
+    if (entry->d_name[0] != '.') threads.push_back(std::atoi(entry->d_name));
+  closedir(folder);
+  return threads;
+}
+void bind_all_threads(const cpu_set_t& cpus) {
+  for (pid_t thread : all_threads()) sched_setaffinity(thread, sizeof cpus, &cpus);
+}
+
+void short_and_long_loops() {
+  for (int round = 0; round < 100; ++round) {
+    std::atomic<int64_t> total{0};
+    pool::parallel_for(64, 1, kLong, [&](int64_t begin, int64_t end) {
+      if (round % 8 == 0) busy_wait(50);
+      for (int64_t i = begin; i < end; ++i) total += i;
+    });
+    CHECK(total == 63 * 32);
+    if (round % 16 == 0) busy_wait(1500);  // workers fall asleep
+  }
+}
+
+// Whoever binds the threads is obeyed, also by workers that leave the caller's processor.
+void affinities_change_meanwhile() {
+  const cpu_set_t all = cpus_of(0);
+  uses_several_threads();
+  std::atomic<bool> stop{false};
+  std::thread changing([&] {
+    for (int i = 0; !stop; ++i) {
+      for (pid_t thread : all_threads()) {
+        const cpu_set_t cpus = (i + thread) % 3 ? one_of(all, i + thread) : all;
+        sched_setaffinity(thread, sizeof cpus, &cpus);
+      }
+      busy_wait(200);
+    }
+  });
+  for (int i = 0; i < 10; ++i) short_and_long_loops();
+  stop = true;
+  changing.join();
+  for (int cpu = 0; cpu < CPU_COUNT(&all); ++cpu) {
+    busy_wait(2000);  // nobody is on the move
+    const cpu_set_t one = one_of(all, cpu);
+    bind_all_threads(one);
+    short_and_long_loops();
+    for (pid_t thread : all_threads()) {
+      const cpu_set_t cpus = cpus_of(thread);
+      CHECK(CPU_EQUAL(&cpus, &one));
+    }
+  }
+  bind_all_threads(all);
+  short_and_long_loops();
+  for (pid_t thread : all_threads()) {
+    auto free = [&] {
+      const cpu_set_t cpus = cpus_of(thread);
+      return CPU_EQUAL(&cpus, &all);
+    };
+    for (int i = 0; i < 5000 && !free(); ++i) usleep(1000);  // one may be on the move
+    CHECK(free());
+  }
+}
+
+// A child that is bound to one processor and let free again, with workers from before and after.
+[[maybe_unused]] void bound_after_fork() {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    const cpu_set_t all = cpus_of(0), one = one_of(all, 0);
+    CHECK(!sched_setaffinity(0, sizeof one, &one));
+    uses_several_threads();
+    short_and_long_loops();
+    bind_all_threads(all);
+    uses_several_threads();
+    pool::set_threads(pool::threads() + 2);
+    short_and_long_loops();
+    _exit(0);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 // Idle workers look longer in a program of short pauses, and soon no longer in another.
 void patience_follows_the_program() {
   using pool::Patience;
@@ -187,7 +287,11 @@ void patience_follows_the_program() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1 && !std::strcmp(argv[1], "one-cpu")) {
+    const cpu_set_t one = one_of(cpus_of(0), 0);
+    CHECK(!sched_setaffinity(0, sizeof one, &one));
+  }
   if (pool::threads() < 2) pool::set_threads(2);
   short_loops_stay_serial();
   covers_each_index_once();
@@ -198,9 +302,11 @@ int main() {
   rounding_mode_goes_along();
   callers_on_several_threads();
   sleeping_and_waking();
+  affinities_change_meanwhile();
   patience_follows_the_program();
 #if !defined(__SANITIZE_THREAD__)
   works_after_fork();  // ThreadSanitizer does not follow threads started in a forked child
+  bound_after_fork();
 #endif
   pool::set_threads(7);  // more than this machine has
   covers_each_index_once();

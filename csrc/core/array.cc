@@ -82,7 +82,7 @@ int64_t set_c_layout(Array* a, DType dtype, const int64_t* shape) {
   for (int i = a->ndim - 1; i >= 0; --i) {
     a->shape[i] = shape[i];
     a->strides[i] = step;
-    size *= shape[i];
+    overflow |= __builtin_mul_overflow(size, shape[i], &size);
     if (shape[i] && __builtin_mul_overflow(step, shape[i], &step)) overflow = true;
   }
   if (overflow) {

@@ -137,7 +137,7 @@ def test_a_wait_is_for_forgotten_results_too():
     a, b = on(0, numpy.zeros(5)), on(1, numpy.ones(5))
     slow()
     a /= a
-    for _ in range(64):  # as many as make the window run
+    for _ in range(256):  # as many as make the window run
         a += 1
     del a
     engine.set_mock_latency_us(0)

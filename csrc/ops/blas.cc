@@ -309,6 +309,11 @@ void gemm_small(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b
 }
 
 bool aligned(Steps s, int64_t item) { return s.row % item == 0 && s.col % item == 0; }
+bool aligned(std::span<const Operands> products, int64_t item) {
+  return std::all_of(products.begin(), products.end(), [item](const Operands& p) {
+    return (reinterpret_cast<uintptr_t>(p.a) | reinterpret_cast<uintptr_t>(p.b)) % item == 0;
+  });
+}
 
 // Real matrices, see cpu/gemm.h.
 void own_gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps c,
@@ -381,7 +386,7 @@ bool gemm(DType dtype, int64_t m, int64_t n, int64_t k, Steps a, Steps b, Steps 
     each(products[0], gemm_small);
   } else {
     ReleaseGil gil(count * m * n * k);
-    if (matrices && !small && aligned(a, item) && aligned(b, item)) {
+    if (matrices && !small && aligned(a, item) && aligned(b, item) && aligned(products, item)) {
       own_gemm(dtype, m, n, k, a, b, c, products, finish);
       return true;
     }

@@ -179,3 +179,12 @@ def test_searchsorted_with_ties_zeros_and_nans(dtype, side):
         numpy.testing.assert_array_equal(
             numpy.asarray(got), numpy.searchsorted(keys, sought.astype(dtype), side)
         )
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_variance_of_short_strided_rows_is_summed_pairwise(dtype):
+    x = (numpy.random.default_rng(0).integers(-8, 9, (9001, 3)) / 4).astype(dtype)
+    for view in (lambda x: x.T[::2], lambda x: x[:, ::-1], lambda x: x[::-1, 1:], lambda x: x.T[:, ::2]):
+        want = view(x).astype(numpy.longdouble).var()
+        assert abs(np.array(view(np.array(x))).var() - want) <= 8 * numpy.finfo(dtype).eps * want
+        assert abs(view(np.array(x)).var() - want) <= 8 * numpy.finfo(dtype).eps * want

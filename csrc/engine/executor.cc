@@ -579,7 +579,7 @@ void combine_places(const Instruction& code, Partial& left, const Partial& right
 }
 void combine(const Instruction& code, char* left, const char* right) {
   const DType in = code.args[0].dtype, out = code.args[1].dtype;
-  if (in == out && out != DType::Bool) {
+  if (in == out) {
     code.reduce->inner(left, 0, right, 0, itemsize(out), 1, 1, false);
   } else if (out == DType::Bool) {
     *left = code.reduction == cpu::Reduce::Any ? *left | *right : *left & *right;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <initializer_list>
+#include <limits>
 #include <vector>
 
 #include "core/error.h"
@@ -131,9 +133,24 @@ ArrayRef deferred_moments(Array* a, DType result, const Plan& p) {
       ufunc_reduce(add, square.get(), {.axes = p.axes, .keepdims = p.keepdims, .dtype = result}));
 }
 
+// Whether the rows in memory are so short that sums along them would not be pairwise. NumPy sums
+// the squares of a dense array that it makes.
+bool has_short_rows(const Array* a) {
+  constexpr int64_t kShortRow = 64;
+  if (a->c_contiguous() || a->f_contiguous()) return false;
+  int64_t step = std::numeric_limits<int64_t>::max(), length = 1;
+  for (int i = 0; i < a->ndim; ++i) {
+    if (a->shape[i] < 2 || std::abs(a->strides[i]) >= step) continue;
+    step = std::abs(a->strides[i]);
+    length = a->shape[i];
+  }
+  return length < kShortRow;
+}
+
 ArrayRef moments_at_once(Array* a, DType result, const Plan& p) {
-  ArrayRef source =
-      a->dtype == result ? ArrayRef::borrow(a) : ArrayRef::steal(array_cast(a, result));
+  ArrayRef source = a->dtype != result  ? ArrayRef::steal(array_cast(a, result))
+                    : has_short_rows(a) ? ArrayRef::steal(array_copy(a, 'K'))
+                                        : ArrayRef::borrow(a);
   ArrayRef center = ArrayRef::steal(array_new(result, p.ndim, p.kept));
   ArrayRef out = ArrayRef::steal(array_new(result, p.ndim, p.kept));
   if (!source || !center || !out) return {};

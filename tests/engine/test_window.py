@@ -196,9 +196,12 @@ def is_close(got, want, operands):
     eps = numpy.finfo(got.dtype).eps
     largest = max((numpy.abs(a[numpy.isfinite(a)]).max(initial=0) for a in operands), default=0)
     scale = numpy.maximum(numpy.abs(want), float(largest) if got.size < operands[0].size else 0)
-    same = (
-        (got == want) | (numpy.isnan(got) & numpy.isnan(want)) | (numpy.abs(got - want) <= 16 * eps * scale)
-    )
+    same = (got == want) | (numpy.isnan(got) & numpy.isnan(want))
+    if (
+        got.dtype.kind == "c"
+    ):  # the order of multiplications decides which part of an infinite number is a NaN
+        same |= numpy.isinf(got) & numpy.isinf(want)
+    same |= numpy.abs(got - want) <= 16 * eps * scale
     return same.all()
 
 
@@ -441,6 +444,28 @@ def test_filled_arrays_wait_for_their_use(everything):
     assert np.zeros((3, 0, 100_000)).shape == (3, 0, 100_000)
     with pytest.raises((MemoryError, ValueError)):
         np.full((2**40, 2**30), 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "F", "D"])
+@pytest.mark.parametrize(
+    "name", ["max", "min", "any", "all", "sum", "prod", "argmax", "argmin", "count_nonzero"]
+)
+def test_one_element_decides_a_long_reduction(everything, name, dtype):
+    """Wherever it is, in whatever block of the tree."""
+    if dtype in "FD" and name.removeprefix("arg") in ("max", "min"):
+        pytest.skip("the order of complex numbers is not deferred")
+    for n in (1000, 8193, 70_000):
+        for common, odd in ((0, 1), (1, 0)):
+            for at in (0, 1, n // 2 - 1, n // 2, n - 1):
+                x = numpy.full(n, common, dtype)
+                x[at] = odd
+                chain = (
+                    np.logical_not(np.logical_not(np.array(x)))
+                    if dtype == "?"
+                    else np.array(x) * np.array(1, dtype)
+                )
+                want = getattr(numpy, name)(x)
+                assert numpy.asarray(getattr(np, name)(chain)) == want, (n, common, at)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4"])

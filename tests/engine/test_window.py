@@ -180,8 +180,8 @@ def result_of(program, module, values, step):
         if module is numpy and step[0] == "reduce" and values[step[2]].dtype == numpy.float16:
             # Rounded once, as ours: NumPy's sums of halves stop growing, depending on the layout.
             wide = {step[2]: values[step[2]].astype(numpy.float32)}
-            narrow = getattr(numpy, step[1])(values[step[2]][:1]).dtype
-            return numpy.array(program.apply(numpy, wide, *step)).astype(narrow)
+            dtype = program.apply(numpy, values, *step).dtype
+            return numpy.array(program.apply(numpy, wide, *step)).astype(dtype)
         return numpy.array(program.apply(module, values, *step))
     except (TypeError, ValueError, IndexError) as error:
         return type(error)

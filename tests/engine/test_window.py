@@ -177,7 +177,8 @@ class Copies:
 
 def result_of(program, module, values, step):
     try:
-        if module is numpy and step[0] == "reduce" and values[step[2]].dtype == numpy.float16:
+        folds = step[0] == "reduce" and step[1] in ("sum", "prod")
+        if module is numpy and folds and values[step[2]].dtype == numpy.float16:
             # Rounded once, as ours: NumPy's sums of halves stop growing, depending on the layout.
             wide = {step[2]: values[step[2]].astype(numpy.float32)}
             dtype = program.apply(numpy, values, *step).dtype

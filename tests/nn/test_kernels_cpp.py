@@ -17,6 +17,7 @@ SOURCES = [
     CPU / "gemm.cc",
     CPU / "gemm_isa.cc",
     CPU / "isa_level.cc",
+    CPU / "scratch.cc",
     ENGINE / "pool.cc",
     ENGINE / "cpu_count.cc",
 ]

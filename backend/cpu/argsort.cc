@@ -65,7 +65,7 @@ void sort_pairs(uint64_t* pairs, uint64_t* spare, int64_t n) {
   if (n <= 64) return std::sort(pairs, pairs + n);
   if (sort_kernel<uint64_t>() && (n > kLongestRadix || (spare && shared_pieces(n, 9 * n) > 1)))
     return sort_wide<IntegerCode>(pairs, spare, n);
-  Scratch<uint64_t> room(spare ? 0 : n);
+  RowBuffer<uint64_t> room(spare ? 0 : n);
   radix_sort<4>(pairs, spare ? spare : room.data(), n);
 }
 

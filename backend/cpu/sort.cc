@@ -40,7 +40,7 @@ void sort_codes(U* codes, U* spare, int64_t n) {
 template <class C>
 void sort_keys(char* bytes, int64_t n) {
   using U = typename C::Bits;
-  Scratch<U> room(2 * n);
+  RowBuffer<U> room(2 * n);
   U *codes = room.data(), *spare = codes + n;
   int64_t numbers = 0;
   for (int64_t i = 0; i < n; ++i) {

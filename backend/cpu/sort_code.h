@@ -74,9 +74,9 @@ bool with_code(DType dtype, F&& f) {
 
 // Room for n values: on the stack for short rows.
 template <class T>
-class Scratch {
+class RowBuffer {
  public:
-  explicit Scratch(int64_t n) {
+  explicit RowBuffer(int64_t n) {
     if (n > kShort) long_.reset(new T[n]);
   }
   T* data() { return long_ ? long_.get() : short_; }

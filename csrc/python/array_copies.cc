@@ -1,10 +1,10 @@
 // copy(), astype() and fill() of ndarray.
-#include "core/error.h"
 #include "ops/api.h"
 #include "ops/gradients.h"
 #include "ops/ufunc.h"
 #include "python/array_type.h"
 #include "python/fallback.h"
+#include "python/guarded.h"
 #include "python/signature.h"
 #include "python/store.h"
 #include "tape/tape.h"
@@ -42,14 +42,12 @@ PyObject* astype(PyObject* const* v) {
   }
   if (dtype == a->dtype && v[5] == Py_False) return Py_NewRef(v[0]);
   if (dtype == DType::Invalid || !is_native_cast(a->dtype, dtype)) return nullptr;
-  try {
+  return guarded([&]() -> PyObject* {
     const NodeRef node = is_inexact(dtype) ? tape::begin(op_copy, {&a, 1}) : NodeRef{};
     const ArrayRef out = ArrayRef::steal(cast_reporting(a, dtype));
     Array* o = out.get();
-    if (o && tape::finish(node, {&o, 1}) == 0) return Py_NewRef(out.object());
-  } catch (const PythonError&) {
-  }
-  return nullptr;
+    return o && tape::finish(node, {&o, 1}) == 0 ? Py_NewRef(out.object()) : nullptr;
+  });
 }
 
 // The method of numpy.ndarray, recorded as a copy.
@@ -73,11 +71,7 @@ PyObject* array_copy_method(PyObject* self, PyObject* const* args, Py_ssize_t na
                             PyObject* kwnames) {
   Array* a = reinterpret_cast<Array*>(self);
   if (nargs || kwnames) return recorded_copy(a, "copy", args, nargs, kwnames);
-  try {
-    return api::copy(ArrayRef::borrow(a)).release_object();
-  } catch (const PythonError&) {
-    return nullptr;
-  }
+  return guarded([&] { return api::copy(ArrayRef::borrow(a)).release_object(); });
 }
 
 PyObject* array_astype(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
